@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The one file-operation layer: what every adapter calls, for metadata and content alike.
+ *
+ * Every function checks permissions of ctx->id (uid 0 passes all but the read-only and immutable
+ * rules), runs on any thread, and with ctx->nonblock answers DFS_AGAIN before any side effect
+ * instead of waiting.  A reference names a file of ctx->share by id and generation; DFS_STALE:
+ * it is gone.  Mutators leave tickets in ctx (base/ctx.h) and fill the weak cache consistency
+ * of RFC 1813 2.6 from inside their critical section, also when they fail (valid flags say what
+ * is known).  Attributes are copies.
+ */
+#ifndef DFS_FS_FS_H
+#define DFS_FS_FS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include <dittofs/metadata_store.h>
+
+#include "base/buf.h"
+#include "base/ctx.h"
+#include "fs/share.h"
+
+struct dfs_ref {
+	uint64_t fileid, generation;
+};
+
+struct dfs_attr {
+	uint32_t type; /* enum dfs_file_type */
+	uint32_t mode, nlink, uid, gid;
+	uint32_t rdev_major, rdev_minor;
+	uint64_t fileid, generation;
+	uint64_t length, used, change;
+	int64_t atime, mtime, ctime, btime; /* ns since 1970 */
+};
+
+/* Attributes of a changed object just before and just after, or not known. */
+struct dfs_wcc {
+	bool pre_valid, post_valid;
+	uint64_t pre_length;
+	int64_t pre_mtime, pre_ctime;
+	struct dfs_attr post;
+};
+
+enum dfs_set_time { DFS_TIME_KEEP = 0, DFS_TIME_SERVER = 1, DFS_TIME_CLIENT = 2 };
+
+#define DFS_SET_MODE (1u << 0)
+#define DFS_SET_UID (1u << 1)
+#define DFS_SET_GID (1u << 2)
+#define DFS_SET_LENGTH (1u << 3)
+
+struct dfs_setattr {
+	uint32_t mask; /* DFS_SET_* */
+	uint32_t mode, uid, gid;
+	uint64_t length;
+	uint8_t set_atime, set_mtime; /* enum dfs_set_time */
+	int64_t atime, mtime;         /* ns, for DFS_TIME_CLIENT */
+};
+
+/* A name as it came in: 1..255 bytes, no '/' or NUL; the functions check and answer DFS_INVAL,
+ * DFS_NAMETOOLONG.  "." and ".." are valid for lookup only. */
+struct dfs_name {
+	const char *bytes;
+	uint32_t len;
+};
+
+/* Access bits of RFC 1813 3.3.4. */
+#define DFS_ACCESS_READ 0x01u
+#define DFS_ACCESS_LOOKUP 0x02u
+#define DFS_ACCESS_MODIFY 0x04u
+#define DFS_ACCESS_EXTEND 0x08u
+#define DFS_ACCESS_DELETE 0x10u
+#define DFS_ACCESS_EXECUTE 0x20u
+
+enum dfs_status dfs_fs_getattr(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_attr *attr);
+/* guard_ctime (NULL: none) must equal the current ctime, else DFS_NOTSYNC and no change. */
+enum dfs_status dfs_fs_setattr(struct dfs_ctx *ctx, const struct dfs_ref *ref,
+                               const struct dfs_setattr *set, const int64_t *guard_ctime,
+                               struct dfs_wcc *wcc);
+/* dir_attr->type is DFS_TYPE_NONE when not known; so for every optional attribute output below. */
+enum dfs_status dfs_fs_lookup(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
+                              struct dfs_attr *attr, struct dfs_attr *dir_attr);
+/* *granted: the bits of `wanted` that the caller has. */
+enum dfs_status dfs_fs_access(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint32_t wanted,
+                              uint32_t *granted, struct dfs_attr *attr);
+/* buf takes DFS_SYMLINK_MAX bytes. */
+enum dfs_status dfs_fs_readlink(struct dfs_ctx *ctx, const struct dfs_ref *ref, char *buf,
+                                uint32_t *len, struct dfs_attr *attr);
+
+/* Bytes of a READ: references to cache pages, in order.  Release with dfs_read_release. */
+#define DFS_READ_MAX (1u << 20)
+#define DFS_READ_SPANS 20
+struct dfs_read {
+	uint32_t n;
+	uint32_t len; /* bytes in all */
+	bool eof;     /* offset + len is at or past the end */
+	struct {
+		struct dfs_buf *buf;
+		const unsigned char *data;
+		uint32_t len;
+	} spans[DFS_READ_SPANS];
+};
+/* len is clipped to DFS_READ_MAX. */
+enum dfs_status dfs_fs_read(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t offset,
+                            uint32_t len, struct dfs_read *out, struct dfs_attr *attr);
+void dfs_read_release(struct dfs_read *out);
+
+enum dfs_stable { DFS_UNSTABLE = 0, DFS_DATA_SYNC = 1, DFS_FILE_SYNC = 2 };
+
+/* A WRITE whose bytes are received straight into cache pages: reserve lends the memory,
+ * dfs_fs_write_commit makes it the file's content, dfs_fs_write_cancel gives it back.  A
+ * reservation holds no lock and may be committed from another thread than it was made on.
+ * Permission is checked at commit. */
+#define DFS_WRITE_MAX (1u << 20)
+#define DFS_WRITE_SPANS 18
+struct dfs_write {
+	uint64_t offset;
+	uint32_t len;
+	uint32_t n;
+	struct iovec iov[DFS_WRITE_SPANS];         /* where the bytes go, in order */
+	struct dfs_buf *bufs[DFS_WRITE_SPANS];     /* iov[i] lies in bufs[i] */
+};
+/* Needs no reference to the file: fresh pages, aligned as offset is.  DFS_DELAY: no memory now. */
+enum dfs_status dfs_fs_write_reserve(uint64_t offset, uint32_t len, struct dfs_write *w);
+void dfs_fs_write_cancel(struct dfs_write *w);
+/* *committed >= stable; *verifier: see dfs_fs_write_verifier.  Consumes w unless DFS_AGAIN. */
+enum dfs_status dfs_fs_write_commit(struct dfs_ctx *ctx, const struct dfs_ref *ref,
+                                    struct dfs_write *w, enum dfs_stable stable,
+                                    enum dfs_stable *committed, uint64_t *verifier,
+                                    struct dfs_wcc *wcc);
+/* The same from bytes in memory (copied); for small writes. */
+enum dfs_status dfs_fs_write(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t offset,
+                             const void *data, uint32_t len, enum dfs_stable stable,
+                             enum dfs_stable *committed, uint64_t *verifier, struct dfs_wcc *wcc);
+/* Make earlier writes of the file stable, size and times included; len 0: to the end. */
+enum dfs_status dfs_fs_commit(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t offset,
+                              uint32_t len, uint64_t *verifier, struct dfs_wcc *wcc);
+/* Random per process start, drawn again when unstable data is lost at run time. */
+uint64_t dfs_fs_write_verifier(void);
+
+enum dfs_create_how { DFS_CREATE_UNCHECKED = 0, DFS_CREATE_GUARDED = 1, DFS_CREATE_EXCLUSIVE = 2 };
+
+/* A regular file.  verifier: for EXCLUSIVE; set: ignored then. */
+enum dfs_status dfs_fs_create(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
+                              enum dfs_create_how how, const struct dfs_setattr *set,
+                              uint64_t verifier, struct dfs_attr *attr, struct dfs_wcc *dir_wcc);
+enum dfs_status dfs_fs_mkdir(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
+                             const struct dfs_setattr *set, struct dfs_attr *attr,
+                             struct dfs_wcc *dir_wcc);
+enum dfs_status dfs_fs_symlink(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
+                               const char *text, uint32_t len, const struct dfs_setattr *set,
+                               struct dfs_attr *attr, struct dfs_wcc *dir_wcc);
+/* type: BLK, CHR (uid 0 only), SOCK, FIFO. */
+enum dfs_status dfs_fs_mknod(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
+                             enum dfs_file_type type, uint32_t rdev_major, uint32_t rdev_minor,
+                             const struct dfs_setattr *set, struct dfs_attr *attr,
+                             struct dfs_wcc *dir_wcc);
+enum dfs_status dfs_fs_link(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_ref *dir,
+                            struct dfs_name name, struct dfs_attr *attr, struct dfs_wcc *dir_wcc);
+/* Anything but a directory: DFS_ISDIR. */
+enum dfs_status dfs_fs_remove(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
+                              struct dfs_wcc *dir_wcc);
+enum dfs_status dfs_fs_rmdir(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
+                             struct dfs_wcc *dir_wcc);
+enum dfs_status dfs_fs_rename(struct dfs_ctx *ctx, const struct dfs_ref *from_dir,
+                              struct dfs_name from, const struct dfs_ref *to_dir, struct dfs_name to,
+                              struct dfs_wcc *from_wcc, struct dfs_wcc *to_wcc);
+
+/* One entry of a listing; "." has cookie 1, ".." cookie 2.  attr: NULL unless asked for; for an
+ * entry whose inode vanished meanwhile it is NULL too. */
+struct dfs_dir_entry {
+	struct dfs_name name;
+	uint64_t fileid, cookie;
+	const struct dfs_attr *attr;
+};
+/* Return false when the entry does not fit: it will come again with the same cookie. */
+typedef bool (*dfs_dir_fn)(void *arg, const struct dfs_dir_entry *entry);
+/* Entries after cookie (0: from the start) until fn answers false or the end (*eof). */
+enum dfs_status dfs_fs_readdir(struct dfs_ctx *ctx, const struct dfs_ref *dir, uint64_t cookie,
+                               bool want_attrs, dfs_dir_fn fn, void *arg, bool *eof,
+                               struct dfs_attr *dir_attr);
+
+struct dfs_statfs {
+	uint64_t bytes_total, bytes_free, bytes_avail;
+	uint64_t files_total, files_free, files_avail;
+};
+enum dfs_status dfs_fs_statfs(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_statfs *st,
+                              struct dfs_attr *attr);
+
+/* Opens keep an unlinked file alive until the last close; for stateful protocols and tests. */
+struct dfs_open;
+enum dfs_status dfs_fs_open(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint32_t access,
+                            struct dfs_open **open);
+enum dfs_status dfs_fs_close(struct dfs_ctx *ctx, struct dfs_open *open);
+
+/* Walk an absolute path below the share's root ("" or "/": the root), as uid 0; for MOUNT. */
+enum dfs_status dfs_fs_resolve(struct dfs_ctx *ctx, const char *path, struct dfs_attr *attr);
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The metadata store contract (stable ABI).
+ *
+ * A store keeps typed records and changes them in transactions.  It checks no permission and
+ * knows no protocol: which records a file operation touches is the core's business.  One
+ * instance serves many shares; every record belongs to a share, named by a 32-bit id.
+ *
+ * Commit and sync are two things.  commit() makes a transaction visible and ordered and returns
+ * a sequence number; sync(upto) makes everything up to it durable.  The core runs one sync
+ * thread per instance and groups whatever waits, so an author writes two simple functions and
+ * gets group commit.  Transactions must be serialisable; a store may answer DFS_AGAIN from any
+ * call of a transaction (the core aborts and retries with a bound).  After a crash the store
+ * holds a prefix of the committed transactions, each whole or absent, at least up to the last
+ * synced sequence number.
+ *
+ * A transaction is used by one thread at a time.  Bytes passed in are borrowed for the call;
+ * bytes handed to callbacks are valid only inside the callback.
+ */
+#ifndef DITTOFS_METADATA_STORE_H
+#define DITTOFS_METADATA_STORE_H
+
+#include <dittofs/plugin.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DFS_METADATA_ABI_MAJOR 1
+#define DFS_METADATA_ABI_MINOR 0
+
+#define DFS_NAME_MAX 255        /* bytes of a directory entry's name */
+#define DFS_SYMLINK_MAX 4096    /* bytes of a symbolic link's text */
+#define DFS_SEGMENTS_MAX 64     /* segments of one block map row */
+#define DFS_STATE_KEY_MAX 128   /* bytes of a server-state key */
+#define DFS_STATE_VALUE_MAX 65536
+
+/* Capability bits; what the core does when a bit is absent follows the colon. */
+#define DFS_METADATA_CAP_DURABLE (1ull << 0)  /* commit is durable by itself; absent: sync() is called */
+#define DFS_METADATA_CAP_VOLATILE (1ull << 1) /* nothing survives the process; absent: it does */
+
+enum dfs_file_type {
+	DFS_TYPE_NONE = 0,
+	DFS_TYPE_REG = 1,
+	DFS_TYPE_DIR = 2,
+	DFS_TYPE_BLK = 3,
+	DFS_TYPE_CHR = 4,
+	DFS_TYPE_LNK = 5,
+	DFS_TYPE_SOCK = 6,
+	DFS_TYPE_FIFO = 7,
+};
+
+struct dfs_content_id {
+	uint8_t bytes[16]; /* all zero: the inode has no content yet */
+};
+
+#define DFS_INODE_HAS_VERIFIER (1u << 0) /* verifier holds the one of an exclusive create */
+#define DFS_INODE_ORPHAN (1u << 1)       /* no name is left; kept until the last close */
+
+/* One inode.  Times are nanoseconds since 1970-01-01 UTC (1677 to 2262).  size is set by whoever
+ * fills the struct; a store keeps the fields that it knows and zero-fills the rest on get. */
+struct dfs_inode_record {
+	uint32_t size;
+	uint32_t type;  /* enum dfs_file_type */
+	uint32_t mode;  /* permission bits, 07777 */
+	uint32_t nlink;
+	uint32_t uid, gid;
+	uint32_t rdev_major, rdev_minor;
+	uint64_t fileid;     /* unique in the share for ever */
+	uint64_t generation; /* never 0 */
+	uint64_t length;     /* bytes: file size, link text length, 4096 for directories */
+	uint64_t used;       /* bytes allocated */
+	uint64_t change;     /* change attribute, only ever grows */
+	int64_t atime, mtime, ctime, btime;
+	uint64_t parent;   /* directories: the parent's fileid; the root names itself */
+	uint64_t verifier; /* see DFS_INODE_HAS_VERIFIER */
+	uint32_t flags;    /* DFS_INODE_* */
+	uint32_t reserved;
+	struct dfs_content_id content;
+	/* append only */
+};
+
+#define DFS_DIRENT_MORE (1u << 0)      /* entries with this name's hash follow at higher cookies */
+#define DFS_DIRENT_TOMBSTONE (1u << 1) /* no entry: keeps the place so that probing goes on */
+
+/* One directory entry, keyed by (directory, cookie).  The core derives the cookie from the name's
+ * hash and resolves collisions; it is at least 64 and below 2^63. */
+struct dfs_dirent_record {
+	uint32_t size; /* as in struct dfs_inode_record */
+	uint32_t type; /* of the child */
+	uint64_t cookie;
+	uint64_t fileid;
+	uint32_t flags; /* DFS_DIRENT_* */
+	uint32_t name_len; /* 1..DFS_NAME_MAX; 0 for a tombstone */
+	const char *name;  /* not NUL-terminated; owned by who fills it, see the head of this file */
+	/* append only */
+};
+
+/* A block of a file is the newest-first list of these: bytes [at, at+length) of the block lie in
+ * object {content}/chunk-{c}/block-{b}.{version} from offset on. */
+struct dfs_segment {
+	uint64_t version;
+	uint32_t offset, length, at;
+	uint32_t reserved;
+};
+
+/* A share's own row. */
+struct dfs_share_record {
+	uint32_t size;
+	uint32_t id;         /* never 0, unique in the store */
+	uint8_t uuid[16];    /* random at creation; fsid and handle keys derive from it */
+	uint64_t root;       /* fileid of the root directory */
+	char name[64];       /* NUL-terminated */
+	/* append only */
+};
+
+struct dfs_txn; /* defined by the store */
+
+enum dfs_txn_mode {
+	DFS_TXN_READ = 0,
+	DFS_TXN_WRITE = 1,
+};
+
+enum dfs_sync_level {
+	DFS_SYNC_PROCESS = 1, /* survives the death of the process */
+	DFS_SYNC_POWER = 2,   /* survives the loss of power */
+};
+
+struct dfs_metadata_stats {
+	uint32_t size;
+	uint32_t reserved;
+	uint64_t bytes_used, bytes_free; /* of the medium that the records lie on; 0, 0: not known */
+	uint64_t inodes;                 /* of all shares; 0: not known */
+};
+
+/* Return false to stop the scan. */
+typedef int (*dfs_share_fn)(void *arg, const struct dfs_share_record *rec);
+typedef int (*dfs_dirent_fn)(void *arg, const struct dfs_dirent_record *rec);
+typedef int (*dfs_map_fn)(void *arg, uint64_t block, const struct dfs_segment *segs, uint32_t n);
+typedef int (*dfs_state_fn)(void *arg, const char *key, uint32_t key_len, const void *value,
+                            uint32_t value_len);
+typedef int (*dfs_orphan_fn)(void *arg, uint64_t fileid, const struct dfs_content_id *content);
+
+/* All operations are required unless said otherwise.  Statuses: DFS_OK, DFS_AGAIN (nonblock or
+ * serialisation), DFS_NOENT where a record is absent, DFS_IO, DFS_NOSPC, DFS_CORRUPT; fail()
+ * explains the last three.  put replaces; del of an absent record is DFS_OK. */
+struct dfs_metadata_ops {
+	uint32_t size;
+
+	/* Optional.  Checks what the table cannot (combinations).  No side effects. */
+	enum dfs_status (*validate)(const void *config, struct dfs_diag *diag);
+	/* Open or create the store.  DFS_BUSY: another process has it.  DFS_VERSION: newer format. */
+	enum dfs_status (*create)(const struct dfs_host *host, const void *config, void **inst,
+	                          struct dfs_diag *diag);
+	/* Close; no transaction is open.  What was committed but not synced may be lost. */
+	void (*destroy)(void *inst);
+
+	/* mode: enum dfs_txn_mode, or'ed with DFS_NONBLOCK: then this and every later call of the
+	 * transaction may answer DFS_AGAIN instead of waiting, and commit() answers it before any
+	 * effect.  Any number of read transactions, also beside a write one, on any threads. */
+	enum dfs_status (*begin)(void *inst, uint32_t mode, struct dfs_txn **txn);
+	/* Ends the transaction whatever it answers.  *seq (may be NULL) grows with commit order. */
+	enum dfs_status (*commit)(void *inst, struct dfs_txn *txn, uint64_t *seq);
+	void (*abort)(void *inst, struct dfs_txn *txn);
+	/* Make all commits up to seq survive what level names.  Blocking; called by one thread at a
+	 * time; a failure is sticky: writes answer DFS_IO until the store is opened anew. */
+	enum dfs_status (*sync)(void *inst, uint64_t seq, uint32_t level);
+
+	/* Shares. */
+	enum dfs_status (*scan_shares)(void *inst, struct dfs_txn *, dfs_share_fn fn, void *arg);
+	enum dfs_status (*put_share)(void *inst, struct dfs_txn *, const struct dfs_share_record *rec);
+	enum dfs_status (*del_share)(void *inst, struct dfs_txn *, uint32_t share);
+
+	/* Inodes.  The caller sets rec->size before a get. */
+	enum dfs_status (*get_inode)(void *inst, struct dfs_txn *, uint32_t share, uint64_t fileid,
+	                             struct dfs_inode_record *rec);
+	enum dfs_status (*put_inode)(void *inst, struct dfs_txn *, uint32_t share,
+	                             const struct dfs_inode_record *rec);
+	enum dfs_status (*del_inode)(void *inst, struct dfs_txn *, uint32_t share, uint64_t fileid);
+	/* Several at once, for READDIRPLUS: recs[i] answers ids[i]; type DFS_TYPE_NONE: absent.
+	 * Optional: absent, the core calls get_inode n times.  n: 1..1024. */
+	enum dfs_status (*get_inodes)(void *inst, struct dfs_txn *, uint32_t share,
+	                              const uint64_t *ids, uint32_t n, struct dfs_inode_record *recs);
+
+	/* Text of a symbolic link; removed together with its inode by the core.  buf takes
+	 * DFS_SYMLINK_MAX bytes. */
+	enum dfs_status (*get_symlink)(void *inst, struct dfs_txn *, uint32_t share, uint64_t fileid,
+	                               char *buf, uint32_t *len);
+	enum dfs_status (*put_symlink)(void *inst, struct dfs_txn *, uint32_t share, uint64_t fileid,
+	                               const char *text, uint32_t len);
+	enum dfs_status (*del_symlink)(void *inst, struct dfs_txn *, uint32_t share, uint64_t fileid);
+
+	/* Directory entries.  get: fn is called once with the record at exactly this cookie.
+	 * scan: ascending from the first cookie >= from until fn answers 0 or the end. */
+	enum dfs_status (*get_dirent)(void *inst, struct dfs_txn *, uint32_t share, uint64_t dir,
+	                              uint64_t cookie, dfs_dirent_fn fn, void *arg);
+	enum dfs_status (*scan_dirents)(void *inst, struct dfs_txn *, uint32_t share, uint64_t dir,
+	                                uint64_t from, dfs_dirent_fn fn, void *arg);
+	enum dfs_status (*put_dirent)(void *inst, struct dfs_txn *, uint32_t share, uint64_t dir,
+	                              const struct dfs_dirent_record *rec);
+	enum dfs_status (*del_dirent)(void *inst, struct dfs_txn *, uint32_t share, uint64_t dir,
+	                              uint64_t cookie);
+
+	/* Block map rows: block = offset / 4 MiB.  scan: ascending from the first block >= from.
+	 * n: 1..DFS_SEGMENTS_MAX. */
+	enum dfs_status (*scan_map)(void *inst, struct dfs_txn *, uint32_t share,
+	                            const struct dfs_content_id *content, uint64_t from, dfs_map_fn fn,
+	                            void *arg);
+	enum dfs_status (*put_map)(void *inst, struct dfs_txn *, uint32_t share,
+	                           const struct dfs_content_id *content, uint64_t block,
+	                           const struct dfs_segment *segs, uint32_t n);
+	/* Deletes rows [from, to). */
+	enum dfs_status (*del_map)(void *inst, struct dfs_txn *, uint32_t share,
+	                           const struct dfs_content_id *content, uint64_t from, uint64_t to);
+
+	/* Orphans: content whose last name is gone and whose rows and objects are still to be
+	 * reclaimed; keyed by fileid.  scan: ascending from the first fileid >= from. */
+	enum dfs_status (*scan_orphans)(void *inst, struct dfs_txn *, uint32_t share, uint64_t from,
+	                                dfs_orphan_fn fn, void *arg);
+	enum dfs_status (*put_orphan)(void *inst, struct dfs_txn *, uint32_t share, uint64_t fileid,
+	                              const struct dfs_content_id *content);
+	enum dfs_status (*del_orphan)(void *inst, struct dfs_txn *, uint32_t share, uint64_t fileid);
+
+	/* Named server state: small values under byte keys of 1..DFS_STATE_KEY_MAX, per share (share
+	 * 0: the server's own).  get: *len is the capacity before, the length after; a short buffer
+	 * is DFS_TOOSMALL with *len set.  scan: keys with the prefix, ascending. */
+	enum dfs_status (*get_state)(void *inst, struct dfs_txn *, uint32_t share, const char *key,
+	                             uint32_t key_len, void *value, uint32_t *len);
+	enum dfs_status (*put_state)(void *inst, struct dfs_txn *, uint32_t share, const char *key,
+	                             uint32_t key_len, const void *value, uint32_t len);
+	enum dfs_status (*del_state)(void *inst, struct dfs_txn *, uint32_t share, const char *key,
+	                             uint32_t key_len);
+	enum dfs_status (*scan_state)(void *inst, struct dfs_txn *, uint32_t share, const char *prefix,
+	                              uint32_t prefix_len, dfs_state_fn fn, void *arg);
+
+	/* Cheap figures, at most 5 s old. */
+	enum dfs_status (*stats)(void *inst, struct dfs_metadata_stats *stats);
+	/* Answers within 5 s whether the store can serve. */
+	enum dfs_status (*health)(void *inst);
+	/* append only */
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A gate tells how far a sequence of changes is durable, and lets hundreds of replies wait for
+ * one sync without a thread each (group commit, after DeWitt et al. 1984).
+ *
+ * One gate and one thread per metadata store, per block store, and later per log.  The owner's
+ * sync function runs on the gate's thread; while it runs, new waiters gather for the next round.
+ * A failed sync fails the waiters of that round and every later one, until the gate is replaced.
+ */
+#ifndef DFS_IO_GATE_H
+#define DFS_IO_GATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <dittofs/status.h>
+
+struct dfs_gate;
+
+struct dfs_gate_waiter {
+	/* Called once, on the gate's thread, when durable (DFS_OK) or failed.  Short, no blocking. */
+	void (*done)(struct dfs_gate_waiter *w, enum dfs_status status);
+	uint64_t seq;
+	uint32_t level;
+	struct dfs_gate_waiter *next;
+};
+
+/* Make everything up to seq durable at level and set *durable to the position reached (>= seq).
+ * level: the highest that any waiter of the round asks for. */
+typedef enum dfs_status (*dfs_gate_sync_fn)(void *arg, uint64_t seq, uint32_t level,
+                                            uint64_t *durable);
+
+/* name: for logs and the thread's name, borrowed. */
+struct dfs_gate *dfs_gate_new(const char *name, dfs_gate_sync_fn sync, void *arg);
+/* Runs what waits, then ends the thread. */
+void dfs_gate_free(struct dfs_gate *gate);
+
+/* True when seq is durable at level already (no lock taken). */
+bool dfs_gate_passed(const struct dfs_gate *gate, uint64_t seq, uint32_t level);
+/* Queue w (its seq, level and done set by the caller; memory stays the caller's until done). */
+void dfs_gate_wait(struct dfs_gate *gate, struct dfs_gate_waiter *w);
+/* Block until durable, failed, or deadline (monotonic ns): DFS_OK, the sync's status, DFS_TIMEDOUT. */
+enum dfs_status dfs_gate_wait_sync(struct dfs_gate *gate, uint64_t seq, uint32_t level,
+                                   int64_t deadline);
+
+#endif

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+# libdittofs: private to the programs and adapters of this package.
+pkglib_LTLIBRARIES += core/libdittofs.la
+core_libdittofs_la_SOURCES =
+core_libdittofs_la_LDFLAGS = -avoid-version -no-undefined -Wl,-Bsymbolic-functions
+core_libdittofs_la_LIBADD = $(GLIB_LIBS) $(LIBCONFIG_LIBS) $(XXHASH_LIBS) $(LTDL_LIBS) -lpthread
+
+dittofsincludedir = $(includedir)/dittofs
+dittofsinclude_HEADERS = \
+	core/include/dittofs/adapter.h \
+	core/include/dittofs/block_store.h \
+	core/include/dittofs/config.h \
+	core/include/dittofs/host.h \
+	core/include/dittofs/metadata_store.h \
+	core/include/dittofs/okv.h \
+	core/include/dittofs/plugin.h \
+	core/include/dittofs/status.h

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * An open metadata store: the plugin's instance as the core calls it.
+ *
+ * Enforces the declared thread model: with nonblock, a store that is not NONBLOCKING or TRY
+ * answers DFS_AGAIN at begin; SERIAL stores are called under one lock; a store that holds an
+ * event loop over 5 ms is demoted to BLOCKING with a warning.
+ */
+#ifndef DFS_METADATA_STORE_INTERNAL_H
+#define DFS_METADATA_STORE_INTERNAL_H
+
+#include <stdbool.h>
+
+#include <dittofs/metadata_store.h>
+
+#include "base/ctx.h"
+
+struct dfs_gate;
+struct dfs_lane;
+struct dfs_plugin_entry;
+
+struct dfs_metadata_store {
+	char name[64];
+	struct dfs_metadata_ops ops; /* size-limited copy, NULL where absent */
+	void *inst;
+	uint64_t caps;
+	_Atomic uint32_t thread_model; /* enum dfs_thread_model; demotion lowers it */
+	struct dfs_gate *gate;         /* NULL when VOLATILE or DURABLE */
+	struct dfs_lane *lane;
+	_Atomic uint64_t last_seq;     /* highest committed */
+	/* Records that live in memory and go out with the next sync: called on the gate's thread
+	 * before each sync, in one write transaction per call. */
+	enum dfs_status (*write_back)(void *arg);
+	void *write_back_arg;
+};
+
+/* Begin; DFS_AGAIN by the rule above.  On DFS_OK the caller ends it by commit or abort. */
+enum dfs_status dfs_metadata_begin(struct dfs_metadata_store *store, const struct dfs_ctx *ctx,
+                                   enum dfs_txn_mode mode, struct dfs_txn **txn);
+/* Commit and leave a ticket in ctx at the share's durability (ctx may be NULL: no ticket). */
+enum dfs_status dfs_metadata_commit(struct dfs_metadata_store *store, struct dfs_ctx *ctx,
+                                    struct dfs_txn *txn);
+void dfs_metadata_abort(struct dfs_metadata_store *store, struct dfs_txn *txn);
+
+#endif

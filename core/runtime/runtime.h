@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The runtime: named stores, shares, adapters and the server's life cycle behind one entry point.
+ *
+ * Built from one checked configuration; everything is opened in order (stores, shares,
+ * adapters) and closed in reverse.  The main thread calls all of this; adapters call the look-ups
+ * from any thread.
+ */
+#ifndef DFS_RUNTIME_RUNTIME_H
+#define DFS_RUNTIME_RUNTIME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <dittofs/host.h>
+
+#include "fs/share.h"
+
+struct dfs_config; /* core/config: a parsed and checked file */
+struct dfs_registry;
+struct dfs_runtime;
+struct dfs_workers;
+
+/* Take the lock on state_dir, open stores and shares, create adapters; nothing listens yet.  On
+ * failure everything is closed again and *error holds a sentence (free with g_free). */
+struct dfs_runtime *dfs_runtime_new(struct dfs_registry *registry, const struct dfs_config *config,
+                                    char **error);
+/* Adapters bind and serve. */
+bool dfs_runtime_start(struct dfs_runtime *rt, char **error);
+/* Shares, client rules and RELOADABLE options as in config; validates all, then applies.  Shares that left are
+ * drained and closed.  False: nothing has changed, *error says why. */
+bool dfs_runtime_reload(struct dfs_runtime *rt, const struct dfs_config *config, char **error);
+/* Stop adapters (drain until deadline, monotonic ns), flush, close. */
+void dfs_runtime_free(struct dfs_runtime *rt, int64_t deadline);
+
+/* A referenced share, NULL: none.  by_slot: the low 32 bits of its uuid, as in handles.
+ * by_path: the longest share path that is a prefix of path at a '/' boundary; *rest: what
+ * follows. */
+struct dfs_share *dfs_runtime_share_by_slot(struct dfs_runtime *rt, uint32_t slot);
+struct dfs_share *dfs_runtime_share_by_path(struct dfs_runtime *rt, const char *path,
+                                            const char **rest);
+/* Visit all; the share is borrowed for the call. */
+void dfs_runtime_each_share(struct dfs_runtime *rt, void (*fn)(void *arg, struct dfs_share *share),
+                            void *arg);
+/* Grows with each change of shares or rules: adapters cache decisions against it. */
+uint64_t dfs_runtime_epoch(const struct dfs_runtime *rt);
+
+struct dfs_workers *dfs_runtime_workers(struct dfs_runtime *rt);
+/* Event loops that an adapter shall start (server.threads). */
+unsigned dfs_runtime_loops(const struct dfs_runtime *rt);
+
+#endif
