@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+# Shell library of the test scripts: TAP, clean-up, waiting on conditions, and a server.
+#
+#   . "$DFS_SRCDIR/tests/lib.sh"
+#   requires nfs-ls                       skip the whole script where a program is missing
+#   start_server temp                     config for a share on memory stores (see make_config)
+#   ok "name of the fact" command...      one test point: the command's status decides
+#   is "name" "got" "wanted"
+#   finish                                prints the plan
+# Everything lives in $work, which goes at exit, as does every process started here.
+set -u
+: "${DFS_SRCDIR:?run me by tools/check or make check}" "${DFS_BUILDDIR:?}"
+work=$(mktemp -d "${TMPDIR:-/tmp}/dittofs-test.XXXXXX")
+n_tests=0 server_pid= cleanups=
+
+at_exit() { cleanups="$1
+$cleanups"; }
+
+on_exit() {
+	status=$?
+	trap - EXIT
+	eval "$cleanups"
+	if [ -n "$server_pid" ] && kill -0 "$server_pid" 2>/dev/null; then
+		kill -KILL "$server_pid"
+		wait "$server_pid" 2>/dev/null
+	fi
+	rm -rf "$work"
+	exit "$status"
+}
+trap on_exit EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+skip_all() { echo "1..0 # SKIP $*"; exit 0; }
+
+requires() {
+	for p in "$@"; do
+		command -v "$p" >/dev/null 2>&1 || skip_all "the program $p is not installed"
+	done
+}
+
+# The point's output goes to diagnostics when it fails.
+ok() {
+	name=$1
+	shift
+	n_tests=$((n_tests + 1))
+	if "$@" >"$work/out.$n_tests" 2>&1; then
+		echo "ok $n_tests - $name"
+	else
+		echo "not ok $n_tests - $name"
+		echo "# status $? of: $*"
+		tail -n 30 "$work/out.$n_tests" | sed 's/^/# /'
+		return 1
+	fi
+}
+
+is() {
+	n_tests=$((n_tests + 1))
+	if [ "$2" = "$3" ]; then
+		echo "ok $n_tests - $1"
+	else
+		printf 'not ok %d - %s\n' "$n_tests" "$1"
+		printf 'got:    %s\nwanted: %s\n' "$2" "$3" | sed 's/^/# /'
+		return 1
+	fi
+}
+
+finish() { echo "1..$n_tests"; }
+
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for() {
+	left=$(($1 * 20))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		left=$((left - 1))
+		[ "$left" -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+
+# A TCP port that nobody listens on now.
+free_port() {
+	perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1) or die; print $s->sockport'
+}
+
+# make_config FILE METADATA BLOCKS [EXTRA SHARE SETTINGS]: one share /export on these store types.
+make_config() {
+	case $2 in
+	memory) meta='type = "memory";' durability='durability = "none";' ;;
+	*) meta="type = \"$2\"; path = \"metadata\";" durability= ;;
+	esac
+	case $3 in
+	memory) data='type = "memory";' durability='durability = "none";' ;;
+	*) data="type = \"$3\"; path = \"blocks\";" ;;
+	esac
+	: "${port:=$(free_port)}"
+	cat >"$1" <<CONF
+server = { state_dir = "$work/state"; ${server_settings:-} };
+metadata_stores = { m = { $meta }; };
+block_stores = { b = { $data }; };
+shares = { export = { path = "/export"; metadata = "m"; blocks = "b"; $durability ${4:-}
+    clients = ( { match = "127.0.0.0/8"; access = "rw"; squash = "none"; } ); }; };
+adapters = { nfs = { listen = "127.0.0.1"; port = $port; }; };
+CONF
+}
+
+# start_server [CONFIG]: waits until it is ready.
+start_server() {
+	rm -f "$work/ready"
+	DFS_PLUGIN_PATH=$DFS_BUILDDIR/.plugins ${DFS_WRAPPER:-} "$DFS_BUILDDIR/tools/dfs/dfs" \
+		-c "${1:-$work/dfs.conf}" --ready-file="$work/ready" 2>>"$work/server.log" &
+	server_pid=$!
+	wait_for 60 test -e "$work/ready" || {
+		echo "# the server did not start:"
+		tail -n 20 "$work/server.log" | sed 's/^/# /'
+		echo "Bail out! no server"
+		exit 1
+	}
+}
+
+# stop_server [SIGNAL]: its exit status.
+stop_server() {
+	kill -"${1:-TERM}" "$server_pid"
+	wait "$server_pid" 2>/dev/null
+	rc=$?
+	server_pid=
+	return "$rc"
+}
+
+nfs_url() { printf 'nfs://127.0.0.1/export%s?nfsport=%s&mountport=%s' "$1" "$port" "$port"; }
