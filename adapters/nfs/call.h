@@ -6,12 +6,14 @@
  *   DFS_OK     the reply's body is encoded (an NFS error status included);
  *   DFS_AGAIN  nothing happened: run it again on a worker (args and out are reset by the caller);
  *   DFS_INVAL  the arguments do not decode: GARBAGE_ARGS.
- * It runs unchanged on loops and on workers.
+ * It runs unchanged on loops and on workers.  It sets ctx.share through access.h, which also says
+ * what the dispatcher does about that reference after each run.
  */
 #ifndef NFS_CALL_H
 #define NFS_CALL_H
 
-#include <sys/socket.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "adapters/nfs/xdr.h"
 #include "base/ctx.h"
@@ -21,17 +23,23 @@
 #define MOUNT_PROGRAM 100005
 
 struct nfs_server; /* server.h */
-struct nfs_conn;   /* rpc/conn.h: per-connection state, rule and credential caches */
+struct nfs_conn;   /* rpc/conn.h: per-connection state, embeds a struct nfs_access */
+struct nfs_access; /* access.h */
 
 struct nfs_call {
 	struct dfs_ctx ctx; /* id is the credential as sent until nfs_call_share() squashes it */
 	struct nfs_server *server;
 	struct nfs_conn *conn;
+	struct nfs_access *access; /* the connection's peer and its cached decisions */
 	uint32_t xid, program, version, procedure;
 	uint32_t flavor; /* 0 AUTH_NONE, 1 AUTH_SYS */
 	struct xdr_in args;
 	struct xdr_out out;
-	struct dfs_write *direct; /* WRITE: the data, received into pages already; else NULL */
+	/* WRITE: the data, received into pages already; else NULL.  args then end with the data's
+	 * length word.  The procedure sets NULL when core/fs has consumed it; what is left at the
+	 * end of the call the dispatcher cancels. */
+	struct dfs_write *direct;
+	bool share_held; /* ctx.share is a reference of this call's own, see access.h */
 };
 
 #define NFS_PROC_CACHED (1u << 0) /* not idempotent: the duplicate request cache keeps its reply */
@@ -45,10 +53,5 @@ struct nfs_proc {
 
 extern const struct nfs_proc nfs3_procs[22];
 extern const struct nfs_proc mount3_procs[6];
-
-/* Point ctx at `share` under the rules for this peer: match, secure port, squash, read-only.  A
- * decision is cached per connection until the runtime's epoch changes.  DFS_ACCESS: no rule
- * admits the peer.  The call holds a reference until it ends. */
-enum dfs_status nfs_call_share(struct nfs_call *call, struct dfs_share *share);
 
 #endif
