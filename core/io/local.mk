@@ -1,1 +1,13 @@
 # SPDX-License-Identifier: MIT
+core_libdittofs_la_SOURCES += \
+	core/io/gate.c \
+	core/io/gate.h \
+	core/io/worker.c \
+	core/io/worker.h
+
+check_PROGRAMS += core/io/test-gate core/io/test-worker
+TESTS += core/io/test-gate core/io/test-worker
+core_io_test_gate_SOURCES = core/io/test-gate.c
+core_io_test_gate_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_io_test_worker_SOURCES = core/io/test-worker.c
+core_io_test_worker_LDADD = core/libdittofs.la $(GLIB_LIBS)

@@ -33,5 +33,7 @@ struct dfs_lane *dfs_lane_new(struct dfs_workers *w, const char *name, unsigned 
 void dfs_lane_free(struct dfs_lane *lane);
 /* False when the queue is full (the task was not taken). */
 bool dfs_lane_submit(struct dfs_lane *lane, struct dfs_task *task);
+/* As given to dfs_lane_new, which borrowed it. */
+const char *dfs_lane_name(const struct dfs_lane *lane);
 
 #endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Group commit.  Waiters gather in a list; the gate's thread takes the whole list, runs one sync
+ * for the highest position and level in it, and answers all of them.  The longer a sync takes,
+ * the more replies the next one carries.
+ *
+ * Locks: mu guards the list, the failure and the stop flag; positions are atomics so that the
+ * common question ("is it durable already?") takes no lock.
+ */
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "io/gate.h"
+
+#define GATE_LEVELS 8
+
+struct dfs_gate {
+	const char *name;
+	dfs_gate_sync_fn sync;
+	void *arg;
+	_Atomic uint64_t durable[GATE_LEVELS]; /* by level; a higher level covers the lower ones */
+	pthread_mutex_t mu;
+	pthread_cond_t wake;
+	struct dfs_gate_waiter *head, **tail; /* guarded by mu */
+	bool sleeping;                        /* guarded by mu: the thread waits for work */
+	bool stop;                            /* guarded by mu */
+	enum dfs_status failed;               /* the gate's thread only, once running */
+	pthread_t thread;
+};
+
+static unsigned
+gate_level(uint32_t level)
+{
+	return level < GATE_LEVELS ? level : GATE_LEVELS - 1;
+}
+
+static void
+gate_advance(struct dfs_gate *gate, uint32_t level, uint64_t seq)
+{
+	for (unsigned l = 0; l <= gate_level(level); l++)
+		if (seq > atomic_load_explicit(&gate->durable[l], memory_order_relaxed))
+			atomic_store_explicit(&gate->durable[l], seq, memory_order_release);
+}
+
+static void
+gate_round(struct dfs_gate *gate, struct dfs_gate_waiter *list)
+{
+	uint64_t seq = 0, durable = 0;
+	uint32_t level = 0;
+	bool needed = false;
+
+	for (struct dfs_gate_waiter *w = list; w; w = w->next) {
+		if (dfs_gate_passed(gate, w->seq, w->level))
+			continue;
+		needed = true;
+		if (w->seq > seq)
+			seq = w->seq;
+		if (w->level > level)
+			level = w->level;
+	}
+	if (needed && gate->failed == DFS_OK) {
+		enum dfs_status status = gate->sync(gate->arg, seq, level, &durable);
+		if (status == DFS_OK) {
+			assert(durable >= seq);
+			gate_advance(gate, level, durable);
+		} else {
+			gate->failed = status;
+			dfs_log(DFS_LOG_ERROR, "%s: sync failed (%s): %s; its writes fail from now on",
+			        gate->name, dfs_status_name(status), dfs_fail_text());
+		}
+	}
+	while (list) {
+		struct dfs_gate_waiter *w = list;
+		list = w->next; /* done() may free w */
+		w->done(w, dfs_gate_passed(gate, w->seq, w->level) ? DFS_OK : gate->failed);
+	}
+}
+
+static void *
+gate_main(void *arg)
+{
+	struct dfs_gate *gate = arg;
+
+	pthread_mutex_lock(&gate->mu);
+	for (;;) {
+		if (gate->head) {
+			struct dfs_gate_waiter *list = gate->head;
+			gate->head = NULL;
+			gate->tail = &gate->head;
+			pthread_mutex_unlock(&gate->mu);
+			gate_round(gate, list);
+			pthread_mutex_lock(&gate->mu);
+		} else if (gate->stop) {
+			break;
+		} else {
+			gate->sleeping = true;
+			pthread_cond_wait(&gate->wake, &gate->mu);
+			gate->sleeping = false;
+		}
+	}
+	pthread_mutex_unlock(&gate->mu);
+	return NULL;
+}
+
+struct dfs_gate *
+dfs_gate_new(const char *name, dfs_gate_sync_fn sync, void *arg)
+{
+	struct dfs_gate *gate = calloc(1, sizeof *gate);
+	char title[16];
+
+	if (!gate)
+		abort();
+	gate->name = name;
+	gate->sync = sync;
+	gate->arg = arg;
+	gate->tail = &gate->head;
+	pthread_mutex_init(&gate->mu, NULL);
+	pthread_cond_init(&gate->wake, NULL);
+	if (pthread_create(&gate->thread, NULL, gate_main, gate) != 0) {
+		dfs_log(DFS_LOG_ERROR, "%s: cannot start the sync thread", name);
+		abort();
+	}
+	snprintf(title, sizeof title, "sync %s", name);
+	pthread_setname_np(gate->thread, title);
+	return gate;
+}
+
+void
+dfs_gate_free(struct dfs_gate *gate)
+{
+	if (!gate)
+		return;
+	pthread_mutex_lock(&gate->mu);
+	gate->stop = true;
+	pthread_cond_signal(&gate->wake);
+	pthread_mutex_unlock(&gate->mu);
+	pthread_join(gate->thread, NULL);
+	pthread_cond_destroy(&gate->wake);
+	pthread_mutex_destroy(&gate->mu);
+	free(gate);
+}
+
+bool
+dfs_gate_passed(const struct dfs_gate *gate, uint64_t seq, uint32_t level)
+{
+	return atomic_load_explicit(&gate->durable[gate_level(level)], memory_order_acquire) >= seq;
+}
+
+void
+dfs_gate_wait(struct dfs_gate *gate, struct dfs_gate_waiter *w)
+{
+	w->next = NULL;
+	pthread_mutex_lock(&gate->mu);
+	*gate->tail = w;
+	gate->tail = &w->next;
+	if (gate->sleeping) {
+		/* One signal a round: the flag is lowered here, not when the thread gets to run. */
+		gate->sleeping = false;
+		pthread_cond_signal(&gate->wake);
+	}
+	pthread_mutex_unlock(&gate->mu);
+}
+
+/* A thread that blocks.  Two holders, the thread and the gate, since the thread may leave first. */
+struct blocked {
+	struct dfs_gate_waiter w;
+	pthread_mutex_t mu;
+	pthread_cond_t cond;
+	bool answered;          /* guarded by mu */
+	enum dfs_status status; /* guarded by mu */
+	unsigned refs;          /* guarded by mu */
+};
+
+static void
+blocked_drop_locked(struct blocked *b)
+{
+	bool last = --b->refs == 0;
+
+	pthread_mutex_unlock(&b->mu);
+	if (!last)
+		return;
+	pthread_cond_destroy(&b->cond);
+	pthread_mutex_destroy(&b->mu);
+	free(b);
+}
+
+static void
+blocked_done(struct dfs_gate_waiter *w, enum dfs_status status)
+{
+	struct blocked *b = (struct blocked *)w; /* w is the first member */
+
+	pthread_mutex_lock(&b->mu);
+	b->answered = true;
+	b->status = status;
+	pthread_cond_signal(&b->cond);
+	blocked_drop_locked(b);
+}
+
+enum dfs_status
+dfs_gate_wait_sync(struct dfs_gate *gate, uint64_t seq, uint32_t level, int64_t deadline)
+{
+	struct blocked *b;
+	pthread_condattr_t attr;
+	struct timespec until = {deadline / DFS_SECOND, deadline % DFS_SECOND};
+	enum dfs_status status = DFS_TIMEDOUT;
+
+	if (dfs_gate_passed(gate, seq, level))
+		return DFS_OK;
+	b = calloc(1, sizeof *b);
+	if (!b)
+		return DFS_NOMEM;
+	b->w.seq = seq;
+	b->w.level = level;
+	b->w.done = blocked_done;
+	b->refs = 2;
+	pthread_mutex_init(&b->mu, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&b->cond, &attr);
+	pthread_condattr_destroy(&attr);
+	dfs_gate_wait(gate, &b->w);
+
+	pthread_mutex_lock(&b->mu);
+	while (!b->answered)
+		if (pthread_cond_timedwait(&b->cond, &b->mu, &until) != 0)
+			break;
+	if (b->answered)
+		status = b->status;
+	blocked_drop_locked(b);
+	return status;
+}
