@@ -8,5 +8,7 @@ core_libdittofs_la_SOURCES += \
 	core/base/ctx.h \
 	core/base/hash.c \
 	core/base/hash.h \
+	core/base/lock.c \
+	core/base/lock.h \
 	core/base/log.c \
 	core/base/log.h

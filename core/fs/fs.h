@@ -21,19 +21,7 @@
 #include "base/buf.h"
 #include "base/ctx.h"
 #include "fs/share.h"
-
-struct dfs_ref {
-	uint64_t fileid, generation;
-};
-
-struct dfs_attr {
-	uint32_t type; /* enum dfs_file_type */
-	uint32_t mode, nlink, uid, gid;
-	uint32_t rdev_major, rdev_minor;
-	uint64_t fileid, generation;
-	uint64_t length, used, change;
-	int64_t atime, mtime, ctime, btime; /* ns since 1970 */
-};
+#include "metadata/attr.h"
 
 /* Attributes of a changed object just before and just after, or not known. */
 struct dfs_wcc {
@@ -56,13 +44,6 @@ struct dfs_setattr {
 	uint64_t length;
 	uint8_t set_atime, set_mtime; /* enum dfs_set_time */
 	int64_t atime, mtime;         /* ns, for DFS_TIME_CLIENT */
-};
-
-/* A name as it came in: 1..255 bytes, no '/' or NUL; the functions check and answer DFS_INVAL,
- * DFS_NAMETOOLONG.  "." and ".." are valid for lookup only. */
-struct dfs_name {
-	const char *bytes;
-	uint32_t len;
 };
 
 /* Access bits of RFC 1813 3.3.4. */

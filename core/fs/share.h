@@ -12,11 +12,18 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include <dittofs/status.h>
+
 #include "base/hash.h"
 
+struct dfs_block_store;
+struct dfs_cache;
+struct dfs_inode_cache;
+struct dfs_lane;
+struct dfs_metadata_store;
 struct dfs_namespace;
 struct dfs_payload;
-struct dfs_lane;
+struct dfs_workers;
 
 enum dfs_durability {
 	DFS_DURABILITY_NONE = 0,    /* may lose what the process held */
@@ -57,7 +64,35 @@ struct dfs_share {
 	struct dfs_payload *payload;
 	struct dfs_lane *lane; /* where its blocking operations run */
 	_Atomic(const struct dfs_share_rules *) rules; /* freed at the next reload but one, or with the share */
+	const struct dfs_share_rules *old_rules;       /* main thread */
+	struct dfs_block_store *blocks;
 };
+
+/* What dfs_share_open needs; everything is borrowed until dfs_share_close, strings and rules
+ * are copied. */
+struct dfs_share_options {
+	const char *name; /* 1..63 bytes; the share's row in the store */
+	const char *path;
+	struct dfs_metadata_store *metadata;
+	struct dfs_block_store *blocks;
+	struct dfs_inode_cache *inodes; /* metadata/namespace.h */
+	struct dfs_cache *pages;        /* payload/payload.h */
+	struct dfs_workers *workers;    /* the share's lane is made on them */
+	enum dfs_durability durability;
+	bool read_only;
+	struct dfs_hash_key secret;          /* the server's, for handle keys */
+	const struct dfs_share_rules *rules; /* NULL: the default */
+	uint32_t root_mode, root_uid, root_gid; /* of a root directory that is made now; mode 0: 0755 */
+};
+
+/* Find or create the share in its stores, with one reference (the runtime's).  Blocking; main
+ * thread.  dfs_fail_text() explains a failure. */
+enum dfs_status dfs_share_open(const struct dfs_share_options *options, struct dfs_share **share);
+/* Wait until the caller's reference is the last, write everything back, close.  DFS_TIMEDOUT:
+ * references were left at the deadline (monotonic ns): the share stays open and is not freed. */
+enum dfs_status dfs_share_close(struct dfs_share *share, int64_t deadline);
+/* Replace the client rules (copied; NULL: the default).  Main thread. */
+void dfs_share_set_rules(struct dfs_share *share, const struct dfs_share_rules *rules);
 
 struct dfs_share *dfs_share_ref(struct dfs_share *share);
 void dfs_share_unref(struct dfs_share *share);

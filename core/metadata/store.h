@@ -14,10 +14,13 @@
 #include <dittofs/metadata_store.h>
 
 #include "base/ctx.h"
+#include "base/lock.h"
 
 struct dfs_gate;
 struct dfs_lane;
 struct dfs_plugin_entry;
+struct dfs_workers;
+struct dfs_writeback;
 
 struct dfs_metadata_store {
 	char name[64];
@@ -32,7 +35,25 @@ struct dfs_metadata_store {
 	 * before each sync, in one write transaction per call. */
 	enum dfs_status (*write_back)(void *arg);
 	void *write_back_arg;
+	struct dfs_writeback *dirty;   /* metadata/writeback.h */
+	struct dfs_lock serial;        /* SERIAL: held from begin to the end of the transaction */
+	_Atomic int64_t suspect_until; /* watchdog: measure exactly until then (monotonic ns) */
+	_Atomic uint32_t strikes;
 };
+
+/* Open an instance.  config: the struct that the plugin's table describes; host outlives the
+ * store; workers NULL: no lane (tests).  dfs_fail_text() explains a failure. */
+enum dfs_status dfs_metadata_store_open(const struct dfs_plugin_entry *entry, const char *name,
+                                        const void *config, const struct dfs_host *host,
+                                        struct dfs_workers *workers,
+                                        struct dfs_metadata_store **store);
+/* Writes back, syncs and closes.  Every namespace on it is closed. */
+void dfs_metadata_store_close(struct dfs_metadata_store *store);
+/* Write the records that live in memory, without waiting for durability. */
+enum dfs_status dfs_metadata_write_back(struct dfs_metadata_store *store);
+enum dfs_status dfs_metadata_stats(struct dfs_metadata_store *store,
+                                   struct dfs_metadata_stats *stats);
+enum dfs_status dfs_metadata_health(struct dfs_metadata_store *store);
 
 /* Begin; DFS_AGAIN by the rule above.  On DFS_OK the caller ends it by commit or abort. */
 enum dfs_status dfs_metadata_begin(struct dfs_metadata_store *store, const struct dfs_ctx *ctx,

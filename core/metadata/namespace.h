@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A namespace: one share's tree of names and inodes on a metadata store, behind the caches.
+ *
+ * The inode cache is one for the server, bounded by a number of inodes and of names (negative
+ * ones included); namespaces share it.  core/fs calls the namespace; the runtime only makes the
+ * cache.  What leaves the cache is written first.
+ */
+#ifndef DFS_METADATA_NAMESPACE_H
+#define DFS_METADATA_NAMESPACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <dittofs/metadata_store.h>
+
+struct dfs_ctx;
+struct dfs_inode_cache;
+struct dfs_metadata_store;
+struct dfs_namespace;
+
+/* Memory is taken as it fills: about 256 bytes an inode, 80 a name.  At least 1024 of each. */
+struct dfs_inode_cache *dfs_inode_cache_new(uint64_t max_inodes, uint64_t max_names);
+/* Every namespace is closed. */
+void dfs_inode_cache_free(struct dfs_inode_cache *cache);
+void dfs_inode_cache_usage(const struct dfs_inode_cache *cache, uint64_t *inodes, uint64_t *names);
+
+struct dfs_namespace_options {
+	const char *name;                       /* the share's, 1..63 bytes */
+	uint32_t root_mode, root_uid, root_gid; /* of a root that is made now; mode 0: 0755 */
+};
+
+/* Find the share's row or create it with its root directory.  Blocking. */
+enum dfs_status dfs_namespace_open(struct dfs_metadata_store *store, struct dfs_inode_cache *cache,
+                                   const struct dfs_namespace_options *options,
+                                   struct dfs_namespace **ns);
+/* Writes back and forgets.  No reference to an inode is left.  Blocking. */
+void dfs_namespace_close(struct dfs_namespace *ns);
+const struct dfs_share_record *dfs_namespace_record(const struct dfs_namespace *ns);
+
+#endif
