@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 core_libdittofs_la_SOURCES += \
+	core/base/buf.c \
 	core/base/buf.h \
 	core/base/clock.h \
 	core/base/counter.c \
@@ -12,3 +13,8 @@ core_libdittofs_la_SOURCES += \
 	core/base/lock.h \
 	core/base/log.c \
 	core/base/log.h
+
+check_PROGRAMS += core/base/test-buf
+TESTS += core/base/test-buf
+core_base_test_buf_SOURCES = core/base/test-buf.c
+core_base_test_buf_LDADD = core/libdittofs.la $(GLIB_LIBS)
