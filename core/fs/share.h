@@ -15,6 +15,7 @@
 #include <dittofs/status.h>
 
 #include "base/hash.h"
+#include "config/rules.h"
 
 struct dfs_block_store;
 struct dfs_cache;
@@ -24,29 +25,6 @@ struct dfs_metadata_store;
 struct dfs_namespace;
 struct dfs_payload;
 struct dfs_workers;
-
-enum dfs_durability {
-	DFS_DURABILITY_NONE = 0,    /* may lose what the process held */
-	DFS_DURABILITY_PROCESS = 1, /* survives kill -9 */
-	DFS_DURABILITY_POWER = 2,   /* survives loss of power (default) */
-};
-
-enum dfs_squash { DFS_SQUASH_NONE = 0, DFS_SQUASH_ROOT = 1, DFS_SQUASH_ALL = 2 };
-
-/* One row of `clients`; the first that matches the peer's address decides. */
-struct dfs_client_rule {
-	uint8_t addr[16];    /* IPv4 as ::ffff:a.b.c.d */
-	uint8_t prefix_len;  /* of the 128-bit form */
-	bool read_only;
-	uint8_t squash;      /* enum dfs_squash */
-	bool secure;         /* source port below 1024 is required */
-	uint32_t anon_uid, anon_gid;
-};
-
-struct dfs_share_rules {
-	uint32_t n;
-	struct dfs_client_rule rules[];
-};
 
 struct dfs_share {
 	_Atomic uint32_t refs;

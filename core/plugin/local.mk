@@ -1,1 +1,5 @@
 # SPDX-License-Identifier: MIT
+core_libdittofs_la_SOURCES += \
+	core/plugin/host.h \
+	core/plugin/options.h \
+	core/plugin/registry.h

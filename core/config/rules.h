@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the configuration says about a share in values that the file layer and the adapters use
+ * as they are: durability, squash modes, client rules.
+ */
+#ifndef DFS_CONFIG_RULES_H
+#define DFS_CONFIG_RULES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum dfs_durability {
+	DFS_DURABILITY_NONE = 0,    /* may lose what the process held */
+	DFS_DURABILITY_PROCESS = 1, /* survives kill -9 */
+	DFS_DURABILITY_POWER = 2,   /* survives loss of power (default) */
+};
+
+enum dfs_squash { DFS_SQUASH_NONE = 0, DFS_SQUASH_ROOT = 1, DFS_SQUASH_ALL = 2 };
+
+/* One row of `clients`; the first that matches the peer's address decides. */
+struct dfs_client_rule {
+	uint8_t addr[16];    /* IPv4 as ::ffff:a.b.c.d */
+	uint8_t prefix_len;  /* of the 128-bit form */
+	bool read_only;
+	uint8_t squash;      /* enum dfs_squash */
+	bool secure;         /* source port below 1024 is required */
+	uint32_t anon_uid, anon_gid;
+};
+
+struct dfs_share_rules {
+	uint32_t n;
+	struct dfs_client_rule rules[];
+};
+
+#endif
