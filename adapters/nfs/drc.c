@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <xxhash.h>
 
@@ -75,7 +76,8 @@ nfs_drc_new(uint32_t max_entries, uint32_t max_per_client)
 		return NULL;
 	drc->max_entries = max_entries ? max_entries : 65536;
 	drc->max_per_client = max_per_client ? max_per_client : 4096;
-	drc->seed = (uint64_t)dfs_clock_real() ^ (uint64_t)(uintptr_t)drc;
+	if (getrandom(&drc->seed, sizeof drc->seed, 0) != sizeof drc->seed)
+		drc->seed = (uint64_t)dfs_clock_real();
 	pthread_mutex_init(&drc->mu, NULL);
 	return drc;
 }
@@ -267,19 +269,17 @@ take_locked(struct nfs_drc_client *client, struct shard *s, int64_t now)
 	bool may_grow = true;
 
 	for (;;) {
-		uint32_t tries = s->n < SCAN || !may_grow ? s->n : SCAN;
+		uint32_t tries = may_grow && s->n > SCAN ? SCAN : s->n;
 		for (uint32_t i = 0; i < tries; i++) {
 			uint32_t at = s->hand;
 			struct entry *e = &s->ring[at];
+			if (e->state == DONE && may_grow && now - e->time <= NFS_DRC_KEEP)
+				break;
 			s->hand = at + 1 == s->n ? 0 : at + 1;
+			if (e->state == DONE)
+				unlink_locked(s, at);
 			if (e->state == FREE)
 				return at;
-			if (e->state == DONE && (!may_grow || now - e->time > NFS_DRC_KEEP)) {
-				unlink_locked(s, at);
-				return at;
-			}
-			if (e->state == DONE)
-				break;
 		}
 		if (!may_grow)
 			return NONE;
