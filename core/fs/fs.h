@@ -21,6 +21,7 @@
 #include "base/buf.h"
 #include "base/ctx.h"
 #include "fs/share.h"
+#include "payload/transfer.h"
 #include "metadata/attr.h"
 
 /* Attributes of a changed object just before and just after, or not known. */
@@ -69,23 +70,9 @@ enum dfs_status dfs_fs_access(struct dfs_ctx *ctx, const struct dfs_ref *ref, ui
 enum dfs_status dfs_fs_readlink(struct dfs_ctx *ctx, const struct dfs_ref *ref, char *buf,
                                 uint32_t *len, struct dfs_attr *attr);
 
-/* Bytes of a READ: references to cache pages, in order.  Release with dfs_read_release. */
-#define DFS_READ_MAX (1u << 20)
-#define DFS_READ_SPANS 20
-struct dfs_read {
-	uint32_t n;
-	uint32_t len; /* bytes in all */
-	bool eof;     /* offset + len is at or past the end */
-	struct {
-		struct dfs_buf *buf;
-		const unsigned char *data;
-		uint32_t len;
-	} spans[DFS_READ_SPANS];
-};
 /* len is clipped to DFS_READ_MAX. */
 enum dfs_status dfs_fs_read(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t offset,
                             uint32_t len, struct dfs_read *out, struct dfs_attr *attr);
-void dfs_read_release(struct dfs_read *out);
 
 enum dfs_stable { DFS_UNSTABLE = 0, DFS_DATA_SYNC = 1, DFS_FILE_SYNC = 2 };
 
@@ -93,15 +80,6 @@ enum dfs_stable { DFS_UNSTABLE = 0, DFS_DATA_SYNC = 1, DFS_FILE_SYNC = 2 };
  * dfs_fs_write_commit makes it the file's content, dfs_fs_write_cancel gives it back.  A
  * reservation holds no lock and may be committed from another thread than it was made on.
  * Permission is checked at commit. */
-#define DFS_WRITE_MAX (1u << 20)
-#define DFS_WRITE_SPANS 18
-struct dfs_write {
-	uint64_t offset;
-	uint32_t len;
-	uint32_t n;
-	struct iovec iov[DFS_WRITE_SPANS];         /* where the bytes go, in order */
-	struct dfs_buf *bufs[DFS_WRITE_SPANS];     /* iov[i] lies in bufs[i] */
-};
 /* Needs no reference to the file: fresh pages, aligned as offset is.  DFS_DELAY: no memory now. */
 enum dfs_status dfs_fs_write_reserve(uint64_t offset, uint32_t len, struct dfs_write *w);
 void dfs_fs_write_cancel(struct dfs_write *w);

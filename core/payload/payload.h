@@ -15,9 +15,10 @@
 #define DFS_PAYLOAD_PAYLOAD_H
 
 #include "base/ctx.h"
-#include "fs/fs.h"
+#include "config/rules.h"
 #include "metadata/store.h"
 #include "payload/store.h"
+#include "payload/transfer.h"
 
 #define DFS_BLOCK_SIZE (4u << 20)
 #define DFS_CHUNK_SIZE (64u << 20)
