@@ -36,7 +36,8 @@ enum dfs_config_flags {
 	DFS_CONFIG_RELOADABLE = 1 << 1, /* may change on SIGHUP without reopening the store */
 };
 
-/* One row.  min and max are inclusive and unused for BOOL, ENUM and LIST. */
+/* One row.  min and max are inclusive and unused for BOOL, ENUM, LIST and PATH; for all others but
+ * INT a max of 0 sets no bound. */
 struct dfs_config_item {
 	const char *key;          /* [a-z][a-z0-9_]* */
 	uint32_t type;            /* enum dfs_config_type */
