@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 core_libdittofs_la_SOURCES += \
+	core/plugin/host.c \
 	core/plugin/host.h \
 	core/plugin/nearest.c \
 	core/plugin/nearest.h \
@@ -10,7 +11,9 @@ core_libdittofs_la_SOURCES += \
 	core/plugin/options.h \
 	core/plugin/registry.h
 
-check_PROGRAMS += core/plugin/test-options
-TESTS += core/plugin/test-options
+check_PROGRAMS += core/plugin/test-host core/plugin/test-options
+TESTS += core/plugin/test-host core/plugin/test-options
+core_plugin_test_host_SOURCES = core/plugin/test-host.c
+core_plugin_test_host_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_plugin_test_options_SOURCES = core/plugin/test-options.c
 core_plugin_test_options_LDADD = core/libdittofs.la $(GLIB_LIBS)
