@@ -35,16 +35,24 @@ void dfs_cache_free(struct dfs_cache *cache);
 struct dfs_payload *dfs_payload_new(struct dfs_cache *cache, struct dfs_metadata_store *metadata,
                                     struct dfs_block_store *blocks, uint32_t share_id,
                                     const char *prefix, enum dfs_durability durability);
-/* Flushes what is dirty (deadline, monotonic ns); every dfs_file is gone. */
+/* Write every dirty file of the share through, whatever its durability (deadline, monotonic ns);
+ * for an orderly end, before the owners are freed.  The first failure, DFS_TIMEDOUT. */
+enum dfs_status dfs_payload_flush(struct dfs_payload *payload, int64_t deadline);
+/* Finishes what runs in the background (deadline, monotonic ns); every dfs_file is gone. */
 enum dfs_status dfs_payload_free(struct dfs_payload *payload, int64_t deadline);
 
 /* The owner's part of a flush: put the inode record (size, times, used) into txn; called with no
- * lock of this layer held.  used: bytes allocated after the flush. */
+ * lock of this layer held, but inside a write transaction: it must take no lock under which
+ * anybody begins one.  used: bytes allocated after the flush. */
 typedef enum dfs_status (*dfs_file_publish_fn)(void *owner, struct dfs_txn *txn, uint64_t used);
 
+/* length, used: as in the inode's record; 0, 0 for a new inode.  No map row may reach beyond
+ * length.  NULL: no memory. */
 struct dfs_file *dfs_file_new(struct dfs_payload *payload, const struct dfs_content_id *content,
-                              dfs_file_publish_fn publish, void *owner);
-/* Drops clean pages; the file must be clean or its content removed. */
+                              uint64_t length, uint64_t used, dfs_file_publish_fn publish,
+                              void *owner);
+/* Drops clean pages; the file must be clean or its content removed.  Waits for a flush under way
+ * (dfs_file_busy tells), so the caller holds no lock that publish needs. */
 void dfs_file_free(struct dfs_file *file);
 /* Dirty bytes or a flush under way: the owner must not be evicted. */
 bool dfs_file_busy(const struct dfs_file *file);
@@ -64,19 +72,24 @@ enum dfs_status dfs_file_prepare(struct dfs_ctx *ctx, struct dfs_file *file, uin
                                  uint64_t offset, uint32_t len);
 /* Install w's pages as newest content; takes them over. */
 void dfs_file_write(struct dfs_file *file, uint64_t length, struct dfs_write *w);
-/* The same from memory, copying into exclusive pages where they are. */
+/* The same from memory, copying into exclusive pages where they are; len is at most
+ * DFS_PAGE_SIZE (more: reserve, fill, dfs_file_write). */
 void dfs_file_copy_in(struct dfs_file *file, uint64_t length, uint64_t offset, const void *data,
                       uint32_t len);
 
 /* Truncation, in two halves around the caller's transaction: plan the map rows inside txn, then,
- * after commit, cut memory.  With length growing both do nothing but note it. */
+ * after commit, cut memory.  With length growing both do nothing but note it.  When the
+ * transaction is given up after _rows, call _pages with new_length = old_length: until then the
+ * file is not flushed. */
 enum dfs_status dfs_file_truncate_rows(struct dfs_ctx *ctx, struct dfs_file *file,
                                        struct dfs_txn *txn, uint64_t old_length,
                                        uint64_t new_length);
 void dfs_file_truncate_pages(struct dfs_file *file, uint64_t old_length, uint64_t new_length);
 
 /* Make all earlier writes stable at the share's durability; leaves tickets.  Called without the
- * inode's lock.  Nothing dirty: DFS_OK at once. */
+ * inode's lock.  Nothing dirty: DFS_OK at once.  Where nothing could be made stable (durability
+ * none, or both stores in memory) it is DFS_OK too, and the data goes out in the background:
+ * until then the file is busy. */
 enum dfs_status dfs_file_commit(struct dfs_ctx *ctx, struct dfs_file *file);
 
 /* The content is unlinked for good: drop pages, and never flush again. */
@@ -86,5 +99,9 @@ enum dfs_status dfs_payload_reclaim(struct dfs_payload *payload, const struct df
 
 /* Bytes allocated for the file, dirty pages included. */
 uint64_t dfs_file_used(const struct dfs_file *file);
+
+/* The server's write verifier: random per process, drawn anew when unstable data was lost. */
+uint64_t dfs_write_verifier(void);
+void dfs_write_verifier_reroll(void);
 
 #endif

@@ -12,6 +12,8 @@
 
 struct dfs_gate;
 struct dfs_lane;
+struct dfs_plugin_entry;
+struct dfs_workers;
 
 struct dfs_block_store {
 	char name[64];
@@ -24,6 +26,16 @@ struct dfs_block_store {
 	_Atomic uint64_t last_seq;     /* counts puts and erases; the gate's sequence */
 };
 
+/* Make an instance out of the plugin's filled configuration struct.  config and host are handed
+ * to the plugin: host outlives the store.  On failure *diag holds the sentence. */
+enum dfs_status dfs_block_store_open(const struct dfs_plugin_entry *entry, const char *name,
+                                     const void *config, const struct dfs_host *host,
+                                     struct dfs_workers *workers, struct dfs_block_store **store,
+                                     struct dfs_diag *diag);
+/* Every share on it is closed. */
+void dfs_block_store_close(struct dfs_block_store *store);
+
+/* ctx: only nonblock is read; NULL: may block.  *seq (may be NULL): the gate's position. */
 enum dfs_status dfs_block_put(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key,
                               const struct dfs_span *spans, uint32_t n, uint64_t *seq);
 enum dfs_status dfs_block_get(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key,
