@@ -1,1 +1,11 @@
 # SPDX-License-Identifier: MIT
+plugin_LTLIBRARIES += block_memory.la
+block_memory_la_SOURCES = \
+	plugins/block/memory/memory.c \
+	plugins/block/memory/object.c \
+	plugins/block/memory/object.h \
+	plugins/block/memory/trie.c \
+	plugins/block/memory/trie.h
+block_memory_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+block_memory_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+block_memory_la_LIBADD = -lpthread

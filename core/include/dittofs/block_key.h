@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The rule for object keys (block_store.h, DFS_KEY_MAX) as code, for authors of block stores.
+ *
+ * Keys are checked at the door of every store, so that no key can name a file outside a folder,
+ * a store's own file, or something that another store could not hold.  Header only: a plugin
+ * that uses it needs no symbol of ours.  Any thread.
+ */
+#ifndef DITTOFS_BLOCK_KEY_H
+#define DITTOFS_BLOCK_KEY_H
+
+#include <dittofs/block_store.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Whether c may stand in a part of a key: [A-Za-z0-9._-]. */
+static inline int
+dfs_key_char(unsigned char c)
+{
+	/* One bit a character: a table of 16 bytes that the compiler keeps in registers. */
+	const uint64_t low = UINT64_C(0x03ff600000000000), high = UINT64_C(0x07fffffe87fffffe);
+
+	return c < 64 ? (int)(low >> c & 1) : c < 128 ? (int)(high >> (c - 64) & 1) : 0;
+}
+
+/* The length of a well-formed key; 0 when it is none. */
+static inline uint32_t
+dfs_key_length(const char *key)
+{
+	uint32_t i, part = 0;
+
+	for (i = 0; key[i] != '\0'; i++) {
+		unsigned char c = (unsigned char)key[i];
+
+		if (i == DFS_KEY_MAX)
+			return 0;
+		if (c == '/') {
+			if (part == 0)
+				return 0;
+			part = 0;
+			continue;
+		}
+		if (!dfs_key_char(c) || (part == 0 && c == '.') || part == 255)
+			return 0;
+		part++;
+	}
+	return part == 0 ? 0 : i;
+}
+
+/* Whether some well-formed key begins with prefix, which may end inside a part or with '/'.
+ * "" is such a prefix. */
+static inline int
+dfs_key_prefix(const char *prefix)
+{
+	uint32_t i, part = 0;
+
+	for (i = 0; prefix[i] != '\0'; i++) {
+		unsigned char c = (unsigned char)prefix[i];
+
+		/* One that ends in '/' needs a byte more to become a key. */
+		if (i == DFS_KEY_MAX - (c == '/' ? 1u : 0u))
+			return 0;
+		if (c == '/') {
+			if (part == 0)
+				return 0;
+			part = 0;
+			continue;
+		}
+		if (!dfs_key_char(c) || (part == 0 && c == '.') || part == 255)
+			return 0;
+		part++;
+	}
+	return 1;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif
