@@ -9,3 +9,11 @@ block_memory_la_SOURCES = \
 block_memory_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
 block_memory_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 block_memory_la_LIBADD = -lpthread
+
+check_PROGRAMS += plugins/block/memory/test-trie
+TESTS += plugins/block/memory/test-trie
+plugins_block_memory_test_trie_SOURCES = \
+	plugins/block/memory/object.c \
+	plugins/block/memory/test-trie.c \
+	plugins/block/memory/trie.c
+plugins_block_memory_test_trie_LDADD = $(GLIB_LIBS)
