@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: MIT
 core_libdittofs_la_SOURCES += \
+	core/io/conn.c \
+	core/io/conn.h \
+	core/io/conn_out.c \
 	core/io/gate.c \
 	core/io/gate.h \
+	core/io/loop.c \
+	core/io/loop.h \
+	core/io/net.c \
+	core/io/net.h \
 	core/io/worker.c \
 	core/io/worker.h
 

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A serving set: event loops, the sockets that listen, and the connections they bring.
+ *
+ * The first loop accepts, in bounded bursts, and places each connection on the loop with the fewest
+ * connections that moved bytes lately.  Life cycle (main thread): new, listen, start, drain, free.
+ */
+#ifndef DFS_IO_NET_H
+#define DFS_IO_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <dittofs/status.h>
+
+#include "io/conn.h"
+
+struct dfs_net;
+
+struct dfs_net_config {
+	const char *name;    /* of the threads, at most 12 bytes are used */
+	unsigned loops;      /* 0: one per processor up to 8, beyond that half of them up to 32 */
+	uint32_t max_connections;
+	const struct dfs_conn_ops *ops; /* borrowed */
+	void *owner;                    /* dfs_net_owner */
+	struct dfs_conn_limits limits;
+};
+
+/* Raises the soft limit of descriptors to the hard one.  NULL: dfs_fail_text says why. */
+struct dfs_net *dfs_net_new(const struct dfs_net_config *config);
+/* Bind and listen; address: a numeric IPv4 or IPv6 address or a host name; port 0: any free one.  DFS_BUSY: taken;
+ * DFS_CONFIG: no such address; dfs_fail_text holds the sentence. */
+enum dfs_status dfs_net_listen(struct dfs_net *net, const char *address, uint16_t port);
+/* The bound port of the i-th listening socket, 0: there is none. */
+uint16_t dfs_net_port(const struct dfs_net *net, unsigned i);
+bool dfs_net_start(struct dfs_net *net);
+/* Accept nothing more, answer what is under way, close; at the deadline (monotonic ns) close what
+ * is left.  True: all was answered. */
+bool dfs_net_drain(struct dfs_net *net, int64_t deadline);
+/* After drain, or without start: waits until the last request has let go of its connection. */
+void dfs_net_free(struct dfs_net *net);
+
+void *dfs_net_owner(const struct dfs_net *net);
+unsigned dfs_net_loops(const struct dfs_net *net);
+struct dfs_loop *dfs_net_loop(const struct dfs_net *net, unsigned i);
+/* Open connections. */
+uint32_t dfs_net_connections(const struct dfs_net *net);
+
+/* For conn.c: a connection's descriptor is closed; its memory is gone. */
+void dfs_net_closed(struct dfs_net *net, struct dfs_loop *loop);
+void dfs_net_freed(struct dfs_net *net);
+
+#endif
