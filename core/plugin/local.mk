@@ -32,7 +32,7 @@ core_plugin_test_registry_LDADD = core/libdittofs.la $(GLIB_LIBS)
 # Plugins with one mistake each, for test-registry.  An -rpath makes libtool build shared objects.
 FIXTURE_LDFLAGS = -module -avoid-version -shared -rpath /nonexistent \
 	-export-symbols-regex '_LTX_dfs_plugin$$' -Wl,-z,now
-check_LTLIBRARIES = \
+check_LTLIBRARIES += \
 	core/plugin/block_good.la \
 	core/plugin/block_two_words.la \
 	core/plugin/block_alias.la \
