@@ -8,7 +8,7 @@ core_libdittofs_la_LIBADD = $(GLIB_LIBS) $(LIBCONFIG_LIBS) $(XXHASH_LIBS) $(LTDL
 dittofsincludedir = $(includedir)/dittofs
 dittofsinclude_HEADERS = \
 	core/include/dittofs/adapter.h \
-	core/include/dittofs/block_key.h \
+	core/include/dittofs/block_check.h \
 	core/include/dittofs/block_store.h \
 	core/include/dittofs/config.h \
 	core/include/dittofs/host.h \

@@ -21,7 +21,8 @@ extern "C" {
 
 #define DFS_OBJECT_MAX (4u << 20)
 /* Keys: 1..DFS_KEY_MAX bytes of [A-Za-z0-9._-] in parts of 1..255 separated by single '/'; no
- * part is "." or ".."; none begins with '.' (stores keep their own files there). */
+ * part is "." or ".."; none begins with '.' (stores keep their own files there).  The core never
+ * uses a key as a folder of another ("a" and "a/b"): a store may refuse the second, DFS_INVAL. */
 #define DFS_KEY_MAX 1024
 
 #define DFS_BLOCK_CAP_VOLATILE (1ull << 0)    /* nothing survives the process; sync() is not called */

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <dittofs/block_key.h>
+#include <dittofs/block_check.h>
 
 #include "object.h"
 #include "trie.h"
@@ -125,22 +125,17 @@ put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n, uint3
 	uint32_t key_len = dfs_key_length(key);
 	struct shard *shard;
 	struct object *o, *old;
-	uint64_t length = 0, charge;
+	uint64_t length, charge;
 	enum dfs_status st;
 	bool ok;
 
 	if (key_len == 0)
 		return bad_key(m, key);
-	if (n == 0 || n > 1024)
-		return m->host->fail(m->host->ctx, DFS_INVAL, "%u spans: 1 to 1024 are allowed", n);
-	for (uint32_t i = 0; i < n; i++) {
-		if (spans[i].len > DFS_OBJECT_MAX - length)
-			return m->host->fail(m->host->ctx, DFS_TOOBIG,
-			                     "the object %s is larger than 4 MiB", key);
-		length += spans[i].len;
-	}
-	if (length == 0)
-		return m->host->fail(m->host->ctx, DFS_INVAL, "the object %s is empty", key);
+	st = dfs_spans_check(spans, n, &length);
+	if (st != DFS_OK)
+		return m->host->fail(m->host->ctx, st, st == DFS_TOOBIG
+		                     ? "the object %s is larger than 4 MiB"
+		                     : "the object %s is empty or of too many spans", key);
 	st = object_new(m->host, key, key_len, spans, n, (uint32_t)length, &o);
 	if (st != DFS_OK)
 		return st;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * The rule for object keys (block_store.h, DFS_KEY_MAX) as code, for authors of block stores.
+ * The rules for keys and spans (block_store.h) as code, for authors of block stores.
  *
- * Keys are checked at the door of every store, so that no key can name a file outside a folder,
- * a store's own file, or something that another store could not hold.  Header only: a plugin
- * that uses it needs no symbol of ours.  Any thread.
+ * Arguments are checked at the door of every store, so that no key can name a file outside a
+ * folder, a store's own file, or something that another store could not hold.  Header only: a
+ * plugin that uses it needs no symbol of ours.  Any thread.
  */
-#ifndef DITTOFS_BLOCK_KEY_H
-#define DITTOFS_BLOCK_KEY_H
+#ifndef DITTOFS_BLOCK_CHECK_H
+#define DITTOFS_BLOCK_CHECK_H
 
 #include <dittofs/block_store.h>
 
@@ -73,6 +73,26 @@ dfs_key_prefix(const char *prefix)
 		part++;
 	}
 	return 1;
+}
+
+/* The spans of a put: *length, their sum, with DFS_OK; DFS_INVAL for a number of spans outside 1
+ * to 1024 or no byte at all; DFS_TOOBIG above DFS_OBJECT_MAX. */
+static inline enum dfs_status
+dfs_spans_check(const struct dfs_span *spans, uint32_t n, uint64_t *length)
+{
+	uint64_t sum = 0;
+	uint32_t i;
+
+	*length = 0;
+	if (n < 1 || n > 1024)
+		return DFS_INVAL;
+	for (i = 0; i < n; i++) {
+		if (spans[i].len > DFS_OBJECT_MAX - sum)
+			return DFS_TOOBIG;
+		sum += spans[i].len;
+	}
+	*length = sum;
+	return sum > 0 ? DFS_OK : DFS_INVAL;
 }
 
 #ifdef __cplusplus
