@@ -8,7 +8,7 @@
 
 void
 nfs_access_init(struct nfs_access *access, const struct nfs_service *service,
-                const struct sockaddr *peer)
+		const struct sockaddr *peer)
 {
 	memset(access, 0, sizeof *access);
 	access->service = service;

@@ -53,7 +53,7 @@ struct nfs_access {
 
 /* peer: AF_INET or AF_INET6; anything else is admitted nowhere. */
 void nfs_access_init(struct nfs_access *access, const struct nfs_service *service,
-                     const struct sockaddr *peer);
+		     const struct sockaddr *peer);
 /* Drop the cached decisions and their references: on the loop, when the connection closes and
  * (for idle connections) after a reload. */
 void nfs_access_clear(struct nfs_access *access);

@@ -2,9 +2,9 @@
  *
  * A client's table has four shards by xid, so that the event loops of one client with several
  * connections rarely meet.  A shard is a ring of entries, recycled in order of arrival, with a
- * chained hash index over it.  It grows by chunks while its client and the cache as a whole stay
- * below their limits; after that it recycles its own oldest entry, so that a busy client cannot
- * push out another's.  Each client has one chunk a shard beyond the common limit, or the clients
+ * chained hash index over it.  It grows while its client and the cache as a whole stay below
+ * their limits; after that it recycles its own oldest entry, so that a busy client cannot push
+ * out another's.  Each client has FIRST entries a shard beyond the common limit, or the clients
  * that come last would have none.
  */
 #include <assert.h>
@@ -21,11 +21,12 @@
 #include "base/clock.h"
 
 #define SHARDS 4u
-#define CHUNK 32u      /* entries that a shard grows by */
-#define HEAD 256u      /* bytes of the arguments that the checksum covers */
+#define FIRST 8u      /* entries of a shard at first; then it doubles */
+#define GROW_MAX 256u /* entries that it grows by at most, done under its lock */
+#define HEAD 256u     /* bytes of the arguments that the checksum covers */
 #define CLIENTS_MAX 4096u
-#define BUCKETS 1024u  /* of the client index */
-#define SCAN 8u        /* entries in progress that recycling steps over before it grows */
+#define BUCKETS 1024u /* of the client index */
+#define SCAN 8u       /* entries in progress that recycling steps over before it grows */
 #define NONE UINT32_MAX
 #define JUKEBOX 10008u
 
@@ -124,8 +125,8 @@ peer_address(const struct sockaddr *peer, unsigned char addr[16])
 	}
 }
 
-/* Tables that no connection holds: those past their time go, and while there are too many
- * clients, the one that left first. */
+/* Of the tables that no connection holds, those past their time go, and while there are too many
+ * clients or entries, the one that left first. */
 static void
 reap_locked(struct nfs_drc *drc, int64_t now)
 {
@@ -149,12 +150,18 @@ reap_locked(struct nfs_drc *drc, int64_t now)
 			}
 		}
 	}
-	if (drc->n_clients >= CLIENTS_MAX && oldest) {
+	if ((drc->n_clients >= CLIENTS_MAX || drc->n >= drc->max_entries) && oldest) {
 		struct nfs_drc_client *client = *oldest;
 		*oldest = client->next;
 		client_free(drc, client);
 		drc->n_clients--;
 	}
+}
+
+static struct nfs_drc_client **
+bucket_of(struct nfs_drc *drc, const unsigned char addr[16])
+{
+	return &drc->buckets[XXH3_64bits_withSeed(addr, 16, drc->seed) % BUCKETS];
 }
 
 struct nfs_drc_client *
@@ -164,7 +171,7 @@ nfs_drc_client_get(struct nfs_drc *drc, const struct sockaddr *peer)
 	struct nfs_drc_client *client, **bucket;
 
 	peer_address(peer, addr);
-	bucket = &drc->buckets[XXH3_64bits_withSeed(addr, 16, drc->seed) % BUCKETS];
+	bucket = bucket_of(drc, addr);
 	pthread_mutex_lock(&drc->mu);
 	for (client = *bucket; client; client = client->next)
 		if (memcmp(client->addr, addr, 16) == 0)
@@ -198,8 +205,16 @@ nfs_drc_client_put(struct nfs_drc *drc, struct nfs_drc_client *client)
 		return;
 	pthread_mutex_lock(&drc->mu);
 	assert(client->holders > 0);
-	if (--client->holders == 0)
+	if (--client->holders == 0 && client->n == 0) { /* it changed nothing: nothing to keep */
+		struct nfs_drc_client **at = bucket_of(drc, client->addr);
+		while (*at != client)
+			at = &(*at)->next;
+		*at = client->next;
+		drc->n_clients--;
+		client_free(drc, client);
+	} else if (client->holders == 0) {
 		client->left = dfs_clock_mono();
+	}
 	pthread_mutex_unlock(&drc->mu);
 }
 
@@ -220,17 +235,17 @@ unlink_locked(struct shard *s, uint32_t at)
 	s->ring[at].state = FREE;
 }
 
-/* One more chunk, and an index with a chain for each entry. */
+/* More entries, and an index with a chain for each. */
 static bool
 grow_locked(struct nfs_drc_client *client, struct shard *s)
 {
 	struct nfs_drc *drc = client->drc;
-	uint32_t n = s->n + CHUNK, n_index = s->n_index ? s->n_index : CHUNK;
+	uint32_t more = !s->n ? FIRST : s->n < GROW_MAX ? s->n : GROW_MAX;
+	uint32_t n = s->n + more, n_index = s->n_index ? s->n_index : FIRST;
 	struct entry *ring;
 	uint32_t *index;
 
-	if (s->n && (drc->n + CHUNK > drc->max_entries ||
-	             client->n + CHUNK > drc->max_per_client))
+	if (s->n && (drc->n + more > drc->max_entries || client->n + more > drc->max_per_client))
 		return false;
 	while (n_index < n)
 		n_index *= 2;
@@ -256,8 +271,8 @@ grow_locked(struct nfs_drc_client *client, struct shard *s)
 		ring[i].state = FREE;
 	s->hand = s->n; /* the fresh ones first */
 	s->n = n;
-	atomic_fetch_add(&client->n, CHUNK);
-	atomic_fetch_add(&drc->n, CHUNK);
+	atomic_fetch_add(&client->n, more);
+	atomic_fetch_add(&drc->n, more);
 	return true;
 }
 
@@ -303,7 +318,7 @@ find_locked(struct shard *s, const struct entry *key)
 
 enum nfs_drc_verdict
 nfs_drc_begin(struct nfs_drc_client *client, uint32_t xid, uint32_t procedure, const void *args,
-              uint32_t args_len, int64_t now, struct nfs_drc_slot *slot, void *reply, uint32_t *len)
+	      uint32_t args_len, int64_t now, struct nfs_drc_slot *slot, void *reply, uint32_t *len)
 {
 	struct shard *s = &client->shards[xid % SHARDS];
 	enum nfs_drc_verdict verdict = NFS_DRC_BYPASS;
@@ -313,8 +328,8 @@ nfs_drc_begin(struct nfs_drc_client *client, uint32_t xid, uint32_t procedure, c
 	key.xid = xid;
 	key.procedure = procedure;
 	key.args_len = args_len;
-	key.checksum = XXH3_64bits_withSeed(args, args_len < HEAD ? args_len : HEAD,
-	                                    client->drc->seed);
+	key.checksum =
+		XXH3_64bits_withSeed(args, args_len < HEAD ? args_len : HEAD, client->drc->seed);
 	*slot = (struct nfs_drc_slot){0};
 	pthread_mutex_lock(&s->mu);
 	at = find_locked(s, &key);

@@ -18,17 +18,17 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define NFS_DRC_REPLY_MAX 264u             /* body bytes kept; every cached procedure fits */
+#define NFS_DRC_REPLY_MAX 264u                   /* body bytes kept; every cached procedure fits */
 #define NFS_DRC_KEEP (INT64_C(120) * 1000000000) /* ns */
 
 struct nfs_drc;
 struct nfs_drc_client;
 
 enum nfs_drc_verdict {
-	NFS_DRC_NEW,      /* run it, then nfs_drc_done or nfs_drc_forget */
-	NFS_DRC_BYPASS,   /* run it without the cache: every entry is in progress */
-	NFS_DRC_DROP,     /* the first one is still running: no reply to this one */
-	NFS_DRC_RESEND,   /* reply with the bytes of the first */
+	NFS_DRC_NEW,    /* run it, then nfs_drc_done or nfs_drc_forget */
+	NFS_DRC_BYPASS, /* run it without the cache: every entry is in progress */
+	NFS_DRC_DROP,   /* the first one is still running: no reply to this one */
+	NFS_DRC_RESEND, /* reply with the bytes of the first */
 };
 
 /* One request between begin and done; lives in the request object.  Zeroed: not in the cache. */
@@ -49,8 +49,8 @@ void nfs_drc_client_put(struct nfs_drc *drc, struct nfs_drc_client *client);
 /* Before execution; args is the body of the call.  now: monotonic ns.  RESEND: *len bytes of
  * body are copied to reply, which takes NFS_DRC_REPLY_MAX.  NEW: slot is open. */
 enum nfs_drc_verdict nfs_drc_begin(struct nfs_drc_client *client, uint32_t xid, uint32_t procedure,
-                                   const void *args, uint32_t args_len, int64_t now,
-                                   struct nfs_drc_slot *slot, void *reply, uint32_t *len);
+				   const void *args, uint32_t args_len, int64_t now,
+				   struct nfs_drc_slot *slot, void *reply, uint32_t *len);
 /* The reply's body, when it is about to be sent (after its gates).  A body that starts with
  * NFS3ERR_JUKEBOX is forgotten: nothing happened and the client will ask again.  A closed slot
  * is ignored, for done and forget alike. */

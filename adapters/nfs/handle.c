@@ -34,7 +34,7 @@ store64(unsigned char *p, uint64_t v)
 
 void
 nfs_handle_make(const struct dfs_share *share, uint64_t fileid, uint64_t generation,
-                unsigned char out[NFS_HANDLE_SIZE])
+		unsigned char out[NFS_HANDLE_SIZE])
 {
 	store64(out, (uint64_t)HANDLE_VERSION << 32 | share->slot);
 	store64(out + 8, fileid);

@@ -25,11 +25,11 @@
 #define NFS_HANDLE_MAX 64u /* NFS3_FHSIZE */
 
 void nfs_handle_make(const struct dfs_share *share, uint64_t fileid, uint64_t generation,
-                     unsigned char out[NFS_HANDLE_SIZE]);
+		     unsigned char out[NFS_HANDLE_SIZE]);
 /* The share that a handle names.  DFS_BADHANDLE: not of our form. */
 enum dfs_status nfs_handle_slot(const unsigned char *handle, uint32_t len, uint32_t *slot);
 /* The file, once nfs_handle_slot has accepted the form.  DFS_BADHANDLE: the MAC is wrong. */
 enum dfs_status nfs_handle_open(const struct dfs_share *share, const unsigned char *handle,
-                                struct dfs_ref *ref);
+				struct dfs_ref *ref);
 
 #endif

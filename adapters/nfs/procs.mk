@@ -52,3 +52,42 @@ adapters_nfs_libnfsproc_la_SOURCES = \
 	adapters/nfs/nfs3/types.h \
 	adapters/nfs/nfs3/write.c \
 	adapters/nfs/xdr.h
+
+NFS_TEST_LIBS = adapters/nfs/libnfsproc.la core/libdittofs.la $(XXHASH_LIBS) $(GLIB_LIBS) -lpthread
+check_PROGRAMS += adapters/nfs/test-handle adapters/nfs/test-drc
+TESTS += adapters/nfs/test-handle adapters/nfs/test-drc
+adapters_nfs_test_handle_SOURCES = adapters/nfs/test-handle.c
+adapters_nfs_test_handle_LDADD = $(NFS_TEST_LIBS)
+adapters_nfs_test_drc_SOURCES = adapters/nfs/test-drc.c
+adapters_nfs_test_drc_LDADD = $(NFS_TEST_LIBS)
+
+# rpcgen's codec of RFC 1813, to hold ours against.
+EXTRA_DIST += adapters/nfs/oracle.x
+if HAVE_ORACLE
+BUILT_SOURCES += adapters/nfs/oracle.h
+CLEANFILES += adapters/nfs/oracle.h adapters/nfs/oracle_xdr.c
+adapters/nfs/oracle.h: $(srcdir)/adapters/nfs/oracle.x
+	$(AM_V_GEN)$(MKDIR_P) adapters/nfs && rm -f $@ && $(RPCGEN) -C -h -o $@ $<
+adapters/nfs/oracle_xdr.c: $(srcdir)/adapters/nfs/oracle.x adapters/nfs/oracle.h
+	$(AM_V_GEN)rm -f $@ && $(RPCGEN) -C -c $< | sed 's,#include ".*oracle.h",#include "adapters/nfs/oracle.h",' > $@
+check_LTLIBRARIES += adapters/nfs/liboracle.la
+nodist_adapters_nfs_liboracle_la_SOURCES = adapters/nfs/oracle_xdr.c adapters/nfs/oracle.h
+adapters_nfs_liboracle_la_CPPFLAGS = -I. $(TIRPC_CFLAGS)
+adapters_nfs_liboracle_la_CFLAGS = -std=gnu11 -w -g -O1 $(SANITIZER_CFLAGS)
+
+NFS_RPCGEN_SOURCES = adapters/nfs/test-rpcgen.c adapters/nfs/test-rpcgen.h adapters/nfs/test-fs.c \
+	adapters/nfs/test-fs.h adapters/nfs/test-runtime.c adapters/nfs/test-runtime.h
+NFS_RPCGEN_CPPFLAGS = $(AM_CPPFLAGS) -I. $(TIRPC_CFLAGS)
+NFS_RPCGEN_LIBS = adapters/nfs/liboracle.la $(NFS_TEST_LIBS) $(TIRPC_LIBS)
+check_PROGRAMS += adapters/nfs/test-oracle adapters/nfs/test-dirlist adapters/nfs/test-failures
+TESTS += adapters/nfs/test-oracle adapters/nfs/test-dirlist adapters/nfs/test-failures
+adapters_nfs_test_oracle_SOURCES = adapters/nfs/test-oracle.c $(NFS_RPCGEN_SOURCES)
+adapters_nfs_test_oracle_CPPFLAGS = $(NFS_RPCGEN_CPPFLAGS)
+adapters_nfs_test_oracle_LDADD = $(NFS_RPCGEN_LIBS)
+adapters_nfs_test_dirlist_SOURCES = adapters/nfs/test-dirlist.c $(NFS_RPCGEN_SOURCES)
+adapters_nfs_test_dirlist_CPPFLAGS = $(NFS_RPCGEN_CPPFLAGS)
+adapters_nfs_test_dirlist_LDADD = $(NFS_RPCGEN_LIBS)
+adapters_nfs_test_failures_SOURCES = adapters/nfs/test-failures.c $(NFS_RPCGEN_SOURCES)
+adapters_nfs_test_failures_CPPFLAGS = $(NFS_RPCGEN_CPPFLAGS)
+adapters_nfs_test_failures_LDADD = $(NFS_RPCGEN_LIBS)
+endif

@@ -17,7 +17,8 @@ group_text(const struct dfs_client_rule *rule, char text[GROUP_TEXT])
 
 	if (rule->prefix_len == 0) {
 		strcpy(text, "*");
-	} else if (rule->prefix_len >= MAPPED_BITS && memcmp(rule->addr, mapped, sizeof mapped) == 0) {
+	} else if (rule->prefix_len >= MAPPED_BITS &&
+		   memcmp(rule->addr, mapped, sizeof mapped) == 0) {
 		inet_ntop(AF_INET, rule->addr + 12, addr, sizeof addr);
 		snprintf(text, GROUP_TEXT, "%s/%u", addr, rule->prefix_len - MAPPED_BITS);
 	} else {

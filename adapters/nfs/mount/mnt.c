@@ -9,7 +9,8 @@
 static bool
 squashes_all(const struct nfs_call *call)
 {
-	const struct dfs_client_rule *rule = dfs_share_match(call->ctx.share, &call->access->peer.sa);
+	const struct dfs_client_rule *rule =
+		dfs_share_match(call->ctx.share, &call->access->peer.sa);
 
 	return rule && rule->squash == DFS_SQUASH_ALL;
 }

@@ -38,7 +38,8 @@ enum dfs_status mount3_export(struct nfs_call *call);
 uint32_t mount3_status(enum dfs_status status);
 /* dirpath as an absolute path without empty or "." parts and without a slash at its end.
  * DFS_INVAL: relative, a NUL, or ".."; DFS_NAMETOOLONG. */
-enum dfs_status mount3_path(const unsigned char *bytes, uint32_t len, char out[MOUNT3_PATH_MAX + 1]);
+enum dfs_status mount3_path(const unsigned char *bytes, uint32_t len,
+			    char out[MOUNT3_PATH_MAX + 1]);
 /* The peer's address as text; IPv4 also when it came in over an IPv6 socket. */
 void mount3_peer(const struct nfs_access *access, char host[INET6_ADDRSTRLEN]);
 

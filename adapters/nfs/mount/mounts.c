@@ -38,7 +38,8 @@ drop_locked(struct nfs_mounts *mounts, const char *host, const char *path, uint3
 
 	while (*at && limit) {
 		struct row *row = *at;
-		if ((host && strcmp(row->host, host) != 0) || (path && strcmp(row->path, path) != 0)) {
+		if ((host && strcmp(row->host, host) != 0) ||
+		    (path && strcmp(row->path, path) != 0)) {
 			at = &row->next;
 			continue;
 		}
@@ -111,7 +112,7 @@ nfs_mounts_remove_all(struct nfs_mounts *mounts, const char *host)
 
 void
 nfs_mounts_each(struct nfs_mounts *mounts,
-                bool (*fn)(void *arg, const char *host, const char *path), void *arg)
+		bool (*fn)(void *arg, const char *host, const char *path), void *arg)
 {
 	pthread_mutex_lock(&mounts->mu);
 	for (struct row *row = mounts->head; row; row = row->next)

@@ -23,6 +23,6 @@ void nfs_mounts_remove(struct nfs_mounts *mounts, const char *host, const char *
 void nfs_mounts_remove_all(struct nfs_mounts *mounts, const char *host);
 /* Oldest first, under the lock, until fn answers false. */
 void nfs_mounts_each(struct nfs_mounts *mounts,
-                     bool (*fn)(void *arg, const char *host, const char *path), void *arg);
+		     bool (*fn)(void *arg, const char *host, const char *path), void *arg);
 
 #endif

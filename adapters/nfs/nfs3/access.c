@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "adapters/nfs/nfs3/nfs3.h"
 
-#define ACCESS_ALL \
-	(DFS_ACCESS_READ | DFS_ACCESS_LOOKUP | DFS_ACCESS_MODIFY | DFS_ACCESS_EXTEND | \
+#define ACCESS_ALL                                                                                 \
+	(DFS_ACCESS_READ | DFS_ACCESS_LOOKUP | DFS_ACCESS_MODIFY | DFS_ACCESS_EXTEND |             \
 	 DFS_ACCESS_DELETE | DFS_ACCESS_EXECUTE)
 
 /* RFC 1813 3.3.4.  The answer comes from the code that checks the operations themselves. */

@@ -28,7 +28,8 @@ nfs3_create(struct nfs_call *call)
 	if (status == DFS_OK)
 		status = arguments;
 	if (status == DFS_OK)
-		status = dfs_fs_create(&call->ctx, &dir, where.name, how, &set, verifier, &attr, &wcc);
+		status = dfs_fs_create(&call->ctx, &dir, where.name, how, &set, verifier, &attr,
+				       &wcc);
 	if (status == DFS_AGAIN)
 		return status;
 	nfs3_put_created(call, NFS3_CREATE, status, &attr, &wcc);

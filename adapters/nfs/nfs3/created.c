@@ -3,7 +3,7 @@
 
 void
 nfs3_put_created(struct nfs_call *call, enum nfs3_proc_number proc, enum dfs_status status,
-                 const struct dfs_attr *attr, const struct dfs_wcc *dir_wcc)
+		 const struct dfs_attr *attr, const struct dfs_wcc *dir_wcc)
 {
 	nfs3_put_status(call, proc, status);
 	if (status == DFS_OK) {

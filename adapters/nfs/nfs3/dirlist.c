@@ -74,8 +74,8 @@ nfs3_dirlist_run(const struct nfs3_dirlist *list, const struct nfs3_fh *fh)
 		f.share = call->ctx.share;
 		f.p = body + NFS3_POST_OP_SIZE + 8;
 		f.end = body + maximum - TAIL_SIZE;
-		status = dfs_fs_readdir(&call->ctx, &ref, list->cookie, list->plus, put_entry, &f, &eof,
-		                        &dir_attr);
+		status = dfs_fs_readdir(&call->ctx, &ref, list->cookie, list->plus, put_entry, &f,
+					&eof, &dir_attr);
 	}
 	if (status == DFS_AGAIN)
 		return status;
@@ -87,7 +87,7 @@ nfs3_dirlist_run(const struct nfs3_dirlist *list, const struct nfs3_fh *fh)
 		return DFS_OK;
 	if (out->p != body + NFS3_POST_OP_SIZE) { /* no attributes: close the gap they left */
 		memmove(out->p + 8, body + NFS3_POST_OP_SIZE + 8,
-		        (size_t)(f.p - (body + NFS3_POST_OP_SIZE + 8)));
+			(size_t)(f.p - (body + NFS3_POST_OP_SIZE + 8)));
 		f.p -= body + NFS3_POST_OP_SIZE - out->p;
 	}
 	nfs3_store64(out->p, 0); /* the cookie verifier */

@@ -15,10 +15,10 @@
 struct nfs3_dirlist {
 	struct nfs_call *call;
 	enum nfs3_proc_number proc;
-	bool plus;          /* with attributes and handles */
-	uint64_t cookie;    /* from where */
-	uint32_t maximum;   /* bytes of the resok structure, XDR overhead included */
-	uint32_t names;     /* READDIRPLUS: bytes of names, fileids and cookies; advice */
+	bool plus;        /* with attributes and handles */
+	uint64_t cookie;  /* from where */
+	uint32_t maximum; /* bytes of the resok structure, XDR overhead included */
+	uint32_t names;   /* READDIRPLUS: bytes of names, fileids and cookies; advice */
 };
 
 /* List dir and encode the whole result; the return value is the procedure's. */

@@ -39,7 +39,7 @@ nfs3_mknod(struct nfs_call *call)
 		status = arguments;
 	if (status == DFS_OK)
 		status = dfs_fs_mknod(&call->ctx, &dir, where.name, type, major, minor, &set, &attr,
-		                      &wcc);
+				      &wcc);
 	if (status == DFS_AGAIN)
 		return status;
 	nfs3_put_created(call, NFS3_MKNOD, status, &attr, &wcc);

@@ -64,7 +64,7 @@ nfs3_enter(struct nfs_call *call, const struct nfs3_fh *fh, struct dfs_ref *ref)
 /* The second handle of RENAME and LINK, after nfs3_enter.  DFS_XDEV: a good handle of another
  * share. */
 enum dfs_status nfs3_enter_second(struct nfs_call *call, const struct nfs3_fh *fh,
-                                  struct dfs_ref *ref);
+				  struct dfs_ref *ref);
 
 /* nfsstat3 for a failure of this procedure: what RFC 1813 lists for it and what its POSIX
  * meaning needs, else the nearest, else NFS3ERR_IO. */
@@ -101,6 +101,6 @@ enum dfs_status nfs3_commit(struct nfs_call *call);
 
 /* The reply of CREATE, MKDIR, SYMLINK and MKNOD. */
 void nfs3_put_created(struct nfs_call *call, enum nfs3_proc_number proc, enum dfs_status status,
-                      const struct dfs_attr *attr, const struct dfs_wcc *dir_wcc);
+		      const struct dfs_attr *attr, const struct dfs_wcc *dir_wcc);
 
 #endif

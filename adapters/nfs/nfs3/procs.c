@@ -7,12 +7,12 @@
 
 /* A failure's body is the status and so many absent attributes: one word for a post_op_attr, two
  * for a wcc_data. */
-#define FAIL(name, number, words) \
-	static void fail_##name(struct xdr_out *out, enum dfs_status status) \
-	{ \
-		xdr_put_u32(out, nfs3_status(NFS3_##number, status)); \
-		for (int i = 0; i < (words); i++) \
-			xdr_put_u32(out, 0); \
+#define FAIL(name, number, words)                                                                  \
+	static void fail_##name(struct xdr_out *out, enum dfs_status status)                       \
+	{                                                                                          \
+		xdr_put_u32(out, nfs3_status(NFS3_##number, status));                              \
+		for (int i = 0; i < (words); i++)                                                  \
+			xdr_put_u32(out, 0);                                                       \
 	}
 
 /* clang-format off */
@@ -44,7 +44,10 @@ FAIL(commit, COMMIT, 2)
 _Static_assert(CREATED_MAX <= NFS_DRC_REPLY_MAX, "the reply cache takes a CREATE");
 _Static_assert(4 + 2 * NFS3_WCC_SIZE <= NFS_DRC_REPLY_MAX, "the reply cache takes a RENAME");
 
-#define ROW(name, bytes, bits) {#name, nfs3_##name, bytes, bits, fail_##name}
+#define ROW(name, bytes, bits)                                                                     \
+	{                                                                                          \
+#name, nfs3_##name, bytes, bits, fail_##name                                       \
+	}
 
 const struct nfs_proc nfs3_procs[NFS3_PROCS] = {
 	[NFS3_NULL] = {"null", nfs3_null, 0, 0, NULL},

@@ -27,8 +27,8 @@ nfs3_read(struct nfs_call *call)
 	if (status == DFS_OK && (offset > INT64_MAX || offset + count > INT64_MAX))
 		status = DFS_INVAL;
 	if (status == DFS_OK)
-		status = dfs_fs_read(&call->ctx, &ref, offset, count < NFS3_IO_MAX ? count : NFS3_IO_MAX,
-		                     &data, &attr);
+		status = dfs_fs_read(&call->ctx, &ref, offset,
+				     count < NFS3_IO_MAX ? count : NFS3_IO_MAX, &data, &attr);
 	if (status == DFS_AGAIN)
 		return status;
 	nfs3_put_status(call, NFS3_READ, status);

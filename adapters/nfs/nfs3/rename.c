@@ -20,8 +20,8 @@ nfs3_rename(struct nfs_call *call)
 	if (status == DFS_OK)
 		status = nfs3_enter_second(call, &to.dir, &to_dir);
 	if (status == DFS_OK)
-		status = dfs_fs_rename(&call->ctx, &from_dir, from.name, &to_dir, to.name, &from_wcc,
-		                       &to_wcc);
+		status = dfs_fs_rename(&call->ctx, &from_dir, from.name, &to_dir, to.name,
+				       &from_wcc, &to_wcc);
 	if (status == DFS_AGAIN)
 		return status;
 	nfs3_put_status(call, NFS3_RENAME, status);

@@ -148,6 +148,6 @@ nfs3_put_post_op(struct xdr_out *out, const struct dfs_share *share, const struc
 void nfs3_put_wcc(struct xdr_out *out, const struct dfs_share *share, const struct dfs_wcc *wcc);
 /* post_op_fh3 of a file of the share. */
 void nfs3_put_post_fh(struct xdr_out *out, const struct dfs_share *share,
-                      const struct dfs_attr *attr);
+		      const struct dfs_attr *attr);
 
 #endif

@@ -37,12 +37,12 @@ nfs3_write(struct nfs_call *call)
 		status = DFS_FBIG;
 	if (status == DFS_OK && call->direct) {
 		status = dfs_fs_write_commit(&call->ctx, &ref, call->direct, stable, &committed,
-		                             &verifier, &wcc);
+					     &verifier, &wcc);
 		if (status != DFS_AGAIN)
 			call->direct = NULL;
 	} else if (status == DFS_OK) {
 		status = dfs_fs_write(&call->ctx, &ref, offset, data, count, stable, &committed,
-		                      &verifier, &wcc);
+				      &verifier, &wcc);
 	}
 	if (status == DFS_AGAIN)
 		return status;
