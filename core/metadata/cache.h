@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The inside of struct dfs_inode_cache, for the files of this folder.
+ *
+ * Inodes: a hash table with a lock in each bucket; shards own ranges of buckets, the slabs that
+ * inodes are cut from, and a clock hand.  Names: a set-associative table, one lock a set, one
+ * entry for each bucket of directory cookies (metadata/dirent.h).
+ */
+#ifndef DFS_METADATA_CACHE_H
+#define DFS_METADATA_CACHE_H
+
+#include "metadata/inode.h"
+
+#define INODE_SHARDS 64
+#define SLAB_INODES 64
+
+struct inode_bucket {
+	struct dfs_lock lock;
+	struct dfs_inode *head; /* guarded by lock */
+};
+
+struct inode_shard {
+	struct dfs_lock lock;
+	uint32_t used;           /* guarded by lock */
+	struct dfs_inode *free;  /* guarded by lock, linked by hash_next */
+	struct dfs_inode **slabs; /* guarded by lock */
+	uint32_t n_slabs;        /* guarded by lock */
+	uint64_t hand;           /* guarded by lock: a bucket of this shard */
+	_Atomic uint32_t epoch;  /* grows, under the bucket's lock, when a changed inode leaves */
+} __attribute__((aligned(64)));
+
+#define NAME_WAYS 8
+
+struct name_entry; /* dirent_cache.c */
+
+struct name_set {
+	struct dfs_lock lock;
+	uint8_t referenced; /* bit i: entry i was used since the hand passed */
+	uint8_t hand;
+	uint32_t tags[NAME_WAYS];
+	struct name_entry *entries[NAME_WAYS];
+} __attribute__((aligned(64)));
+
+struct dfs_inode_cache {
+	uint64_t mask; /* buckets - 1 */
+	unsigned shard_shift;
+	uint32_t shard_limit; /* inodes of one shard */
+	struct inode_bucket *buckets;
+	struct name_set *sets;
+	uint64_t set_mask;
+	_Atomic uint64_t n_names;
+	struct inode_shard shards[INODE_SHARDS];
+};
+
+void dfs_name_cache_setup(struct dfs_inode_cache *cache, uint64_t max_names);
+void dfs_name_cache_clear(struct dfs_inode_cache *cache);
+/* Unlink every inode of ns, referenced or not written included; for closing. */
+void dfs_inode_cache_purge(struct dfs_inode_cache *cache, struct dfs_namespace *ns);
+
+#endif

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The table of cached inodes: finding, loading, inserting, evicting.
+ *
+ * A record read from the store may be outdated by the time it is inserted: its inode may have
+ * been cached, changed, written and evicted meanwhile.  Therefore a shard's epoch grows whenever
+ * an inode that was changed leaves the table, and an insert compares it with the value from before
+ * the read.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "metadata/cache.h"
+#include "metadata/ns.h"
+#include "metadata/writeback.h"
+
+#define CLOCK_STEPS 256 /* buckets that one allocation looks at before the cache grows instead */
+#define LOAD_TRIES 16
+
+static uint64_t
+pow2_at_least(uint64_t n)
+{
+	uint64_t p = 1;
+	while (p < n)
+		p <<= 1;
+	return p;
+}
+
+struct dfs_inode_cache *
+dfs_inode_cache_new(uint64_t max_inodes, uint64_t max_names)
+{
+	struct dfs_inode_cache *cache = aligned_alloc(64, sizeof *cache);
+	uint64_t n;
+
+	assert(cache);
+	memset(cache, 0, sizeof *cache);
+	if (max_inodes < 1024)
+		max_inodes = 1024;
+	if (max_inodes > UINT32_MAX)
+		max_inodes = UINT32_MAX;
+	n = pow2_at_least(max_inodes);
+	cache->mask = n - 1;
+	cache->shard_shift = (unsigned)__builtin_ctzll(n / INODE_SHARDS);
+	cache->shard_limit = (uint32_t)(max_inodes / INODE_SHARDS);
+	cache->buckets = calloc(n, sizeof *cache->buckets);
+	assert(cache->buckets);
+	for (unsigned i = 0; i < INODE_SHARDS; i++)
+		cache->shards[i].hand = (uint64_t)i << cache->shard_shift;
+	dfs_name_cache_setup(cache, max_names);
+	return cache;
+}
+
+void
+dfs_inode_cache_free(struct dfs_inode_cache *cache)
+{
+	if (!cache)
+		return;
+	for (unsigned i = 0; i < INODE_SHARDS; i++) {
+		assert(cache->shards[i].used == 0);
+		for (uint32_t k = 0; k < cache->shards[i].n_slabs; k++)
+			free(cache->shards[i].slabs[k]);
+		free(cache->shards[i].slabs);
+	}
+	dfs_name_cache_clear(cache);
+	free(cache->buckets);
+	free(cache);
+}
+
+void
+dfs_inode_cache_usage(const struct dfs_inode_cache *cache, uint64_t *inodes, uint64_t *names)
+{
+	struct dfs_inode_cache *c = (struct dfs_inode_cache *)cache;
+
+	*inodes = 0;
+	for (unsigned i = 0; i < INODE_SHARDS; i++) {
+		dfs_lock_acquire(&c->shards[i].lock);
+		*inodes += c->shards[i].used;
+		dfs_lock_release(&c->shards[i].lock);
+	}
+	*names = atomic_load_explicit(&c->n_names, memory_order_relaxed);
+}
+
+static inline uint64_t
+bucket_index(const struct dfs_namespace *ns, uint64_t fileid)
+{
+	return dfs_hash_u64(fileid, ns->id) & ns->cache->mask;
+}
+
+static inline struct inode_bucket *
+bucket_of(const struct dfs_namespace *ns, uint64_t fileid)
+{
+	return &ns->cache->buckets[bucket_index(ns, fileid)];
+}
+
+static inline struct inode_shard *
+shard_of(const struct dfs_namespace *ns, uint64_t fileid)
+{
+	return &ns->cache->shards[bucket_index(ns, fileid) >> ns->cache->shard_shift];
+}
+
+void
+dfs_inode_bucket_lock(struct dfs_inode *inode)
+{
+	dfs_lock_acquire(&bucket_of(inode->ns, inode->fileid)->lock);
+}
+
+void
+dfs_inode_bucket_unlock(struct dfs_inode *inode)
+{
+	dfs_lock_release(&bucket_of(inode->ns, inode->fileid)->lock);
+}
+
+/* In the chain of b, whose lock is held. */
+static inline struct dfs_inode *
+chain_find(struct inode_bucket *b, const struct dfs_namespace *ns, uint64_t fileid)
+{
+	struct dfs_inode *i;
+
+	for (i = b->head; i; i = i->hash_next)
+		if (i->fileid == fileid && i->ns == ns)
+			break;
+	return i;
+}
+
+bool
+dfs_inode_peek(struct dfs_namespace *ns, uint64_t fileid, struct dfs_attr *attr)
+{
+	struct inode_bucket *b = bucket_of(ns, fileid);
+	struct dfs_inode *inode;
+
+	dfs_lock_acquire(&b->lock);
+	inode = chain_find(b, ns, fileid);
+	if (inode) {
+		*attr = inode->attr;
+		inode->state |= DFS_STATE_REFERENCED;
+	}
+	dfs_lock_release(&b->lock);
+	return inode != NULL;
+}
+
+struct dfs_inode *
+dfs_inode_find(struct dfs_namespace *ns, uint64_t fileid)
+{
+	struct inode_bucket *b = bucket_of(ns, fileid);
+	struct dfs_inode *inode;
+
+	dfs_lock_acquire(&b->lock);
+	inode = chain_find(b, ns, fileid);
+	if (inode) {
+		atomic_fetch_add_explicit(&inode->refs, 1, memory_order_relaxed);
+		inode->state |= DFS_STATE_REFERENCED;
+	}
+	dfs_lock_release(&b->lock);
+	return inode;
+}
+
+static void
+slot_free(struct inode_shard *shard, struct dfs_inode *inode)
+{
+	dfs_lock_acquire(&shard->lock);
+	inode->hash_next = shard->free;
+	shard->free = inode;
+	shard->used--;
+	dfs_lock_release(&shard->lock);
+}
+
+static void
+file_free(struct dfs_inode *inode)
+{
+	struct dfs_file *file = atomic_load_explicit(&inode->file, memory_order_acquire);
+
+	if (file)
+		inode->ns->content.free(file);
+}
+
+void
+dfs_inode_unref(struct dfs_inode *inode)
+{
+	uint32_t before;
+
+	if (!inode)
+		return;
+	before = atomic_fetch_sub_explicit(&inode->refs, 1, memory_order_acq_rel);
+	assert((before & ~DFS_REFS_FORGOTTEN) != 0);
+	if (before == (DFS_REFS_FORGOTTEN | 1)) {
+		file_free(inode);
+		slot_free(shard_of(inode->ns, inode->fileid), inode);
+	}
+}
+
+/* Unlink from its chain; the bucket's lock is held. */
+static void
+chain_remove(struct inode_bucket *b, struct dfs_inode *inode)
+{
+	struct dfs_inode **p = &b->head;
+
+	while (*p != inode)
+		p = &(*p)->hash_next;
+	*p = inode->hash_next;
+	inode->state &= ~DFS_STATE_HASHED;
+}
+
+/* One step of the clock: the victim, unlinked, or NULL.  *dirty: an inode that must be written
+ * before it can leave, with a reference for the list.  The shard's lock is held. */
+static struct dfs_inode *
+clock_step(struct dfs_inode_cache *cache, struct inode_shard *shard, struct dfs_inode **dirty)
+{
+	struct inode_bucket *b = &cache->buckets[shard->hand];
+	uint64_t per_shard = (uint64_t)1 << cache->shard_shift;
+	struct dfs_inode *i;
+
+	shard->hand = (shard->hand & ~(per_shard - 1)) | ((shard->hand + 1) & (per_shard - 1));
+	dfs_lock_acquire(&b->lock);
+	for (i = b->head; i; i = i->hash_next) {
+		struct dfs_file *file;
+
+		if (atomic_load_explicit(&i->refs, memory_order_acquire) != 0)
+			continue;
+		if (i->state & DFS_STATE_REFERENCED) {
+			i->state &= ~DFS_STATE_REFERENCED;
+			continue;
+		}
+		file = atomic_load_explicit(&i->file, memory_order_acquire);
+		if (file && i->ns->content.busy(file))
+			continue;
+		if (i->state & DFS_STATE_UNPUBLISHED) {
+			if (!*dirty) {
+				i->state |= DFS_STATE_DIRTY;
+				atomic_fetch_add_explicit(&i->refs, 1, memory_order_relaxed);
+				*dirty = i;
+			}
+			continue;
+		}
+		if (i->state & DFS_STATE_CHANGED)
+			atomic_fetch_add_explicit(&shard->epoch, 1, memory_order_release);
+		chain_remove(b, i);
+		break;
+	}
+	dfs_lock_release(&b->lock);
+	return i;
+}
+
+static bool
+shard_grow(struct inode_shard *shard)
+{
+	struct dfs_inode *slab = aligned_alloc(64, SLAB_INODES * sizeof *slab);
+	struct dfs_inode **slabs;
+
+	if (!slab)
+		return false;
+	slabs = realloc(shard->slabs, (shard->n_slabs + 1) * sizeof *slabs);
+	if (!slabs) {
+		free(slab);
+		return false;
+	}
+	memset(slab, 0, SLAB_INODES * sizeof *slab);
+	shard->slabs = slabs;
+	shard->slabs[shard->n_slabs++] = slab;
+	for (unsigned i = SLAB_INODES; i-- > 0;) {
+		slab[i].hash_next = shard->free;
+		shard->free = &slab[i];
+	}
+	return true;
+}
+
+/* A slot for a new inode, evicting when the shard is at its limit.  NULL: no memory. */
+static struct dfs_inode *
+slot_alloc(struct dfs_inode_cache *cache, struct inode_shard *shard)
+{
+	struct dfs_inode *victims[2], *slot, *dirty = NULL;
+	unsigned n = 0, want;
+
+	dfs_lock_acquire(&shard->lock);
+	/* Two when over the limit: what pinned inodes made it grow by is given back. */
+	want = shard->used < cache->shard_limit ? 0 : shard->used == cache->shard_limit ? 1 : 2;
+	for (unsigned i = 0; n < want && i < CLOCK_STEPS; i++) {
+		struct dfs_inode *victim = clock_step(cache, shard, &dirty);
+		if (victim)
+			victims[n++] = victim;
+	}
+	dfs_lock_release(&shard->lock);
+	if (dirty)
+		dfs_writeback_add(dirty->ns->store, dirty);
+	for (unsigned i = 0; i < n; i++) {
+		file_free(victims[i]);
+		slot_free(shard, victims[i]);
+	}
+	dfs_lock_acquire(&shard->lock);
+	slot = shard->free || shard_grow(shard) ? shard->free : NULL;
+	if (slot) {
+		shard->free = slot->hash_next;
+		shard->used++;
+	}
+	dfs_lock_release(&shard->lock);
+	return slot;
+}
+
+static void
+slot_fill(struct dfs_inode *inode, struct dfs_namespace *ns, const struct dfs_inode_record *rec)
+{
+	inode->ns = ns;
+	inode->fileid = rec->fileid;
+	inode->generation = rec->generation;
+	inode->type = rec->type;
+	dfs_attr_from_record(&inode->attr, rec);
+	inode->parent = rec->parent;
+	inode->verifier = rec->verifier;
+	inode->stable_length = rec->length;
+	inode->content = rec->content;
+	atomic_init(&inode->file, NULL);
+	inode->dirty_next = NULL;
+	atomic_init(&inode->refs, 1);
+	inode->state = DFS_STATE_HASHED;
+	inode->flags = rec->flags;
+	atomic_init(&inode->opens, 0);
+	atomic_init(&inode->names_gen, 0);
+	atomic_init(&inode->cuts, 0);
+	atomic_init(&inode->lock.word, 0);
+}
+
+uint32_t
+dfs_inode_epoch(struct dfs_namespace *ns, uint64_t fileid)
+{
+	return atomic_load_explicit(&shard_of(ns, fileid)->epoch, memory_order_acquire);
+}
+
+struct dfs_inode *
+dfs_inode_insert(struct dfs_namespace *ns, const struct dfs_inode_record *rec, uint32_t epoch)
+{
+	struct inode_bucket *b = bucket_of(ns, rec->fileid);
+	struct inode_shard *shard = shard_of(ns, rec->fileid);
+	struct dfs_inode *slot = slot_alloc(ns->cache, shard), *inode;
+
+	if (!slot)
+		return NULL;
+	slot_fill(slot, ns, rec);
+	dfs_lock_acquire(&b->lock);
+	inode = chain_find(b, ns, rec->fileid);
+	if (inode) {
+		atomic_fetch_add_explicit(&inode->refs, 1, memory_order_relaxed);
+	} else if (atomic_load_explicit(&shard->epoch, memory_order_relaxed) == epoch) {
+		slot->hash_next = b->head;
+		b->head = slot;
+		inode = slot;
+	}
+	dfs_lock_release(&b->lock);
+	if (inode != slot)
+		slot_free(shard, slot);
+	return inode;
+}
+
+enum dfs_status
+dfs_inode_get(const struct dfs_ctx *ctx, struct dfs_namespace *ns, uint64_t fileid,
+              struct dfs_inode **inode)
+{
+	for (unsigned i = 0; i < LOAD_TRIES; i++) {
+		struct dfs_inode_record rec = {.size = sizeof rec};
+		enum dfs_status status;
+		struct dfs_txn *txn;
+		uint32_t epoch;
+
+		*inode = dfs_inode_find(ns, fileid);
+		if (*inode)
+			return DFS_OK;
+		epoch = dfs_inode_epoch(ns, fileid);
+		status = dfs_metadata_begin(ns->store, ctx, DFS_TXN_READ, &txn);
+		if (status != DFS_OK)
+			return status;
+		status = ns->store->ops.get_inode(ns->store->inst, txn, ns->rec.id, fileid, &rec);
+		dfs_metadata_abort(ns->store, txn);
+		if (status != DFS_OK)
+			return status;
+		*inode = dfs_inode_insert(ns, &rec, epoch);
+		if (*inode)
+			return DFS_OK;
+	}
+	return DFS_DELAY;
+}
+
+void
+dfs_inode_forget(struct dfs_inode *inode)
+{
+	struct inode_bucket *b = bucket_of(inode->ns, inode->fileid);
+	struct inode_shard *shard = shard_of(inode->ns, inode->fileid);
+
+	dfs_lock_acquire(&b->lock);
+	inode->state |= DFS_STATE_GONE;
+	if (inode->state & DFS_STATE_HASHED) {
+		atomic_fetch_add_explicit(&shard->epoch, 1, memory_order_release);
+		chain_remove(b, inode);
+		atomic_fetch_or_explicit(&inode->refs, DFS_REFS_FORGOTTEN, memory_order_relaxed);
+	}
+	dfs_lock_release(&b->lock);
+}
+
+void
+dfs_inode_cache_purge(struct dfs_inode_cache *cache, struct dfs_namespace *ns)
+{
+	for (uint64_t k = 0; k <= cache->mask; k++) {
+		struct inode_bucket *b = &cache->buckets[k];
+		struct dfs_inode *list = NULL, **p = &b->head;
+
+		dfs_lock_acquire(&b->lock);
+		while (*p) {
+			struct dfs_inode *i = *p;
+			if (i->ns != ns) {
+				p = &i->hash_next;
+				continue;
+			}
+			assert(atomic_load(&i->refs) == 0);
+			*p = i->hash_next;
+			i->hash_next = list;
+			list = i;
+		}
+		dfs_lock_release(&b->lock);
+		while (list) {
+			struct dfs_inode *i = list;
+			list = i->hash_next;
+			file_free(i);
+			slot_free(&cache->shards[k >> cache->shard_shift], i);
+		}
+	}
+}

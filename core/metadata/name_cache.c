@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The cache of directory entries, absent ones included.
+ *
+ * Set-associative: a set of eight entries has one lock and one clock hand, so the bound is exact
+ * and there is no list to keep.  The key is (namespace, directory, chain of cookies), with the
+ * name beside: one entry for a chain, so whatever changes a chain replaces what was known of it.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "metadata/cache.h"
+#include "metadata/dirent.h"
+#include "metadata/ns.h"
+
+struct name_entry {
+	uint64_t dir, chain, fileid;
+	uint32_t ns;
+	uint8_t type;
+	uint8_t slot : 6; /* cookie - chain */
+	uint8_t alone : 1;
+	uint8_t len;
+	char name[];
+};
+
+#define ROUND(len) (((len) + 15u) & ~15u)
+
+void
+dfs_name_cache_setup(struct dfs_inode_cache *cache, uint64_t max_names)
+{
+	uint64_t sets = 1;
+
+	if (max_names < 1024)
+		max_names = 1024;
+	while (2 * sets * NAME_WAYS <= max_names)
+		sets <<= 1;
+	cache->set_mask = sets - 1;
+	cache->sets = aligned_alloc(64, sets * sizeof *cache->sets);
+	assert(cache->sets);
+	memset(cache->sets, 0, sets * sizeof *cache->sets);
+}
+
+void
+dfs_name_cache_clear(struct dfs_inode_cache *cache)
+{
+	for (uint64_t i = 0; i <= cache->set_mask; i++)
+		for (unsigned k = 0; k < NAME_WAYS; k++)
+			free(cache->sets[i].entries[k]);
+	free(cache->sets);
+}
+
+static struct name_set *
+set_of(const struct dfs_namespace *ns, uint64_t dir, uint64_t chain, uint32_t *tag)
+{
+	uint64_t h = dfs_hash_u64(chain, dir + ((uint64_t)ns->id << 48));
+
+	*tag = (uint32_t)(h >> 32) | 1; /* 0: free */
+	return &ns->cache->sets[h & ns->cache->set_mask];
+}
+
+/* Index of the chain's entry, NAME_WAYS: none.  The set is locked. */
+static unsigned
+find(const struct name_set *set, uint32_t tag, const struct dfs_namespace *ns, uint64_t dir,
+     uint64_t chain)
+{
+	unsigned k;
+
+	for (k = 0; k < NAME_WAYS; k++) {
+		const struct name_entry *e;
+
+		if (set->tags[k] != tag)
+			continue;
+		e = set->entries[k];
+		if (e->chain == chain && e->dir == dir && e->ns == ns->id)
+			break;
+	}
+	return k;
+}
+
+bool
+dfs_name_cache_find(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name, uint64_t chain,
+                    struct dfs_dirent *d)
+{
+	uint32_t tag;
+	struct name_set *set = set_of(ns, dir, chain, &tag);
+	bool found = false;
+	unsigned k;
+
+	dfs_lock_acquire(&set->lock);
+	k = find(set, tag, ns, dir, chain);
+	if (k < NAME_WAYS) {
+		const struct name_entry *e = set->entries[k];
+
+		found = e->len == name.len && memcmp(e->name, name.bytes, name.len) == 0;
+		if (found) {
+			*d = (struct dfs_dirent){chain + e->slot, e->fileid, e->type, e->alone};
+			set->referenced |= (uint8_t)(1u << k);
+		}
+	}
+	dfs_lock_release(&set->lock);
+	return found;
+}
+
+/* The place for a new entry: a free one, or the first that the hand finds unused. */
+static unsigned
+victim(struct name_set *set)
+{
+	for (unsigned k = 0; k < NAME_WAYS; k++)
+		if (!set->tags[k])
+			return k;
+	for (;;) {
+		unsigned k = set->hand;
+
+		set->hand = (uint8_t)((k + 1) % NAME_WAYS);
+		if (!(set->referenced & (1u << k)))
+			return k;
+		set->referenced &= (uint8_t)~(1u << k);
+	}
+}
+
+static void
+put_locked(struct dfs_namespace *ns, struct name_set *set, uint32_t tag, uint64_t dir,
+           struct dfs_name name, const struct dfs_dirent *d)
+{
+	uint64_t chain = d->cookie & ~(uint64_t)(DFS_CHAIN_MAX - 1);
+	unsigned k = find(set, tag, ns, dir, chain);
+	struct name_entry *e;
+
+	if (k == NAME_WAYS)
+		k = victim(set);
+	e = set->entries[k];
+	if (e && ROUND(e->len) != ROUND(name.len)) {
+		free(e);
+		e = NULL;
+	}
+	if (!e) {
+		e = malloc(sizeof *e + ROUND(name.len));
+		if (!set->entries[k])
+			atomic_fetch_add_explicit(&ns->cache->n_names, 1, memory_order_relaxed);
+		set->entries[k] = e;
+		if (!e) {
+			set->tags[k] = 0;
+			atomic_fetch_sub_explicit(&ns->cache->n_names, 1, memory_order_relaxed);
+			return;
+		}
+	}
+	e->dir = dir;
+	e->chain = chain;
+	e->fileid = d->fileid;
+	e->ns = ns->id;
+	e->type = (uint8_t)d->type;
+	e->slot = (uint8_t)(d->cookie - chain) & (DFS_CHAIN_MAX - 1);
+	e->alone = d->alone;
+	e->len = (uint8_t)name.len;
+	memcpy(e->name, name.bytes, name.len);
+	set->tags[k] = tag;
+}
+
+void
+dfs_name_cache_set(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name,
+                   const struct dfs_dirent *d)
+{
+	uint32_t tag;
+	struct name_set *set = set_of(ns, dir, d->cookie & ~(uint64_t)(DFS_CHAIN_MAX - 1), &tag);
+
+	dfs_lock_acquire(&set->lock);
+	put_locked(ns, set, tag, dir, name, d);
+	dfs_lock_release(&set->lock);
+}
+
+void
+dfs_name_cache_fill(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name,
+                    const struct dfs_dirent *d, const _Atomic uint32_t *gen, uint32_t expected)
+{
+	uint32_t tag;
+	struct name_set *set = set_of(ns, dir, d->cookie & ~(uint64_t)(DFS_CHAIN_MAX - 1), &tag);
+
+	dfs_lock_acquire(&set->lock);
+	if (atomic_load_explicit(gen, memory_order_acquire) == expected)
+		put_locked(ns, set, tag, dir, name, d);
+	dfs_lock_release(&set->lock);
+}

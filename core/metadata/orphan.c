@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "io/gate.h"
+#include "metadata/ns.h"
+
+#define PIECE 64          /* orphans of one transaction */
+#define PIECES_A_RUN 16   /* then the lane's other tasks have their turn */
+#define QUEUE_MAX 65536
+#define GATE_WAIT (60 * DFS_SECOND)
+
+static void
+task_run(struct dfs_task *task)
+{
+	struct dfs_orphans *o = (struct dfs_orphans *)((char *)task - offsetof(struct dfs_orphans, task));
+
+	dfs_orphans_run((struct dfs_namespace *)((char *)o - offsetof(struct dfs_namespace, orphans)));
+}
+
+static void
+submit_locked(struct dfs_orphans *o)
+{
+	if (o->running || o->stopping || !o->lane || (!o->n && !o->sweep))
+		return;
+	/* A full lane: the next unlink or the next start tries again. */
+	o->running = dfs_lane_submit(o->lane, &o->task);
+}
+
+void
+dfs_orphans_start(struct dfs_namespace *ns, struct dfs_lane *lane, uint32_t level)
+{
+	struct dfs_orphans *o = &ns->orphans;
+
+	dfs_lock_acquire(&o->lock);
+	o->lane = lane;
+	o->level = level;
+	o->task.run = task_run;
+	o->sweep = !ns->no_orphans;
+	submit_locked(o);
+	dfs_lock_release(&o->lock);
+}
+
+void
+dfs_orphans_stop(struct dfs_namespace *ns)
+{
+	dfs_lock_acquire(&ns->orphans.lock);
+	ns->orphans.stopping = true;
+	dfs_lock_release(&ns->orphans.lock);
+}
+
+void
+dfs_orphan_queue(struct dfs_namespace *ns, uint64_t fileid, const struct dfs_content_id *content)
+{
+	struct dfs_orphans *o = &ns->orphans;
+
+	dfs_lock_acquire(&o->lock);
+	if (o->n == o->cap && o->cap < QUEUE_MAX) {
+		uint32_t cap = o->cap ? 2 * o->cap : 64;
+		struct dfs_orphan *list = realloc(o->list, cap * sizeof *list);
+		if (list) {
+			o->list = list;
+			o->cap = cap;
+		}
+	}
+	if (o->n < o->cap)
+		o->list[o->n++] = (struct dfs_orphan){fileid, atomic_load(&ns->store->last_seq), *content};
+	else
+		o->sweep = true; /* the records in the store remember it */
+	submit_locked(o);
+	dfs_lock_release(&o->lock);
+}
+
+struct found {
+	struct dfs_orphan *list;
+	unsigned n;
+};
+
+static int
+collect(void *arg, uint64_t fileid, const struct dfs_content_id *content)
+{
+	struct found *f = arg;
+
+	f->list[f->n++] = (struct dfs_orphan){.fileid = fileid, .content = *content};
+	return f->n < PIECE;
+}
+
+/* The next piece of the sweep that begins at *from. */
+static unsigned
+sweep_piece(struct dfs_namespace *ns, struct dfs_orphan *list, uint64_t *from)
+{
+	struct dfs_metadata_store *st = ns->store;
+	struct found f = {list, 0};
+	struct dfs_txn *txn;
+	unsigned kept = 0;
+
+	if (dfs_metadata_begin(st, NULL, DFS_TXN_READ, &txn) != DFS_OK)
+		return 0;
+	if (st->ops.scan_orphans(st->inst, txn, ns->rec.id, *from, collect, &f) != DFS_OK)
+		f.n = 0;
+	dfs_metadata_abort(st, txn);
+	*from = f.n ? list[f.n - 1].fileid + 1 : 0;
+	for (unsigned i = 0; i < f.n; i++) {
+		struct dfs_inode *inode = dfs_inode_find(ns, list[i].fileid);
+
+		if (!inode || atomic_load(&inode->opens) == 0)
+			list[kept++] = list[i];
+		dfs_inode_unref(inode);
+	}
+	/* All of them open: go on behind them. */
+	return f.n && !kept ? sweep_piece(ns, list, from) : kept;
+}
+
+static enum dfs_status
+delete_records(struct dfs_namespace *ns, const struct dfs_orphan *list, unsigned n)
+{
+	struct dfs_metadata_store *st = ns->store;
+	enum dfs_status status = DFS_AGAIN;
+
+	for (unsigned tries = 0; status == DFS_AGAIN && tries < 32; tries++) {
+		struct dfs_txn *txn;
+
+		status = dfs_metadata_begin(st, NULL, DFS_TXN_WRITE, &txn);
+		if (status != DFS_OK)
+			continue;
+		for (unsigned i = 0; i < n && status == DFS_OK; i++) {
+			/* An inode that was open when the server died still has its record. */
+			status = st->ops.del_inode(st->inst, txn, ns->rec.id, list[i].fileid);
+			if (status == DFS_OK)
+				status = st->ops.del_symlink(st->inst, txn, ns->rec.id, list[i].fileid);
+			if (status == DFS_OK)
+				status = st->ops.del_orphan(st->inst, txn, ns->rec.id, list[i].fileid);
+		}
+		if (status == DFS_OK)
+			status = dfs_metadata_commit(st, NULL, txn);
+		else
+			dfs_metadata_abort(st, txn);
+	}
+	return status;
+}
+
+static bool
+has_content(const struct dfs_orphan *o)
+{
+	static const struct dfs_content_id none;
+	return memcmp(&o->content, &none, sizeof none) != 0;
+}
+
+static void
+reclaim_piece(struct dfs_namespace *ns, struct dfs_orphan *list, unsigned n, uint32_t level)
+{
+	enum dfs_status status = DFS_OK;
+	uint64_t seq = 0;
+	unsigned done = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		if (list[i].seq > seq)
+			seq = list[i].seq;
+	if (level && ns->store->gate && seq)
+		status = dfs_gate_wait_sync(ns->store->gate, seq, level, dfs_clock_mono() + GATE_WAIT);
+	for (unsigned i = 0; i < n && status == DFS_OK; i++) {
+		enum dfs_status one = DFS_OK;
+
+		if (has_content(&list[i]) && ns->content.reclaim)
+			one = ns->content.reclaim(ns->content_arg, &list[i].content);
+		if (one == DFS_OK)
+			list[done++] = list[i];
+		else
+			dfs_log(DFS_LOG_WARN, "%s: content of file %llu is not reclaimed yet (%s): %s",
+			        ns->rec.name, (unsigned long long)list[i].fileid, dfs_status_name(one),
+			        dfs_fail_text());
+	}
+	if (status == DFS_OK && done && !ns->no_orphans)
+		status = delete_records(ns, list, done);
+	if (status != DFS_OK)
+		dfs_log(DFS_LOG_WARN, "%s: %u removed files are reclaimed at the next start (%s)",
+		        ns->rec.name, n, dfs_status_name(status));
+}
+
+void
+dfs_orphans_run(struct dfs_namespace *ns)
+{
+	struct dfs_orphans *o = &ns->orphans;
+	struct dfs_orphan piece[PIECE];
+	uint64_t from = 0;
+
+	for (unsigned round = 0; round < PIECES_A_RUN; round++) {
+		uint32_t level;
+		unsigned n;
+		bool sweep;
+
+		dfs_lock_acquire(&o->lock);
+		n = o->stopping ? 0 : o->n < PIECE ? o->n : PIECE;
+		if (n)
+			memcpy(piece, o->list + (o->n - n), n * sizeof *piece);
+		o->n -= n;
+		sweep = o->sweep && !o->stopping;
+		level = o->level;
+		dfs_lock_release(&o->lock);
+		if (!n && sweep) {
+			n = sweep_piece(ns, piece, &from);
+			if (!n || !from) {
+				dfs_lock_acquire(&o->lock);
+				o->sweep = false;
+				dfs_lock_release(&o->lock);
+			}
+		}
+		if (!n)
+			break;
+		reclaim_piece(ns, piece, n, level);
+	}
+	dfs_lock_acquire(&o->lock);
+	o->running = false;
+	submit_locked(o);
+	dfs_lock_release(&o->lock);
+}

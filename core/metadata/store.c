@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Opening a metadata store, its transactions, and the watchdog over its thread model.
+ *
+ * The watchdog: the coarse clock notices transactions that took long on an event loop; it cannot
+ * tell a store that blocks from a thread that was preempted.  So a late transaction only makes the
+ * store suspect: for a second its transactions are measured exactly, and those count as a
+ * strike in which the thread went to sleep by itself or used the time on the processor.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "fs/share.h"
+#include "io/gate.h"
+#include "io/worker.h"
+#include "metadata/store.h"
+#include "metadata/writeback.h"
+#include "plugin/registry.h"
+
+#define HOLD_MAX (5 * DFS_SECOND / 1000)
+#define STRIKES_MAX 8
+#define LANE_QUEUE 4096
+
+/* The transaction that this thread runs on a loop. */
+static _Thread_local struct {
+	struct dfs_metadata_store *store;
+	int64_t began;
+	bool exact;
+	int64_t cpu;  /* exact: thread CPU time at begin, ns */
+	long sleeps;  /* exact: voluntary context switches at begin */
+} watch;
+
+static inline int64_t
+clock_coarse(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return (int64_t)ts.tv_sec * DFS_SECOND + ts.tv_nsec;
+}
+
+static int64_t
+thread_usage(long *sleeps)
+{
+	struct rusage ru;
+
+	getrusage(RUSAGE_THREAD, &ru);
+	*sleeps = ru.ru_nvcsw;
+	return (int64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * DFS_SECOND +
+	       (int64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) * 1000;
+}
+
+static void
+watch_begin(struct dfs_metadata_store *store)
+{
+	watch.store = store;
+	watch.began = clock_coarse();
+	watch.exact = watch.began < atomic_load_explicit(&store->suspect_until, memory_order_relaxed);
+	if (watch.exact)
+		watch.cpu = thread_usage(&watch.sleeps);
+}
+
+static void
+watch_late(struct dfs_metadata_store *store, int64_t now)
+{
+	long sleeps;
+
+	if (watch.exact) {
+		bool guilty = thread_usage(&sleeps) - watch.cpu > HOLD_MAX || sleeps > watch.sleeps;
+		if (guilty && atomic_fetch_add(&store->strikes, 1) + 1 == STRIKES_MAX) {
+			dfs_log(DFS_LOG_WARN,
+			        "%s: the store held an event loop over %d ms %d times in a second; "
+			        "from now on it is called on workers only",
+			        store->name, (int)(HOLD_MAX / 1000000), STRIKES_MAX);
+			atomic_store(&store->thread_model, DFS_THREADS_BLOCKING);
+		}
+		return;
+	}
+	atomic_store(&store->strikes, 0);
+	atomic_store(&store->suspect_until, now + DFS_SECOND);
+}
+
+static inline void
+watch_end(struct dfs_metadata_store *store)
+{
+	int64_t now;
+
+	if (watch.store != store)
+		return;
+	watch.store = NULL;
+	now = clock_coarse();
+	if (__builtin_expect(now - watch.began > HOLD_MAX, 0))
+		watch_late(store, now);
+}
+
+enum dfs_status
+dfs_metadata_begin(struct dfs_metadata_store *store, const struct dfs_ctx *ctx,
+                   enum dfs_txn_mode mode, struct dfs_txn **txn)
+{
+	uint32_t model = atomic_load_explicit(&store->thread_model, memory_order_relaxed);
+	uint32_t flags = 0;
+	enum dfs_status status;
+
+	if (ctx && ctx->nonblock) {
+		if (model < DFS_THREADS_TRY)
+			return DFS_AGAIN;
+		/* A store at memory speed may be waited for: cheaper than a worker. */
+		if (model == DFS_THREADS_TRY)
+			flags = DFS_NONBLOCK;
+		watch_begin(store);
+	}
+	if (model == DFS_THREADS_SERIAL)
+		dfs_lock_acquire(&store->serial);
+	status = store->ops.begin(store->inst, mode | flags, txn);
+	if (status != DFS_OK) {
+		if (model == DFS_THREADS_SERIAL)
+			dfs_lock_release(&store->serial);
+		watch_end(store);
+	}
+	return status;
+}
+
+/* SERIAL is never entered by demotion, so it is the model that begin saw. */
+static void
+txn_end(struct dfs_metadata_store *store)
+{
+	if (atomic_load_explicit(&store->thread_model, memory_order_relaxed) == DFS_THREADS_SERIAL)
+		dfs_lock_release(&store->serial);
+	watch_end(store);
+}
+
+enum dfs_status
+dfs_metadata_commit(struct dfs_metadata_store *store, struct dfs_ctx *ctx, struct dfs_txn *txn)
+{
+	uint64_t seq = 0, last;
+	enum dfs_status status = store->ops.commit(store->inst, txn, &seq);
+
+	txn_end(store);
+	if (status != DFS_OK)
+		return status;
+	last = atomic_load_explicit(&store->last_seq, memory_order_relaxed);
+	while (last < seq && !atomic_compare_exchange_weak(&store->last_seq, &last, seq))
+		;
+	if (ctx && ctx->share && store->gate) {
+		if (ctx->share->durability == DFS_DURABILITY_POWER)
+			dfs_ctx_ticket(ctx, store->gate, seq, DFS_SYNC_POWER);
+		else if (ctx->share->durability == DFS_DURABILITY_PROCESS)
+			dfs_ctx_ticket(ctx, store->gate, seq, DFS_SYNC_PROCESS);
+	}
+	return DFS_OK;
+}
+
+void
+dfs_metadata_abort(struct dfs_metadata_store *store, struct dfs_txn *txn)
+{
+	store->ops.abort(store->inst, txn);
+	txn_end(store);
+}
+
+/* The gate's sync: first what waits in memory, so that one sync covers it. */
+static enum dfs_status
+gate_sync(void *arg, uint64_t seq, uint32_t level, uint64_t *durable)
+{
+	struct dfs_metadata_store *store = arg;
+	enum dfs_status status = store->write_back(store->write_back_arg);
+	bool serial = store->thread_model == DFS_THREADS_SERIAL;
+
+	if (status != DFS_OK)
+		return status;
+	*durable = atomic_load(&store->last_seq);
+	if (*durable < seq)
+		*durable = seq;
+	if (serial)
+		dfs_lock_acquire(&store->serial);
+	status = store->ops.sync(store->inst, *durable, level);
+	if (serial)
+		dfs_lock_release(&store->serial);
+	return status;
+}
+
+enum dfs_status
+dfs_metadata_store_open(const struct dfs_plugin_entry *entry, const char *name, const void *config,
+                        const struct dfs_host *host, struct dfs_workers *workers,
+                        struct dfs_metadata_store **out)
+{
+	struct dfs_metadata_store *store = calloc(1, sizeof *store);
+	struct dfs_diag diag = {{0}};
+	enum dfs_status status;
+
+	if (!store)
+		return dfs_fail(DFS_NOMEM, "no memory for the store %s", name);
+	snprintf(store->name, sizeof store->name, "%s", name);
+	store->ops = entry->ops.metadata;
+	store->caps = entry->desc.caps;
+	atomic_init(&store->thread_model, entry->desc.thread_model);
+	status = store->ops.create(host, config, &store->inst, &diag);
+	if (status != DFS_OK) {
+		free(store);
+		if (diag.text[0])
+			dfs_fail(status, "%s: %s", name, diag.text);
+		return status;
+	}
+	store->dirty = dfs_writeback_new(store);
+	store->write_back = dfs_writeback_run;
+	store->write_back_arg = store;
+	if (!(store->caps & (DFS_METADATA_CAP_VOLATILE | DFS_METADATA_CAP_DURABLE)))
+		store->gate = dfs_gate_new(store->name, gate_sync, store);
+	if (workers) {
+		unsigned width = entry->desc.thread_model == DFS_THREADS_SERIAL ? 1 : entry->desc.max_threads;
+		store->lane = dfs_lane_new(workers, store->name, width, LANE_QUEUE);
+	}
+	*out = store;
+	return DFS_OK;
+}
+
+void
+dfs_metadata_store_close(struct dfs_metadata_store *store)
+{
+	if (!store)
+		return;
+	if (store->lane)
+		dfs_lane_free(store->lane);
+	dfs_metadata_write_back(store);
+	if (store->gate) {
+		dfs_gate_wait_sync(store->gate, store->last_seq, DFS_SYNC_POWER,
+		                   dfs_clock_mono() + 60 * DFS_SECOND);
+		dfs_gate_free(store->gate);
+	}
+	store->ops.destroy(store->inst);
+	dfs_writeback_free(store->dirty);
+	free(store);
+}
+
+enum dfs_status
+dfs_metadata_write_back(struct dfs_metadata_store *store)
+{
+	return store->write_back(store->write_back_arg);
+}
+
+enum dfs_status
+dfs_metadata_stats(struct dfs_metadata_store *store, struct dfs_metadata_stats *stats)
+{
+	bool serial = store->thread_model == DFS_THREADS_SERIAL;
+	enum dfs_status status;
+
+	memset(stats, 0, sizeof *stats);
+	stats->size = sizeof *stats;
+	if (serial)
+		dfs_lock_acquire(&store->serial);
+	status = store->ops.stats(store->inst, stats);
+	if (serial)
+		dfs_lock_release(&store->serial);
+	return status;
+}
+
+enum dfs_status
+dfs_metadata_health(struct dfs_metadata_store *store)
+{
+	bool serial = store->thread_model == DFS_THREADS_SERIAL;
+	enum dfs_status status;
+
+	if (serial)
+		dfs_lock_acquire(&store->serial);
+	status = store->ops.health(store->inst);
+	if (serial)
+		dfs_lock_release(&store->serial);
+	return status;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "io/worker.h"
+#include "metadata/ns.h"
+#include "metadata/writeback.h"
+
+#define BATCH 512          /* records of one transaction */
+#define DEFAULT_LIMIT 16384
+#define MAX_AGE (5 * DFS_SECOND) /* stores without sync rounds are written that often */
+
+struct dfs_writeback {
+	struct dfs_metadata_store *store;
+	struct dfs_lock lock;
+	struct dfs_inode *head, **tail; /* guarded by lock */
+	_Atomic uint32_t n;
+	_Atomic uint32_t limit;
+	int64_t oldest; /* guarded by lock: when the list began, monotonic ns */
+	_Atomic bool queued;
+	_Atomic bool broken; /* the last run failed: do not make operations wait for another */
+	struct dfs_task task;
+};
+
+static void
+task_run(struct dfs_task *task)
+{
+	struct dfs_writeback *wb =
+		(struct dfs_writeback *)((char *)task - offsetof(struct dfs_writeback, task));
+
+	/* Before the run: what is added from now on may queue the task again. */
+	atomic_store(&wb->queued, false);
+	dfs_writeback_run(wb->store);
+}
+
+static void
+submit(struct dfs_writeback *wb)
+{
+	if (wb->store->lane && !atomic_exchange(&wb->queued, true))
+		if (!dfs_lane_submit(wb->store->lane, &wb->task))
+			atomic_store(&wb->queued, false);
+}
+
+struct dfs_writeback *
+dfs_writeback_new(struct dfs_metadata_store *store)
+{
+	struct dfs_writeback *wb = calloc(1, sizeof *wb);
+
+	assert(wb);
+	wb->store = store;
+	wb->tail = &wb->head;
+	wb->task.run = task_run;
+	atomic_init(&wb->limit, DEFAULT_LIMIT);
+	return wb;
+}
+
+void
+dfs_writeback_free(struct dfs_writeback *wb)
+{
+	assert(!wb || !wb->head);
+	free(wb);
+}
+
+void
+dfs_writeback_limit(struct dfs_metadata_store *store, uint32_t limit)
+{
+	uint32_t now = atomic_load(&store->dirty->limit);
+
+	if (limit < now)
+		atomic_store(&store->dirty->limit, limit < BATCH ? BATCH : limit);
+}
+
+void
+dfs_writeback_add(struct dfs_metadata_store *store, struct dfs_inode *inode)
+{
+	struct dfs_writeback *wb = store->dirty;
+	struct timespec ts;
+	int64_t now;
+	bool late;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	now = ts.tv_sec * DFS_SECOND;
+	dfs_lock_acquire(&wb->lock);
+	if (!wb->head)
+		wb->oldest = now;
+	late = !(store->caps & DFS_METADATA_CAP_VOLATILE) && now - wb->oldest > MAX_AGE;
+	inode->dirty_next = NULL;
+	*wb->tail = inode;
+	wb->tail = &inode->dirty_next;
+	atomic_fetch_add_explicit(&wb->n, 1, memory_order_relaxed);
+	dfs_lock_release(&wb->lock);
+	if (late)
+		submit(wb);
+}
+
+static unsigned
+take(struct dfs_writeback *wb, struct dfs_inode **batch, unsigned max)
+{
+	unsigned n = 0;
+
+	dfs_lock_acquire(&wb->lock);
+	while (n < max && wb->head) {
+		batch[n] = wb->head;
+		wb->head = batch[n]->dirty_next;
+		n++;
+	}
+	if (!wb->head)
+		wb->tail = &wb->head;
+	atomic_fetch_sub_explicit(&wb->n, n, memory_order_relaxed);
+	dfs_lock_release(&wb->lock);
+	/* Clean from here on: a change that comes now queues the inode again. */
+	for (unsigned i = 0; i < n; i++) {
+		dfs_inode_bucket_lock(batch[i]);
+		batch[i]->state &= ~DFS_STATE_DIRTY;
+		dfs_inode_bucket_unlock(batch[i]);
+	}
+	return n;
+}
+
+static enum dfs_status
+write_batch(struct dfs_metadata_store *store, struct dfs_inode **batch, unsigned n)
+{
+	enum dfs_status status = DFS_AGAIN;
+
+	for (unsigned tries = 0; status == DFS_AGAIN && tries < 32; tries++) {
+		struct dfs_txn *txn;
+
+		status = dfs_metadata_begin(store, NULL, DFS_TXN_WRITE, &txn);
+		if (status != DFS_OK)
+			continue;
+		for (unsigned i = 0; i < n && status == DFS_OK; i++) {
+			status = dfs_inode_put(batch[i], txn);
+			if (status == DFS_STALE)
+				status = DFS_OK;
+		}
+		if (status == DFS_OK)
+			status = dfs_metadata_commit(store, NULL, txn);
+		else
+			dfs_metadata_abort(store, txn);
+	}
+	return status;
+}
+
+static enum dfs_status
+run_once(struct dfs_metadata_store *store, unsigned max)
+{
+	struct dfs_inode *batch[BATCH];
+	unsigned n = take(store->dirty, batch, max < BATCH ? max : BATCH);
+	enum dfs_status status = n ? write_batch(store, batch, n) : DFS_OK;
+
+	if (status != DFS_OK)
+		dfs_log(DFS_LOG_WARN, "%s: %u inodes could not be written back (%s): %s", store->name,
+		        n, dfs_status_name(status), dfs_fail_text());
+	for (unsigned i = 0; i < n; i++) {
+		if (status != DFS_OK)
+			dfs_inode_mark_dirty(batch[i]);
+		dfs_inode_unref(batch[i]);
+	}
+	atomic_store(&store->dirty->broken, status != DFS_OK);
+	return status;
+}
+
+enum dfs_status
+dfs_writeback_run(void *arg)
+{
+	struct dfs_metadata_store *store = arg;
+	uint32_t left = atomic_load_explicit(&store->dirty->n, memory_order_relaxed);
+	enum dfs_status status = DFS_OK;
+
+	while (left && status == DFS_OK) {
+		status = run_once(store, left);
+		left = left > BATCH ? left - BATCH : 0;
+	}
+	return status;
+}
+
+enum dfs_status
+dfs_writeback_relieve(struct dfs_metadata_store *store, const struct dfs_ctx *ctx)
+{
+	struct dfs_writeback *wb = store->dirty;
+	uint32_t n = atomic_load_explicit(&wb->n, memory_order_relaxed);
+	uint32_t limit = atomic_load_explicit(&wb->limit, memory_order_relaxed);
+
+	if (__builtin_expect(n <= limit, 1) || atomic_load(&wb->broken))
+		return DFS_OK;
+	if (store->thread_model == DFS_THREADS_NONBLOCKING)
+		run_once(store, 64); /* a piece each, so that no request pays for all */
+	else if (n <= 2 * (uint64_t)limit && store->lane)
+		submit(wb);
+	else if (ctx->nonblock)
+		return DFS_AGAIN;
+	else
+		run_once(store, BATCH);
+	return DFS_OK;
+}
+
+void
+dfs_writeback_abandon(struct dfs_metadata_store *store, struct dfs_namespace *ns)
+{
+	struct dfs_writeback *wb = store->dirty;
+	struct dfs_inode *drop = NULL, **p;
+	unsigned n = 0;
+
+	dfs_lock_acquire(&wb->lock);
+	for (p = &wb->head; *p;) {
+		struct dfs_inode *i = *p;
+		if (i->ns != ns) {
+			p = &i->dirty_next;
+			continue;
+		}
+		*p = i->dirty_next;
+		i->dirty_next = drop;
+		drop = i;
+		n++;
+	}
+	wb->tail = p;
+	atomic_fetch_sub(&wb->n, n);
+	dfs_lock_release(&wb->lock);
+	while (drop) {
+		struct dfs_inode *i = drop;
+		drop = i->dirty_next;
+		dfs_inode_bucket_lock(i);
+		i->state &= ~DFS_STATE_DIRTY;
+		dfs_inode_bucket_unlock(i);
+		dfs_inode_unref(i);
+	}
+}
