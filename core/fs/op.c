@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+#include <assert.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fs/op.h"
+#include "payload/payload.h"
+
+#define TRIES_MAX 256
+
+enum dfs_status
+op_start(struct op *op, struct dfs_ctx *ctx, bool write)
+{
+	struct dfs_share *share = ctx->share;
+
+	op->ctx = ctx;
+	op->ns = share->ns;
+	op->store = op->ns->store;
+	op->txn = NULL;
+	op->n_staged = 0;
+	if (write) {
+		if (share->read_only || ctx->read_only)
+			return DFS_ROFS;
+		op->now = dfs_clock_real();
+	}
+	return dfs_writeback_relieve(op->store, ctx);
+}
+
+bool
+op_gone(struct dfs_inode *inode)
+{
+	bool gone;
+
+	dfs_inode_bucket_lock(inode);
+	gone = inode->state & DFS_STATE_GONE;
+	dfs_inode_bucket_unlock(inode);
+	return gone;
+}
+
+/* No name and nobody has it open: to protocols it is gone, whether its record is or not. */
+static bool
+stale(struct dfs_inode *inode, const struct dfs_attr *attr)
+{
+	return attr->nlink == 0 && atomic_load(&inode->opens) == 0;
+}
+
+enum dfs_status
+op_get_id(struct dfs_ctx *ctx, uint64_t fileid, struct dfs_inode **inode, struct dfs_attr *attr)
+{
+	enum dfs_status status = dfs_inode_get(ctx, ctx->share->ns, fileid, inode);
+
+	if (status != DFS_OK) {
+		*inode = NULL;
+		return status == DFS_NOENT ? DFS_STALE : status;
+	}
+	dfs_inode_attr(*inode, attr);
+	if (stale(*inode, attr)) {
+		dfs_inode_unref(*inode);
+		*inode = NULL;
+		return DFS_STALE;
+	}
+	return DFS_OK;
+}
+
+enum dfs_status
+op_get(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_inode **inode,
+       struct dfs_attr *attr)
+{
+	enum dfs_status status = op_get_id(ctx, ref->fileid, inode, attr);
+
+	if (status == DFS_OK && (*inode)->generation != ref->generation) {
+		dfs_inode_unref(*inode);
+		*inode = NULL;
+		return DFS_STALE;
+	}
+	return status;
+}
+
+enum dfs_status
+op_lock(struct dfs_ctx *ctx, struct dfs_inode *inode, struct dfs_attr *attr)
+{
+	enum dfs_status status = dfs_inode_lock(ctx, inode);
+
+	if (status != DFS_OK)
+		return status;
+	dfs_inode_attr(inode, attr);
+	if (stale(inode, attr)) {
+		dfs_inode_unlock(inode);
+		return DFS_STALE;
+	}
+	return DFS_OK;
+}
+
+enum dfs_status
+op_begin(struct op *op)
+{
+	return dfs_metadata_begin(op->store, op->ctx, DFS_TXN_WRITE, &op->txn);
+}
+
+void
+op_stage(struct op *op, struct dfs_inode *inode, const struct dfs_inode_image *image)
+{
+	assert(op->n_staged < OP_STAGES);
+	op->staged[op->n_staged].inode = inode;
+	dfs_inode_image(inode, &op->staged[op->n_staged].before);
+	op->n_staged++;
+	dfs_inode_set_image(inode, image);
+}
+
+enum dfs_status
+op_put(struct op *op, struct dfs_inode *inode)
+{
+	return dfs_inode_put(inode, op->txn);
+}
+
+static void
+unstage(struct op *op)
+{
+	while (op->n_staged > 0) {
+		struct dfs_inode *inode = op->staged[--op->n_staged].inode;
+
+		dfs_inode_set_image(inode, &op->staged[op->n_staged].before);
+		/* Somebody may have written the state that is taken back. */
+		dfs_inode_mark_dirty(inode);
+	}
+}
+
+enum dfs_status
+op_commit(struct op *op, enum dfs_status status)
+{
+	if (status == DFS_OK)
+		status = dfs_metadata_commit(op->store, op->ctx, op->txn);
+	else
+		dfs_metadata_abort(op->store, op->txn);
+	op->txn = NULL;
+	if (status != DFS_OK)
+		unstage(op);
+	return status;
+}
+
+void
+op_touch(struct dfs_attr *attr, int64_t now, bool content)
+{
+	attr->ctime = now > attr->ctime ? now : attr->ctime + 1;
+	attr->change = (uint64_t)now > attr->change ? (uint64_t)now : attr->change + 1;
+	if (content)
+		attr->mtime = attr->ctime;
+}
+
+enum dfs_status
+op_check_name(struct dfs_name name)
+{
+	if (name.len == 0)
+		return DFS_INVAL;
+	if (name.len > DFS_NAME_MAX)
+		return DFS_NAMETOOLONG;
+	if (memchr(name.bytes, '/', name.len) || memchr(name.bytes, '\0', name.len))
+		return DFS_INVAL;
+	return DFS_OK;
+}
+
+void
+op_wcc_pre(struct dfs_wcc *wcc, const struct dfs_attr *attr)
+{
+	wcc->pre_valid = true;
+	wcc->pre_length = attr->length;
+	wcc->pre_mtime = attr->mtime;
+	wcc->pre_ctime = attr->ctime;
+}
+
+void
+op_wcc_post(struct dfs_wcc *wcc, const struct dfs_attr *attr)
+{
+	wcc->post_valid = true;
+	wcc->post = *attr;
+}
+
+void
+op_wcc_known(struct dfs_wcc *wcc, struct dfs_ctx *ctx, const struct dfs_ref *ref)
+{
+	if (wcc->post_valid)
+		return;
+	wcc->pre_valid = false;
+	wcc->post_valid = dfs_inode_peek(ctx->share->ns, ref->fileid, &wcc->post) &&
+	                  wcc->post.generation == ref->generation && wcc->post.nlink;
+}
+
+bool
+op_again(struct dfs_ctx *ctx, enum dfs_status *status, unsigned *tries)
+{
+	if (*status != DFS_AGAIN || ctx->nonblock)
+		return false;
+	if (++*tries >= TRIES_MAX || dfs_clock_mono() > ctx->deadline) {
+		*status = DFS_DELAY;
+		return false;
+	}
+	usleep(*tries < 16 ? 10u * *tries : 1000);
+	return true;
+}
+
+static enum dfs_status
+publish_content(void *owner, struct dfs_txn *txn, uint64_t used)
+{
+	return dfs_inode_publish_content(owner, txn, used);
+}
+
+struct dfs_file *
+op_file(struct dfs_ctx *ctx, struct dfs_inode *inode)
+{
+	struct dfs_file *file = atomic_load_explicit(&inode->file, memory_order_acquire), *mine;
+
+	if (file)
+		return file;
+	mine = dfs_file_new(ctx->share->payload, &inode->content, publish_content, inode);
+	if (!mine)
+		return NULL;
+	if (atomic_compare_exchange_strong(&inode->file, &file, mine))
+		return mine;
+	dfs_file_free(mine);
+	return file;
+}
+
+bool
+op_has_content(struct dfs_inode *inode, const struct dfs_attr *attr)
+{
+	return attr->type == DFS_TYPE_REG &&
+	       (attr->length || attr->used || atomic_load_explicit(&inode->file, memory_order_acquire));
+}
+
+#define RECLAIM_INLINE_MAX (64u << 20)
+
+void
+op_reclaim(struct dfs_ctx *ctx, struct dfs_inode *inode)
+{
+	struct dfs_namespace *ns = inode->ns;
+	struct dfs_file *file = atomic_load_explicit(&inode->file, memory_order_acquire);
+	struct dfs_attr attr;
+
+	dfs_inode_attr(inode, &attr);
+	if (!op_has_content(inode, &attr))
+		return;
+	if (file)
+		dfs_file_discard(file);
+	if (ns->memory_speed && ns->no_orphans && attr.used <= RECLAIM_INLINE_MAX) {
+		if (attr.used)
+			dfs_payload_reclaim(ctx->share->payload, &inode->content);
+	} else {
+		dfs_orphan_queue(ns, inode->fileid, &inode->content);
+	}
+}
+
+void
+op_name_set(struct dfs_inode *dir, struct dfs_name name, const struct dfs_dirent *d)
+{
+	atomic_fetch_add_explicit(&dir->names_gen, 1, memory_order_release);
+	dfs_name_cache_set(dir->ns, dir->fileid, name, d);
+}
