@@ -78,6 +78,7 @@ static enum dfs_status
 existing(struct dfs_ctx *ctx, const struct op_make *make, uint64_t fileid, struct dfs_attr *attr)
 {
 	INODE_REF inode = NULL;
+	struct dfs_inode_image image;
 	enum dfs_status status;
 
 	if (make->type != DFS_TYPE_REG || make->how == DFS_CREATE_GUARDED)
@@ -89,9 +90,11 @@ existing(struct dfs_ctx *ctx, const struct op_make *make, uint64_t fileid, struc
 		return status;
 	if (attr->type != DFS_TYPE_REG)
 		return DFS_EXIST;
-	if (make->how == DFS_CREATE_EXCLUSIVE)
-		return (inode->flags & DFS_INODE_HAS_VERIFIER) && inode->verifier == make->verifier
+	if (make->how == DFS_CREATE_EXCLUSIVE) {
+		dfs_inode_image(inode, &image);
+		return (image.flags & DFS_INODE_HAS_VERIFIER) && inode->verifier == make->verifier
 		               ? DFS_OK : DFS_EXIST;
+	}
 	if (make->set && (make->set->mask & DFS_SET_LENGTH)) {
 		struct dfs_setattr cut = {.mask = DFS_SET_LENGTH, .length = make->set->length};
 		struct dfs_wcc wcc = {0};
@@ -213,10 +216,9 @@ make_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_name name,
 		return status;
 	op_wcc_pre(wcc, &dir_attr);
 	status = make_locked(&op, dir, &dir_attr, name, make, attr, &taken);
-	if (status == DFS_OK)
-		op_wcc_post(wcc, &dir_attr);
-	else
-		dfs_inode_attr(dir, &wcc->post), wcc->post_valid = true;
+	if (status != DFS_OK)
+		dfs_inode_attr(dir, &dir_attr);
+	op_wcc_post(wcc, &dir_attr);
 	dfs_inode_unlock(dir);
 	return status == DFS_EXIST && taken ? existing(ctx, make, taken, attr) : status;
 }

@@ -208,10 +208,14 @@ struct dfs_file *
 op_file(struct dfs_ctx *ctx, struct dfs_inode *inode)
 {
 	struct dfs_file *file = atomic_load_explicit(&inode->file, memory_order_acquire), *mine;
+	struct dfs_attr attr;
 
 	if (file)
 		return file;
-	mine = dfs_file_new(ctx->share->payload, &inode->content, publish_content, inode);
+	/* Without a file object memory says what the record says. */
+	dfs_inode_attr(inode, &attr);
+	mine = dfs_file_new(ctx->share->payload, &inode->content, attr.length, attr.used,
+	                    publish_content, inode);
 	if (!mine)
 		return NULL;
 	if (atomic_compare_exchange_strong(&inode->file, &file, mine))

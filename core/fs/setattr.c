@@ -78,7 +78,7 @@ setattr_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
 	struct dfs_inode_image image;
 	enum dfs_status status;
 
-	if (cut && set->length < old_length && !file) {
+	if (cut && set->length != old_length && !file) {
 		file = op_file(op->ctx, inode);
 		if (!file)
 			return DFS_DELAY;
@@ -96,18 +96,25 @@ setattr_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
 	image.attr = *attr;
 	if (cut)
 		image.stable_length = set->length;
+	if (cut)
+		atomic_fetch_add(&inode->cuts, 1);
 	if (status == DFS_OK) {
 		op_stage(op, inode, &image);
 		status = op_put(op, inode);
 	}
 	status = op_commit(op, status);
-	if (status == DFS_OK && cut && file) {
-		dfs_file_truncate_pages(file, old_length, set->length);
-		atomic_fetch_add_explicit(&inode->cuts, 1, memory_order_release);
+	if (cut && file)
+		dfs_file_truncate_pages(file, old_length, status == DFS_OK ? set->length : old_length);
+	if (cut)
+		atomic_fetch_add(&inode->cuts, 1);
+	if (status != DFS_OK)
+		return status;
+	if (cut && file) {
 		attr->used = dfs_file_used(file);
-		dfs_inode_publish(inode, attr, DFS_PUBLISH_USED | (set->length < old_length ? DFS_PUBLISH_LAZY : 0));
+		dfs_inode_publish(inode, attr,
+		                  DFS_PUBLISH_USED | (set->length < old_length ? DFS_PUBLISH_LAZY : 0));
 	}
-	return status;
+	return DFS_OK;
 }
 
 enum dfs_status

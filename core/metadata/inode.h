@@ -52,7 +52,7 @@ struct dfs_inode {
 	uint32_t flags; /* DFS_INODE_HAS_VERIFIER, DFS_INODE_ORPHAN */
 	_Atomic uint32_t opens; /* changed under the inode's lock */
 	_Atomic uint32_t names_gen; /* directories: grows after each change of the entries */
-	_Atomic uint32_t cuts;      /* files: grows with each truncation */
+	_Atomic uint32_t cuts;      /* files: odd during a truncation, grows by two with each */
 	struct dfs_lock lock;
 } __attribute__((aligned(64)));
 

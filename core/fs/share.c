@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+#include <endian.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "fs/share.h"
+#include "io/worker.h"
+#include "metadata/ns.h"
+#include "payload/payload.h"
+
+#define LANE_QUEUE 65536
+#define ANON 65534u
+
+static const struct dfs_hash_key fsid_key = {UINT64_C(0x6469747466736964), 0};
+
+static const struct dfs_client_rule default_rules[] = {
+	{.addr = {[10] = 0xff, [11] = 0xff, [12] = 127}, .prefix_len = 104,
+	 .squash = DFS_SQUASH_ROOT, .anon_uid = ANON, .anon_gid = ANON},
+	{.addr = {[15] = 1}, .prefix_len = 128,
+	 .squash = DFS_SQUASH_ROOT, .anon_uid = ANON, .anon_gid = ANON},
+};
+
+static struct dfs_share_rules *
+rules_copy(const struct dfs_share_rules *rules)
+{
+	uint32_t n = rules ? rules->n : sizeof default_rules / sizeof *default_rules;
+	struct dfs_share_rules *copy = calloc(1, sizeof *copy + n * sizeof *copy->rules);
+
+	if (!copy)
+		abort();
+	copy->n = n;
+	memcpy(copy->rules, rules ? rules->rules : default_rules, n * sizeof *copy->rules);
+	return copy;
+}
+
+static bool
+file_busy(struct dfs_file *file)
+{
+	return dfs_file_busy(file);
+}
+
+static void
+file_free(struct dfs_file *file)
+{
+	/* Only at the end, after a flush that failed. */
+	if (dfs_file_busy(file))
+		dfs_file_discard(file);
+	dfs_file_free(file);
+}
+
+static enum dfs_status
+reclaim(void *payload, const struct dfs_content_id *content)
+{
+	return dfs_payload_reclaim(payload, content);
+}
+
+static void
+keys_from_uuid(struct dfs_share *share, const struct dfs_hash_key *secret)
+{
+	unsigned char input[17];
+	uint32_t slot;
+
+	memcpy(input, share->uuid, 16);
+	input[16] = 1;
+	share->handle_key.k0 = dfs_siphash(secret, input, sizeof input);
+	input[16] = 2;
+	share->handle_key.k1 = dfs_siphash(secret, input, sizeof input);
+	share->fsid = dfs_siphash(&fsid_key, share->uuid, 16);
+	memcpy(&slot, share->uuid, sizeof slot);
+	share->slot = le32toh(slot);
+}
+
+enum dfs_status
+dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
+{
+	struct dfs_namespace_options nso = {o->name, o->root_mode, o->root_uid, o->root_gid};
+	struct dfs_share *share = calloc(1, sizeof *share);
+	struct dfs_namespace *ns;
+	uint32_t level = o->durability == DFS_DURABILITY_POWER ? DFS_SYNC_POWER : DFS_SYNC_PROCESS;
+	enum dfs_status status;
+
+	if (!share)
+		return dfs_fail(DFS_NOMEM, "no memory for the share %s", o->name);
+	status = dfs_namespace_open(o->metadata, o->inodes, &nso, &ns);
+	if (status != DFS_OK) {
+		free(share);
+		return status;
+	}
+	atomic_init(&share->refs, 1);
+	snprintf(share->name, sizeof share->name, "%s", o->name);
+	share->path = strdup(o->path);
+	memcpy(share->uuid, ns->rec.uuid, sizeof share->uuid);
+	keys_from_uuid(share, &o->secret);
+	share->root_fileid = ns->rec.root;
+	share->root_generation = ns->root_generation;
+	share->durability = o->durability;
+	share->read_only = o->read_only;
+	share->ns = ns;
+	share->blocks = o->blocks;
+	atomic_init(&share->rules, rules_copy(o->rules));
+	share->payload = dfs_payload_new(o->pages, o->metadata, o->blocks, ns->rec.id, share->name,
+	                                 o->durability);
+	if (o->workers)
+		share->lane = dfs_lane_new(o->workers, share->name, 0, LANE_QUEUE);
+	ns->content = (struct dfs_content_ops){file_busy, file_free, reclaim};
+	ns->content_arg = share->payload;
+	ns->memory_speed = o->metadata->thread_model == DFS_THREADS_NONBLOCKING &&
+	                   o->blocks->thread_model == DFS_THREADS_NONBLOCKING;
+	dfs_orphans_start(ns, share->lane, level);
+	*out = share;
+	return DFS_OK;
+}
+
+enum dfs_status
+dfs_share_close(struct dfs_share *share, int64_t deadline)
+{
+	enum dfs_status status;
+
+	if (!share)
+		return DFS_OK;
+	while (atomic_load(&share->refs) > 1) {
+		if (dfs_clock_mono() > deadline)
+			return DFS_TIMEDOUT;
+		usleep(1000);
+	}
+	dfs_orphans_stop(share->ns);
+	if (share->lane)
+		dfs_lane_free(share->lane);
+	status = dfs_payload_flush(share->payload, deadline);
+	if (status != DFS_OK)
+		dfs_log(DFS_LOG_ERROR, "%s: not everything could be written (%s): %s", share->name,
+		        dfs_status_name(status), dfs_fail_text());
+	dfs_namespace_close(share->ns);
+	dfs_payload_free(share->payload, deadline);
+	free((void *)share->old_rules);
+	free((void *)atomic_load(&share->rules));
+	free(share->path);
+	free(share);
+	return DFS_OK;
+}
+
+void
+dfs_share_set_rules(struct dfs_share *share, const struct dfs_share_rules *rules)
+{
+	const struct dfs_share_rules *old = atomic_exchange(&share->rules, rules_copy(rules));
+
+	/* Requests may still read the last ones; nobody the ones before. */
+	free((void *)share->old_rules);
+	share->old_rules = old;
+}
+
+struct dfs_share *
+dfs_share_ref(struct dfs_share *share)
+{
+	atomic_fetch_add_explicit(&share->refs, 1, memory_order_relaxed);
+	return share;
+}
+
+void
+dfs_share_unref(struct dfs_share *share)
+{
+	if (share)
+		atomic_fetch_sub_explicit(&share->refs, 1, memory_order_release);
+}
+
+static bool
+prefix_equal(const uint8_t *a, const uint8_t *b, unsigned bits)
+{
+	unsigned bytes = bits / 8, rest = bits % 8;
+
+	if (memcmp(a, b, bytes) != 0)
+		return false;
+	return rest == 0 || ((a[bytes] ^ b[bytes]) >> (8 - rest)) == 0;
+}
+
+const struct dfs_client_rule *
+dfs_share_match(const struct dfs_share *share, const struct sockaddr *peer)
+{
+	const struct dfs_share_rules *rules = atomic_load_explicit(&share->rules, memory_order_acquire);
+	uint8_t addr[16] = {[10] = 0xff, [11] = 0xff};
+
+	if (peer->sa_family == AF_INET)
+		memcpy(addr + 12, &((const struct sockaddr_in *)peer)->sin_addr, 4);
+	else if (peer->sa_family == AF_INET6)
+		memcpy(addr, &((const struct sockaddr_in6 *)peer)->sin6_addr, 16);
+	else
+		return NULL;
+	for (uint32_t i = 0; i < rules->n; i++)
+		if (rules->rules[i].prefix_len <= 128 &&
+		    prefix_equal(addr, rules->rules[i].addr, rules->rules[i].prefix_len))
+			return &rules->rules[i];
+	return NULL;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/op.h"
+#include "payload/store.h"
+
+#define UNBOUNDED (UINT64_C(1) << 50) /* what a store without a limit is said to have */
+#define FILES_UNBOUNDED (UINT64_C(1) << 40)
+
+enum dfs_status
+dfs_fs_statfs(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_statfs *st,
+              struct dfs_attr *attr)
+{
+	struct dfs_block_store *blocks = ctx->share->blocks;
+	struct dfs_namespace *ns = ctx->share->ns;
+	struct dfs_block_stats b = {.size = sizeof b};
+	struct dfs_metadata_stats m;
+	enum dfs_status status = dfs_fs_getattr(ctx, ref, attr);
+
+	if (status != DFS_OK) {
+		attr->type = DFS_TYPE_NONE;
+		return status;
+	}
+	if (ctx->nonblock && !ns->memory_speed)
+		return DFS_AGAIN;
+	status = dfs_metadata_stats(ns->store, &m);
+	if (status == DFS_OK && blocks)
+		status = blocks->ops.stats(blocks->inst, &b);
+	if (status != DFS_OK)
+		return status;
+	st->bytes_total = b.bytes_total ? b.bytes_total : UNBOUNDED;
+	st->bytes_free = b.bytes_total ? b.bytes_free : UNBOUNDED - b.bytes_used;
+	st->bytes_avail = st->bytes_free;
+	st->files_total = FILES_UNBOUNDED;
+	st->files_free = FILES_UNBOUNDED - (m.inodes < FILES_UNBOUNDED ? m.inodes : FILES_UNBOUNDED);
+	st->files_avail = st->files_free;
+	return DFS_OK;
+}
