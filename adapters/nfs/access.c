@@ -108,9 +108,9 @@ slot_miss(struct nfs_call *call, uint32_t slot, uint64_t epoch)
 	struct nfs_decision *d = NULL;
 	enum dfs_status status;
 
-	if (!share)
-		return DFS_STALE;
 	if (!call->ctx.nonblock) {
+		if (!share)
+			return DFS_STALE;
 		status = nfs_call_share(call, share);
 		dfs_share_unref(share);
 		return status;
@@ -118,6 +118,13 @@ slot_miss(struct nfs_call *call, uint32_t slot, uint64_t epoch)
 	for (unsigned i = 0; i < NFS_ACCESS_ENTRIES; i++)
 		if (access->decisions[i].share && access->decisions[i].slot == slot)
 			d = &access->decisions[i];
+	if (!share) {
+		if (d) { /* the share is leaving and waits for its references */
+			dfs_share_unref(d->share);
+			d->share = NULL;
+		}
+		return DFS_STALE;
+	}
 	if (!d)
 		d = &access->decisions[access->next++ % NFS_ACCESS_ENTRIES];
 	if (d->share)

@@ -54,8 +54,11 @@ adapters_nfs_libnfsproc_la_SOURCES = \
 	adapters/nfs/xdr.h
 
 NFS_TEST_LIBS = adapters/nfs/libnfsproc.la core/libdittofs.la $(XXHASH_LIBS) $(GLIB_LIBS) -lpthread
-check_PROGRAMS += adapters/nfs/test-handle adapters/nfs/test-drc
-TESTS += adapters/nfs/test-handle adapters/nfs/test-drc
+check_PROGRAMS += adapters/nfs/test-access adapters/nfs/test-handle adapters/nfs/test-drc
+TESTS += adapters/nfs/test-access adapters/nfs/test-handle adapters/nfs/test-drc
+adapters_nfs_test_access_SOURCES = adapters/nfs/test-access.c adapters/nfs/test-fs.c \
+	adapters/nfs/test-fs.h adapters/nfs/test-runtime.c adapters/nfs/test-runtime.h
+adapters_nfs_test_access_LDADD = $(NFS_TEST_LIBS)
 adapters_nfs_test_handle_SOURCES = adapters/nfs/test-handle.c
 adapters_nfs_test_handle_LDADD = $(NFS_TEST_LIBS)
 adapters_nfs_test_drc_SOURCES = adapters/nfs/test-drc.c
@@ -79,8 +82,8 @@ NFS_RPCGEN_SOURCES = adapters/nfs/test-rpcgen.c adapters/nfs/test-rpcgen.h adapt
 	adapters/nfs/test-fs.h adapters/nfs/test-runtime.c adapters/nfs/test-runtime.h
 NFS_RPCGEN_CPPFLAGS = $(AM_CPPFLAGS) -I. $(TIRPC_CFLAGS)
 NFS_RPCGEN_LIBS = adapters/nfs/liboracle.la $(NFS_TEST_LIBS) $(TIRPC_LIBS)
-check_PROGRAMS += adapters/nfs/test-oracle adapters/nfs/test-dirlist adapters/nfs/test-failures
-TESTS += adapters/nfs/test-oracle adapters/nfs/test-dirlist adapters/nfs/test-failures
+check_PROGRAMS += adapters/nfs/test-oracle adapters/nfs/test-dirlist adapters/nfs/test-failures adapters/nfs/test-mount
+TESTS += adapters/nfs/test-oracle adapters/nfs/test-dirlist adapters/nfs/test-failures adapters/nfs/test-mount
 adapters_nfs_test_oracle_SOURCES = adapters/nfs/test-oracle.c $(NFS_RPCGEN_SOURCES)
 adapters_nfs_test_oracle_CPPFLAGS = $(NFS_RPCGEN_CPPFLAGS)
 adapters_nfs_test_oracle_LDADD = $(NFS_RPCGEN_LIBS)
@@ -90,4 +93,7 @@ adapters_nfs_test_dirlist_LDADD = $(NFS_RPCGEN_LIBS)
 adapters_nfs_test_failures_SOURCES = adapters/nfs/test-failures.c $(NFS_RPCGEN_SOURCES)
 adapters_nfs_test_failures_CPPFLAGS = $(NFS_RPCGEN_CPPFLAGS)
 adapters_nfs_test_failures_LDADD = $(NFS_RPCGEN_LIBS)
+adapters_nfs_test_mount_SOURCES = adapters/nfs/test-mount.c $(NFS_RPCGEN_SOURCES)
+adapters_nfs_test_mount_CPPFLAGS = $(NFS_RPCGEN_CPPFLAGS)
+adapters_nfs_test_mount_LDADD = $(NFS_RPCGEN_LIBS)
 endif
