@@ -93,6 +93,7 @@ host_buf_alloc(void *ctx, uint32_t len)
 	b->buf.data = b->bytes;
 	b->buf.len = len;
 	self->buffers++;
+	self->buffer_bytes += len;
 	return &b->buf;
 }
 
@@ -109,6 +110,7 @@ host_buf_unref(void *ctx, struct dfs_buf *buf)
 
 	if (--b->refs == 0) {
 		self->buffers--;
+		self->buffer_bytes -= buf->len;
 		g_free(b);
 	}
 }

@@ -28,6 +28,7 @@ struct conform {
 	unsigned seed;                /* of random choices; printed, --seed repeats it */
 	struct dfs_diag diag;         /* what the last conform_open left */
 	_Atomic int64_t buffers;      /* host buffers that the plugin holds */
+	_Atomic int64_t buffer_bytes; /* their capacity */
 	_Atomic unsigned host_misuse; /* calls of the host table with wrong arguments */
 	/* the running test */
 	const char *skip;
