@@ -43,6 +43,7 @@ struct nfs_call {
 };
 
 #define NFS_PROC_CACHED (1u << 0) /* not idempotent: the duplicate request cache keeps its reply */
+#define NFS_PROC_DIRECT (1u << 1) /* takes WRITE3args: large data may come in call->direct */
 
 struct nfs_proc {
 	const char *name;

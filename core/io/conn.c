@@ -73,7 +73,7 @@ conn_interest(struct dfs_conn *conn)
 {
 	uint32_t events = conn->blocked ? EPOLLOUT : 0;
 
-	if (!conn->eof && !conn->full && !conn->paused && !conn->draining)
+	if (!conn->eof && (conn->receiving || (!conn->full && !conn->paused && !conn->draining)))
 		events |= EPOLLIN;
 	if (events == conn->watch.events || conn->watch.fd < 0)
 		return;
@@ -434,6 +434,8 @@ conn_fill(struct dfs_conn *conn)
 		conn->eof = true;
 		if (got < 0)
 			dfs_conn_close(conn, strerror(errno));
+		else if (conn->receiving)
+			dfs_conn_close(conn, "the peer left in the middle of a record");
 		return false;
 	}
 	if ((size_t)got < asked)
@@ -492,8 +494,9 @@ conn_run(struct dfs_conn *conn, bool offer)
 	conn_activate(conn);
 	if (offer && conn->in_len > 0 && (conn->in || conn_room(conn)))
 		conn_offer(conn);
-	while (!conn->closed && conn->readable && !conn->yielded && !conn->draining &&
-	       dfs_conn_may_go_on(conn)) {
+	/* What is being received is finished whatever bound is met: it is paid for already. */
+	while (!conn->closed && conn->readable && !conn->yielded && conn->bytes_left > 0 &&
+	       (conn->receiving || (!conn->draining && dfs_conn_may_go_on(conn)))) {
 		if (!conn_fill(conn))
 			break;
 		if (!conn->closed)

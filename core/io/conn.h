@@ -137,12 +137,11 @@ dfs_conn_may_go_on(const struct dfs_conn *conn)
 	       !conn->closed;
 }
 
-/* Count a record of n bytes against the quantum. */
+/* Count a record against the quantum; bytes in and out count themselves. */
 static inline void
-dfs_conn_used(struct dfs_conn *conn, uint32_t n)
+dfs_conn_used(struct dfs_conn *conn)
 {
 	conn->calls_left--;
-	conn->bytes_left -= (int32_t)n;
 }
 
 /* data() leaves a complete record behind: offer it again in the next turn. */

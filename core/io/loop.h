@@ -79,6 +79,7 @@ struct dfs_loop {
 	_Atomic int sleeping;        /* posts need a wake-up */
 	_Atomic int stop;
 	_Atomic int64_t busy_since;  /* monotonic ns of the turn under way, 0: waiting; for watchdogs */
+	_Atomic(const char *) doing; /* what it ran last, a literal; for watchdogs */
 	_Atomic uint32_t active;     /* connections that moved bytes lately: placement looks here first */
 	_Atomic uint32_t placed;     /* connections */
 };

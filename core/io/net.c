@@ -55,6 +55,7 @@ struct order {
 	struct dfs_net *net;
 	struct dfs_loop *loop;
 	void (*each)(struct dfs_conn *conn);
+	bool stop_listening;
 };
 
 static void
@@ -317,7 +318,7 @@ order_run(struct dfs_post *post)
 	struct order *order = (struct order *)post;
 	struct dfs_net *net = order->net;
 
-	if (order->loop == net->loops[0]) {
+	if (order->stop_listening && order->loop == net->loops[0]) {
 		dfs_timer_cancel(order->loop, &net->rest);
 		for (unsigned i = 0; i < net->n_listeners; i++) {
 			struct dfs_watch *watch = &net->listeners[i].watch;
@@ -336,13 +337,14 @@ order_run(struct dfs_post *post)
 }
 
 static void
-order_all(struct dfs_net *net, void (*each)(struct dfs_conn *conn))
+order_all(struct dfs_net *net, void (*each)(struct dfs_conn *conn), bool stop_listening)
 {
 	for (unsigned i = 0; i < net->n_loops; i++) {
 		struct order *order = calloc(1, sizeof *order);
 		if (!order)
 			abort();
-		*order = (struct order){.post.run = order_run, .net = net, .loop = net->loops[i], .each = each};
+		*order = (struct order){.post.run = order_run, .net = net, .loop = net->loops[i], .each = each,
+		                        .stop_listening = stop_listening};
 		if (order->loop->running)
 			dfs_loop_post(order->loop, &order->post);
 		else
@@ -377,20 +379,18 @@ dfs_net_drain(struct dfs_net *net, int64_t deadline)
 	bool answered;
 
 	atomic_store(&net->draining, true);
-	order_all(net, dfs_conn_drain);
+	order_all(net, dfs_conn_drain, true);
 	answered = wait_open(net, deadline);
 	if (!answered)
-		order_all(net, close_stopping);
+		order_all(net, close_stopping, true);
 	return answered;
 }
 
 void
-dfs_net_free(struct dfs_net *net)
+dfs_net_wait(struct dfs_net *net)
 {
-	if (!net)
-		return;
 	if (net->n_listeners > 0)
-		order_all(net, close_stopping);
+		order_all(net, close_stopping, true);
 	pthread_mutex_lock(&net->mu);
 	while (net->alive > 0) {
 		int64_t due = dfs_clock_mono() + 10 * DFS_SECOND;
@@ -400,6 +400,14 @@ dfs_net_free(struct dfs_net *net)
 			        net->alive);
 	}
 	pthread_mutex_unlock(&net->mu);
+}
+
+void
+dfs_net_free(struct dfs_net *net)
+{
+	if (!net)
+		return;
+	dfs_net_wait(net);
 	for (unsigned i = 0; i < net->n_loops; i++)
 		dfs_loop_stop(net->loops[i]);
 	for (unsigned i = 0; i < net->n_loops; i++)
@@ -408,6 +416,12 @@ dfs_net_free(struct dfs_net *net)
 	pthread_mutex_destroy(&net->mu);
 	free(net->loops);
 	free(net);
+}
+
+void
+dfs_net_each(struct dfs_net *net, void (*each)(struct dfs_conn *conn))
+{
+	order_all(net, each, false);
 }
 
 void *

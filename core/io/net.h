@@ -37,8 +37,13 @@ bool dfs_net_start(struct dfs_net *net);
 /* Accept nothing more, answer what is under way, close; at the deadline (monotonic ns) close what
  * is left.  True: all was answered. */
 bool dfs_net_drain(struct dfs_net *net, int64_t deadline);
-/* After drain, or without start: waits until the last request has let go of its connection. */
+/* After drain, or without start: wait until the last request has let go of its connection. */
+void dfs_net_wait(struct dfs_net *net);
+/* Waits likewise, then ends the loops. */
 void dfs_net_free(struct dfs_net *net);
+
+/* Have each(conn) called for every open connection, on its loop; does not wait for that. */
+void dfs_net_each(struct dfs_net *net, void (*each)(struct dfs_conn *conn));
 
 void *dfs_net_owner(const struct dfs_net *net);
 unsigned dfs_net_loops(const struct dfs_net *net);

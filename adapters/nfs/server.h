@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The NFS adapter: one instance serves NFSv3 and MOUNT v3 on one port.
+ *
+ * Life cycle: create, start, reload, stop, destroy, all from the main thread.
+ */
+#ifndef NFS_SERVER_H
+#define NFS_SERVER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <dittofs/adapter.h>
+
+#include "adapters/nfs/access.h"
+#include "adapters/nfs/call.h"
+#include "base/counter.h"
+
+struct dfs_net;
+struct dfs_workers;
+struct dfs_lane;
+struct nfs_drc;
+
+struct nfs_config {
+	const char *const *listen;
+	int64_t port;
+	int64_t max_connections;
+	int64_t max_requests; /* of one connection, under way at once */
+	uint64_t max_queued;  /* reply bytes of one connection */
+	uint64_t max_receiving; /* bytes of WRITE data, all connections */
+	uint64_t idle_timeout, stall_timeout, request_timeout; /* ns */
+	int64_t reply_cache;  /* entries */
+};
+
+/* A program that the server answers for. */
+struct nfs_program {
+	uint32_t number, low, high; /* versions */
+	const struct nfs_proc *procs;
+	uint32_t n_procs;
+};
+
+struct nfs_server {
+	struct nfs_service service;
+	struct nfs_drc *drc;
+	struct dfs_net *net;
+	struct dfs_lane *lane; /* for calls that fall through before they have a share */
+	const struct nfs_program *programs;
+	uint32_t n_programs;
+	uint32_t max_record;       /* bytes of one call */
+	int64_t request_timeout;   /* ns */
+	int64_t stuck_after;       /* ns under way after which the watchdog names a request */
+	_Atomic int64_t receiving; /* bytes of WRITEs being received into pages, all connections */
+	int64_t max_receiving;
+	struct dfs_counter *calls, *worker_calls, *gated_replies, *bad_records;
+	struct nfs_config config;
+	pthread_t watchdog;
+	bool watching;
+	pthread_mutex_t watch_mu;
+	pthread_cond_t watch_cond;
+	bool watch_stop; /* guarded by watch_mu */
+};
+
+/* An instance with other programs than the product's; for tests. */
+enum dfs_status nfs_server_new(struct dfs_runtime *runtime, struct dfs_workers *workers, unsigned loops,
+                               const struct nfs_config *config, const struct nfs_program *programs,
+                               uint32_t n_programs, struct nfs_server **server);
+void nfs_server_free(struct nfs_server *server);
+/* Bind and serve; dfs_fail_text explains. */
+enum dfs_status nfs_server_start(struct nfs_server *server);
+void nfs_server_stop(struct nfs_server *server, int64_t deadline);
+/* Connections drop the access decisions that they keep. */
+void nfs_server_reload(struct nfs_server *server);
+
+#endif
