@@ -38,12 +38,15 @@ check_LTLIBRARIES += \
 	core/plugin/block_alias.la \
 	core/plugin/block_major.la \
 	core/plugin/block_nosymbol.la \
-	core/plugin/block_unresolved.la
+	core/plugin/block_unresolved.la \
+	core/plugin/metadata_plain.la \
+	core/plugin/adapter_plain.la
 core_plugin_block_good_la_SOURCES = core/plugin/fixtures/fixture.c
 core_plugin_block_good_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -DMODULE=block_good -DNAME=good
 core_plugin_block_good_la_LDFLAGS = $(FIXTURE_LDFLAGS)
 core_plugin_block_two_words_la_SOURCES = core/plugin/fixtures/fixture.c
-core_plugin_block_two_words_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -DMODULE=block_two_words -DNAME=two_words
+core_plugin_block_two_words_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -DMODULE=block_two_words -DNAME=two_words \
+	-DCAPS=0
 core_plugin_block_two_words_la_LDFLAGS = $(FIXTURE_LDFLAGS)
 core_plugin_block_alias_la_SOURCES = core/plugin/fixtures/fixture.c
 core_plugin_block_alias_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -DMODULE=block_alias -DNAME=good
@@ -59,3 +62,9 @@ core_plugin_block_unresolved_la_SOURCES = core/plugin/fixtures/fixture.c
 core_plugin_block_unresolved_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -DMODULE=block_unresolved -DNAME=unresolved \
 	-DCALLS_ABSENT
 core_plugin_block_unresolved_la_LDFLAGS = $(FIXTURE_LDFLAGS)
+core_plugin_metadata_plain_la_SOURCES = core/plugin/fixtures/metadata.c
+core_plugin_metadata_plain_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+core_plugin_metadata_plain_la_LDFLAGS = $(FIXTURE_LDFLAGS)
+core_plugin_adapter_plain_la_SOURCES = core/plugin/fixtures/adapter.c
+core_plugin_adapter_plain_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+core_plugin_adapter_plain_la_LDFLAGS = $(FIXTURE_LDFLAGS)

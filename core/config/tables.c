@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/config.h"
+#include "config/tables.h"
+
+#define END {NULL, DFS_CONFIG_END, 0, 0, 0, 0, NULL, NULL, NULL}
+
+#define SERVER(field) offsetof(struct dfs_config_server, field)
+const struct dfs_config_item dfs_server_table[] = {
+	{"state_dir", DFS_CONFIG_PATH, 0, SERVER(state_dir), 0, 0, "/var/lib/dittofs", NULL,
+	 "The folder that holds the server's state; relative paths of stores start here."},
+	{"threads", DFS_CONFIG_INT, 0, SERVER(threads), 0, 256, "0", NULL,
+	 "Event loops of each adapter; 0 starts one per processor."},
+	{"workers", DFS_CONFIG_INT, 0, SERVER(workers), 0, 1024, "0", NULL,
+	 "Threads for operations that block; 0 chooses by the number of processors."},
+	{"cache_size", DFS_CONFIG_SIZE, 0, SERVER(cache_size), 0, 0, "0", NULL,
+	 "Memory for file data; 0 takes half of the machine's."},
+	{"inode_cache", DFS_CONFIG_INT, 0, SERVER(inode_cache), 1024, 1000000000, "262144", NULL,
+	 "Inodes kept in memory, at about 300 bytes each beyond the names."},
+	{"drain", DFS_CONFIG_DURATION, DFS_CONFIG_RELOADABLE, SERVER(drain), 0, 3600000000000, "10s",
+	 NULL, "How long a stop waits for requests that run."},
+	END,
+};
+
+static const char *const level_names[] = {"error", "warn", "info", "debug", NULL};
+static const char *const format_names[] = {"text", "json", NULL};
+const struct dfs_config_item dfs_log_table[] = {
+	{"level", DFS_CONFIG_ENUM, DFS_CONFIG_RELOADABLE, SERVER(log_level), 0, 0, "info", level_names,
+	 "Lines less important than this are dropped."},
+	{"format", DFS_CONFIG_ENUM, DFS_CONFIG_RELOADABLE, SERVER(log_format), 0, 0, "text",
+	 format_names, "Lines as plain text or as one JSON object each."},
+	END,
+};
+
+#define SHARE(field) offsetof(struct share_values, field)
+static const char *const durability_names[] = {"none", "process", "power", NULL};
+const struct dfs_config_item dfs_share_table[] = {
+	{"path", DFS_CONFIG_STRING, DFS_CONFIG_REQUIRED, SHARE(path), 1, 1024, NULL, NULL,
+	 "The path under which clients mount the share, such as \"/export\"."},
+	{"metadata", DFS_CONFIG_STRING, DFS_CONFIG_REQUIRED, SHARE(metadata), 1, 63, NULL, NULL,
+	 "The name of the metadata store that keeps its names and attributes."},
+	{"blocks", DFS_CONFIG_STRING, DFS_CONFIG_REQUIRED, SHARE(blocks), 1, 63, NULL, NULL,
+	 "The name of the block store that keeps its data."},
+	{"durability", DFS_CONFIG_ENUM, 0, SHARE(durability), 0, 0, "power", durability_names,
+	 "What acknowledged changes survive: nothing, the end of the process, or a loss of power."},
+	{"read_only", DFS_CONFIG_BOOL, DFS_CONFIG_RELOADABLE, SHARE(read_only), 0, 0, "false", NULL,
+	 "Whether changes are refused to everybody."},
+	END,
+};
+
+#define CLIENT(field) offsetof(struct client_values, field)
+static const char *const access_names[] = {"rw", "ro", NULL};
+static const char *const squash_names[] = {"none", "root", "all", NULL};
+const struct dfs_config_item dfs_client_table[] = {
+	{"match", DFS_CONFIG_LIST, DFS_CONFIG_REQUIRED | DFS_CONFIG_RELOADABLE, CLIENT(match), 0, 0,
+	 NULL, NULL,
+	 "The addresses that the rule is for: one or a list of ADDRESS, ADDRESS/BITS or \"*\"."},
+	{"access", DFS_CONFIG_ENUM, DFS_CONFIG_RELOADABLE, CLIENT(access), 0, 0, "rw", access_names,
+	 "Reading and writing, or reading only."},
+	{"squash", DFS_CONFIG_ENUM, DFS_CONFIG_RELOADABLE, CLIENT(squash), 0, 0, "root", squash_names,
+	 "Whose requests are served as the anonymous user: nobody's, root's, or all."},
+	{"anon_uid", DFS_CONFIG_INT, DFS_CONFIG_RELOADABLE, CLIENT(anon_uid), 0, 4294967294, "65534",
+	 NULL, "The user id of the anonymous user."},
+	{"anon_gid", DFS_CONFIG_INT, DFS_CONFIG_RELOADABLE, CLIENT(anon_gid), 0, 4294967294, "65534",
+	 NULL, "The group id of the anonymous user."},
+	{"secure", DFS_CONFIG_BOOL, DFS_CONFIG_RELOADABLE, CLIENT(secure), 0, 0, "false", NULL,
+	 "Whether a source port below 1024 is required."},
+	END,
+};
+
+const struct dfs_config_section *
+dfs_config_sections(void)
+{
+	static const struct dfs_config_section sections[] = {
+		{"server", "What concerns the server as a whole.", dfs_server_table},
+		{"server.log", "The log on standard error.", dfs_log_table},
+		{"shares.NAME", "A share: a tree of files on two stores, under a path.",
+		 dfs_share_table},
+		{"shares.NAME.clients[]",
+		 "A rule for clients, the first that matches decides; without rules only the loopback "
+		 "addresses are served.",
+		 dfs_client_table},
+		{NULL, NULL, NULL},
+	};
+
+	return sections;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The configuration file's own tables: server, server.log, a share, a client rule.  Inside
+ * core/config; others see them through dfs_config_sections().
+ */
+#ifndef DFS_CONFIG_TABLES_H
+#define DFS_CONFIG_TABLES_H
+
+#include <stdint.h>
+
+#include <dittofs/config.h>
+
+struct share_values {
+	const char *path, *metadata, *blocks;
+	uint32_t durability; /* enum dfs_durability */
+	uint8_t read_only;
+};
+
+struct client_values {
+	const char *const *match;
+	uint32_t access; /* 0 rw, 1 ro */
+	uint32_t squash; /* enum dfs_squash */
+	int64_t anon_uid, anon_gid;
+	uint8_t secure;
+};
+
+/* server and server.log fill struct dfs_config_server; share and client the structs above. */
+extern const struct dfs_config_item dfs_server_table[];
+extern const struct dfs_config_item dfs_log_table[];
+extern const struct dfs_config_item dfs_share_table[];
+extern const struct dfs_config_item dfs_client_table[];
+
+#endif
