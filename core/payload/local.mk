@@ -1,1 +1,25 @@
 # SPDX-License-Identifier: MIT
+core_libdittofs_la_SOURCES += \
+	core/payload/block.c \
+	core/payload/cache/cache.c \
+	core/payload/cache/cache.h \
+	core/payload/cache/flusher.c \
+	core/payload/cache/lru.c \
+	core/payload/fetch.c \
+	core/payload/file.c \
+	core/payload/file.h \
+	core/payload/flush.c \
+	core/payload/garbage.c \
+	core/payload/key.c \
+	core/payload/key.h \
+	core/payload/payload.c \
+	core/payload/payload.h \
+	core/payload/read.c \
+	core/payload/row.c \
+	core/payload/row.h \
+	core/payload/store.c \
+	core/payload/store.h \
+	core/payload/transfer.h \
+	core/payload/truncate.c \
+	core/payload/verifier.c \
+	core/payload/write.c

@@ -9,6 +9,7 @@
 #include <dittofs/block_store.h>
 
 #include "base/ctx.h"
+#include "base/lock.h"
 
 struct dfs_gate;
 struct dfs_lane;
@@ -24,14 +25,16 @@ struct dfs_block_store {
 	struct dfs_gate *gate;         /* NULL when VOLATILE or DURABLE_PUT */
 	struct dfs_lane *lane;
 	_Atomic uint64_t last_seq;     /* counts puts and erases; the gate's sequence */
+	struct dfs_lock serial;        /* SERIAL: held for each call */
+	_Atomic int64_t slow_at;       /* watchdog: start of the second that is watched (monotonic ns) */
+	_Atomic uint32_t slow_calls;   /* and calls over 5 ms in it */
 };
 
-/* Make an instance out of the plugin's filled configuration struct.  config and host are handed
- * to the plugin: host outlives the store.  On failure *diag holds the sentence. */
+/* Open an instance.  config: the struct that the plugin's table describes; host outlives the
+ * store; workers NULL: no lane (tests).  dfs_fail_text() explains a failure. */
 enum dfs_status dfs_block_store_open(const struct dfs_plugin_entry *entry, const char *name,
                                      const void *config, const struct dfs_host *host,
-                                     struct dfs_workers *workers, struct dfs_block_store **store,
-                                     struct dfs_diag *diag);
+                                     struct dfs_workers *workers, struct dfs_block_store **store);
 /* Every share on it is closed. */
 void dfs_block_store_close(struct dfs_block_store *store);
 
@@ -42,5 +45,11 @@ enum dfs_status dfs_block_get(struct dfs_block_store *store, const struct dfs_ct
                               uint64_t offset, uint64_t length, const struct dfs_sink *sink);
 enum dfs_status dfs_block_erase(struct dfs_block_store *store, const struct dfs_ctx *ctx,
                                 const char *key);
+/* Blocking. */
+enum dfs_status dfs_block_erase_prefix(struct dfs_block_store *store, const char *prefix);
+enum dfs_status dfs_block_stats(struct dfs_block_store *store, struct dfs_block_stats *stats);
+enum dfs_status dfs_block_health(struct dfs_block_store *store);
+/* Whether a call with nonblock can do anything but answer DFS_AGAIN. */
+bool dfs_block_inline(const struct dfs_block_store *store);
 
 #endif

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Background write-through: one thread that picks dirty files, oldest first, and hands them to the
+ * lanes of their block stores, so that a store that hangs holds up its own shares only.
+ *
+ * It runs when dirty bytes pass the high mark, when too many files are dirty, and for what is older
+ * than FLUSH_AGE.  A file that fails goes to the end of the list and is tried again after
+ * RETRY_AGE; its data stays.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/log.h"
+#include "io/worker.h"
+#include "payload/file.h"
+
+#define FLUSH_AGE (30 * DFS_SECOND)
+#define RETRY_AGE (1 * DFS_SECOND)
+#define FLUSH_DEADLINE (60 * DFS_SECOND)
+#define FILES_HIGH 262144 /* each keeps an inode in memory */
+#define TASK_FILES 32
+#define TASKS_MAX 4       /* at a time for one share */
+#define PICK_SCAN 256     /* files looked at for one task */
+
+struct flush_task {
+	struct dfs_task task;
+	struct dfs_payload *payload;
+	uint32_t n;
+	struct dfs_file *files[TASK_FILES];
+};
+
+static void
+list_remove(struct dfs_cache *cache, struct dfs_file *file)
+{
+	if (file->fifo_prev)
+		file->fifo_prev->fifo_next = file->fifo_next;
+	else
+		cache->oldest = file->fifo_next;
+	if (file->fifo_next)
+		file->fifo_next->fifo_prev = file->fifo_prev;
+	else
+		cache->newest = file->fifo_prev;
+	file->dirty_since = 0;
+	cache->n_files--;
+}
+
+static void
+list_append(struct dfs_cache *cache, struct dfs_file *file, int64_t since)
+{
+	file->fifo_next = NULL;
+	file->fifo_prev = cache->newest;
+	if (cache->newest)
+		cache->newest->fifo_next = file;
+	else
+		cache->oldest = file;
+	cache->newest = file;
+	file->dirty_since = since;
+	cache->n_files++;
+}
+
+static int64_t
+coarse_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return (int64_t)ts.tv_sec * DFS_SECOND + ts.tv_nsec;
+}
+
+void
+dfs_flusher_add(struct dfs_cache *cache, struct dfs_file *file)
+{
+	bool wake;
+
+	pthread_mutex_lock(&cache->mu);
+	if (!file->dirty_since)
+		list_append(cache, file, coarse_now());
+	wake = cache->idle;
+	cache->idle = false;
+	pthread_mutex_unlock(&cache->mu);
+	if (wake)
+		pthread_cond_signal(&cache->wake);
+}
+
+void
+dfs_flusher_done(struct dfs_cache *cache, struct dfs_file *file)
+{
+	pthread_mutex_lock(&cache->mu);
+	if (file->dirty_since)
+		list_remove(cache, file);
+	pthread_mutex_unlock(&cache->mu);
+}
+
+void
+dfs_flusher_forget(struct dfs_cache *cache, struct dfs_file *file)
+{
+	pthread_mutex_lock(&cache->mu);
+	if (file->dirty_since)
+		list_remove(cache, file);
+	while (file->tasks > 0)
+		pthread_cond_wait(&cache->relief, &cache->mu);
+	pthread_mutex_unlock(&cache->mu);
+}
+
+void
+dfs_flusher_account(struct dfs_cache *cache, int64_t delta)
+{
+	int64_t before =
+		atomic_fetch_add_explicit(&cache->dirty, delta, memory_order_relaxed);
+	int64_t after = before + delta, high = (int64_t)cache->dirty_high;
+
+	if (after > high && !atomic_load_explicit(&cache->kicked, memory_order_relaxed) &&
+	    !atomic_exchange(&cache->kicked, true)) {
+		pthread_mutex_lock(&cache->mu);
+		pthread_cond_signal(&cache->wake);
+		pthread_mutex_unlock(&cache->mu);
+	}
+	if (delta < 0 && before >= (int64_t)cache->dirty_hard &&
+	    after < (int64_t)cache->dirty_hard) {
+		pthread_mutex_lock(&cache->mu);
+		pthread_cond_broadcast(&cache->relief);
+		pthread_mutex_unlock(&cache->mu);
+	}
+}
+
+static struct timespec
+at(int64_t ns)
+{
+	return (struct timespec){.tv_sec = ns / DFS_SECOND, .tv_nsec = ns % DFS_SECOND};
+}
+
+bool
+dfs_flusher_wait(struct dfs_cache *cache, int64_t deadline)
+{
+	struct timespec ts = at(deadline);
+	bool ok = true;
+
+	pthread_mutex_lock(&cache->mu);
+	while (atomic_load(&cache->dirty) >= (int64_t)cache->dirty_hard && ok)
+		ok = pthread_cond_timedwait(&cache->relief, &cache->mu, &ts) != ETIMEDOUT;
+	pthread_mutex_unlock(&cache->mu);
+	return ok;
+}
+
+static enum dfs_status
+flush_one(struct dfs_file *file, int64_t deadline)
+{
+	struct dfs_payload *payload = file->payload;
+	struct dfs_ctx ctx = {.deadline = deadline};
+	enum dfs_status st = dfs_file_flush(&ctx, file);
+
+	if (st != DFS_OK) {
+		static _Atomic int64_t last_said;
+		int64_t now = dfs_clock_mono(), said = atomic_load(&last_said);
+
+		dfs_counter_add(dfs_counter_get("payload_flush_failures"), 1);
+		if (now - said > DFS_SECOND && atomic_compare_exchange_strong(&last_said, &said, now))
+			dfs_log(DFS_LOG_WARN, "share %s: writing dirty data: %s (%s): kept, tried again",
+			        payload->prefix, dfs_status_name(st), dfs_fail_text());
+	}
+	atomic_store(&payload->flush_status, st);
+	return st;
+}
+
+static void
+run_task(struct dfs_task *task)
+{
+	struct flush_task *t = (struct flush_task *)task;
+	struct dfs_payload *payload = t->payload;
+	struct dfs_cache *cache = payload->cache;
+
+	for (uint32_t i = 0; i < t->n; i++) {
+		struct dfs_file *file = t->files[i];
+
+		flush_one(file, dfs_clock_mono() + FLUSH_DEADLINE);
+		pthread_mutex_lock(&cache->mu);
+		if (file->dirty_since) {
+			list_remove(cache, file);
+			list_append(cache, file, coarse_now());
+		}
+		file->tasks--;
+		atomic_fetch_sub_explicit(&file->busy, 1, memory_order_release);
+		pthread_cond_broadcast(&cache->relief);
+		pthread_mutex_unlock(&cache->mu);
+	}
+	free(t);
+	pthread_mutex_lock(&cache->mu);
+	atomic_fetch_sub(&payload->flush_tasks, 1);
+	/* More may be waiting for a free place. */
+	pthread_cond_signal(&cache->wake);
+	pthread_cond_broadcast(&cache->relief);
+	pthread_mutex_unlock(&cache->mu);
+}
+
+/* Whether a file that became dirty at `since` shall go out now. */
+static bool
+due(struct dfs_cache *cache, const struct dfs_file *file, int64_t now, bool pressed)
+{
+	int64_t age = now - file->dirty_since;
+
+	if (atomic_load(&file->payload->flush_status) != DFS_OK)
+		return age >= RETRY_AGE;
+	return pressed || age >= FLUSH_AGE;
+}
+
+/* The next task: the oldest due file and others of its share.  Called with mu. */
+static struct flush_task *
+pick(struct dfs_cache *cache, bool pressed)
+{
+	struct flush_task *t = NULL;
+	int64_t now = coarse_now();
+	unsigned scan = 0;
+
+	for (struct dfs_file *f = cache->oldest; f && scan < PICK_SCAN; f = f->fifo_next, scan++) {
+		if (f->tasks || (t && f->payload != t->payload) || !due(cache, f, now, pressed))
+			continue;
+		if (!t) {
+			if (atomic_load(&f->payload->flush_tasks) >= TASKS_MAX)
+				continue;
+			t = calloc(1, sizeof *t);
+			if (!t)
+				return NULL;
+			t->payload = f->payload;
+			t->task.run = run_task;
+		}
+		f->tasks++;
+		atomic_fetch_add_explicit(&f->busy, 1, memory_order_relaxed);
+		t->files[t->n++] = f;
+		if (t->n == TASK_FILES)
+			break;
+	}
+	if (t)
+		atomic_fetch_add(&t->payload->flush_tasks, 1);
+	return t;
+}
+
+static bool
+pressed(struct dfs_cache *cache)
+{
+	return atomic_load(&cache->dirty) > (int64_t)cache->dirty_high ||
+	       cache->n_files > FILES_HIGH;
+}
+
+static void *
+flusher(void *arg)
+{
+	struct dfs_cache *cache = arg;
+
+	pthread_mutex_lock(&cache->mu);
+	while (!cache->stop) {
+		struct flush_task *t = pick(cache, pressed(cache));
+
+		if (t) {
+			struct dfs_lane *lane = t->payload->blocks->lane;
+
+			pthread_mutex_unlock(&cache->mu);
+			if (!lane || !dfs_lane_submit(lane, &t->task))
+				run_task(&t->task);
+			pthread_mutex_lock(&cache->mu);
+			continue;
+		}
+		atomic_store(&cache->kicked, false);
+		if (!cache->oldest) {
+			cache->idle = true;
+			pthread_cond_wait(&cache->wake, &cache->mu);
+			cache->idle = false;
+		} else {
+			struct timespec ts = at(dfs_clock_mono() + RETRY_AGE);
+			/* Pressed with nothing to pick: all places are taken; their end wakes us. */
+			pthread_cond_timedwait(&cache->wake, &cache->mu, &ts);
+		}
+	}
+	pthread_mutex_unlock(&cache->mu);
+	return NULL;
+}
+
+bool
+dfs_flusher_start(struct dfs_cache *cache)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&cache->mu, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&cache->wake, &attr);
+	pthread_cond_init(&cache->relief, &attr);
+	pthread_condattr_destroy(&attr);
+	if (pthread_create(&cache->flusher, NULL, flusher, cache) != 0)
+		return false;
+	pthread_setname_np(cache->flusher, "dfs-flush");
+	return true;
+}
+
+void
+dfs_flusher_stop(struct dfs_cache *cache)
+{
+	pthread_mutex_lock(&cache->mu);
+	cache->stop = true;
+	pthread_cond_signal(&cache->wake);
+	pthread_mutex_unlock(&cache->mu);
+	pthread_join(cache->flusher, NULL);
+	pthread_cond_destroy(&cache->wake);
+	pthread_cond_destroy(&cache->relief);
+	pthread_mutex_destroy(&cache->mu);
+}
+
+enum dfs_status
+dfs_flusher_drain(struct dfs_cache *cache, struct dfs_payload *payload, int64_t deadline)
+{
+	enum dfs_status first = DFS_OK;
+	uint32_t failures = 0;
+
+	pthread_mutex_lock(&cache->mu);
+	for (;;) {
+		struct dfs_file *f = cache->oldest;
+		enum dfs_status st;
+
+		while (f && f->payload != payload)
+			f = f->fifo_next;
+		if (!f || failures > cache->n_files)
+			break;
+		if (dfs_clock_mono() >= deadline) {
+			if (first == DFS_OK)
+				first = DFS_TIMEDOUT;
+			break;
+		}
+		f->tasks++;
+		atomic_fetch_add_explicit(&f->busy, 1, memory_order_relaxed);
+		pthread_mutex_unlock(&cache->mu);
+		st = flush_one(f, deadline);
+		pthread_mutex_lock(&cache->mu);
+		if (f->dirty_since) {
+			list_remove(cache, f);
+			list_append(cache, f, coarse_now());
+		}
+		f->tasks--;
+		atomic_fetch_sub_explicit(&f->busy, 1, memory_order_release);
+		pthread_cond_broadcast(&cache->relief);
+		if (st != DFS_OK) {
+			failures++;
+			if (first == DFS_OK)
+				first = st;
+		}
+	}
+	pthread_mutex_unlock(&cache->mu);
+	return first;
+}

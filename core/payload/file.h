@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Inside the payload service: files, blocks, pages.
+ *
+ * A page that is in memory is complete: its buffer holds all bytes that the page has up to `valid`,
+ * and zeros follow.  A page that is not (buf NULL) has what the block's row says, and the row is
+ * known before a page is written.  So reads never merge anything, and a flush never waits for a read.
+ *
+ * Locks, outermost first: file->mu, cache shard lock or cache->mu.  The evictor goes the other way
+ * with dfs_lock_try.  No lock is held across a call into a store; what such a call relies on is
+ * pinned (block->pins, page->held) and checked afterwards by generation (row_gen, trunc_gen).
+ */
+#ifndef DFS_PAYLOAD_FILE_H
+#define DFS_PAYLOAD_FILE_H
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/lock.h"
+#include "io/worker.h"
+#include "payload/cache/cache.h"
+#include "payload/key.h"
+#include "payload/payload.h"
+#include "payload/row.h"
+
+#define DFS_PAGES (DFS_BLOCK_SIZE / DFS_PAGE_SIZE)
+#define DFS_UNIT 4096u                         /* space is counted in these */
+#define DFS_UNITS (DFS_PAGE_SIZE / DFS_UNIT)   /* of a page */
+
+struct dfs_page {
+	struct dfs_buf *buf;  /* NULL: not in memory */
+	uint32_t valid : 17;  /* bytes of buf that are content */
+	uint32_t held : 1;    /* part of a flush under way: not to be evicted */
+	uint16_t units;       /* bit i: unit i holds data, here or in the store */
+	uint16_t dirty;       /* bit i: unit i is newer than the store */
+};
+
+/* All guarded by file->mu but for the list of the shard. */
+struct dfs_block {
+	struct dfs_file *file;
+	uint64_t index;                          /* offset / DFS_BLOCK_SIZE */
+	struct dfs_block *lru_prev, *lru_next;   /* guarded by the shard's lock */
+	struct dfs_block *dirty_prev, *dirty_next; /* in file->dirty_* while on_dirty */
+	struct dfs_segment *segs;                /* the row; &one or allocated */
+	struct dfs_segment one;
+	struct dfs_page *pages;                  /* n_slots of them; &first or allocated */
+	struct dfs_page first;
+	uint32_t row_gen;                        /* grows when the row changes */
+	uint16_t pins;
+	uint16_t n_units;                        /* counted in file->used: units of all pages */
+	uint8_t n_segs;
+	uint8_t n_slots;                         /* 1, 4, 16 or 64: pages beyond are not in memory */
+	uint8_t shard;
+	bool row_known, on_dirty, fetching;
+	bool counted;                            /* n_units is part of file->used */
+	_Atomic bool referenced;
+};
+
+struct dfs_payload {
+	struct dfs_cache *cache;
+	struct dfs_metadata_store *metadata;
+	struct dfs_block_store *blocks;
+	uint32_t share_id;
+	enum dfs_durability durability;
+	bool lazy; /* a commit could make nothing stable: data goes out in the background */
+	char prefix[DFS_PREFIX_MAX + 1];
+	_Atomic uint64_t next_version;
+	_Atomic uint32_t flush_status; /* of the last background flush, enum dfs_status */
+	_Atomic uint32_t flush_tasks;  /* under way */
+
+	pthread_mutex_t garbage_mu;
+	pthread_cond_t reaped;
+	struct dfs_garbage *garbage;   /* guarded by garbage_mu */
+	bool reaping;                  /* guarded by garbage_mu: the task is queued or runs */
+	struct dfs_task reap_task;
+};
+
+/* Objects that no row refers to once the metadata store is durable up to seq. */
+struct dfs_garbage {
+	struct dfs_garbage *next;
+	uint64_t seq;
+	struct dfs_content_id content;
+	uint32_t n, cap;
+	struct {
+		uint64_t block, version;
+	} objects[];
+};
+
+struct dfs_file {
+	struct dfs_lock mu;
+	_Atomic uint32_t event;  /* futex: grows when something that is waited for has changed */
+	uint32_t waiters;
+	_Atomic uint32_t busy;   /* on_dirty blocks, flushes, background tasks: not to be freed */
+	struct dfs_payload *payload;
+	struct dfs_content_id content;
+	dfs_file_publish_fn publish;
+	void *owner;
+	uint64_t extent;         /* no row reaches beyond */
+	_Atomic uint64_t used;
+	struct dfs_block *single; /* the only block while table is NULL */
+	struct dfs_block **table; /* open addressing, table_mask + 1 slots */
+	uint32_t table_mask, n_blocks;
+	struct dfs_block *dirty_head, *dirty_tail; /* in order of the first write */
+	uint32_t n_dirty;
+	uint32_t write_seq, flushed_seq; /* writes so far; those that the last good flush covers */
+	uint32_t trunc_gen;
+	int32_t d_resident, d_dirty; /* what unlock adds to the cache's accounts */
+	bool flushing, truncating, discarded;
+	bool flush_failed;       /* the last flush did: the next commit tries, whatever the share */
+	uint64_t meta_seq;       /* of the metadata store when the last flush was committed */
+	/* From prepare for the write that follows on the same hold of the inode's lock: blocks
+	 * pinned, and a buffer each for the first and the last page where they are partial. */
+	uint64_t prep_index;
+	uint32_t prep_n;
+	struct dfs_buf *spare[2];
+	struct dfs_garbage *trunc_garbage; /* of a truncation that is not committed yet */
+	uint64_t trunc_used;               /* and the bytes that it frees of blocks not in memory */
+	uint64_t next_read;      /* where a sequential reader would go on */
+
+	/* Guarded by cache->mu. */
+	struct dfs_file *fifo_prev, *fifo_next; /* in the cache's list of dirty files */
+	int64_t dirty_since;     /* monotonic ns; 0: not in the list */
+	uint32_t tasks;          /* background flushes that hold the file */
+};
+
+/* block.c */
+struct dfs_block *dfs_block_find(const struct dfs_file *file, uint64_t index);
+/* Find or make, with slots for pages up to last_page; NULL: no memory. */
+struct dfs_block *dfs_block_get_slots(struct dfs_file *file, uint64_t index, uint32_t last_page);
+/* Out of the table and freed; it is in no list. */
+void dfs_block_destroy(struct dfs_block *block);
+/* Free it when it holds nothing that matters and nobody has it pinned. */
+void dfs_block_release(struct dfs_block *block);
+/* The row is as given.  False: no memory, the row is not known then. */
+bool dfs_block_set_row(struct dfs_block *block, const struct dfs_segment *segs, uint32_t n);
+/* Cut to [0, end): pages, row and accounts. */
+void dfs_block_cut(struct dfs_block *block, uint32_t end);
+/* Drop clean pages.  out takes up to DFS_PAGES buffers to unref; *n of them.  True when the block
+ * is left empty and nobody needs it. */
+bool dfs_block_evict(struct dfs_block *block, struct dfs_buf **out, uint32_t *n);
+/* In or out of the file's list of dirty blocks. */
+void dfs_block_list_dirty(struct dfs_block *block);
+void dfs_block_list_clean(struct dfs_block *block);
+/* True when the row has a byte in [from, to) of the block. */
+bool dfs_block_stored(const struct dfs_block *block, uint32_t from, uint32_t to);
+/* All that is stored is in memory too. */
+bool dfs_block_complete(const struct dfs_block *block);
+/* Replace the page's buffer; answers the old one, to unref. */
+struct dfs_buf *dfs_page_set(struct dfs_block *block, struct dfs_page *page, struct dfs_buf *buf,
+                             uint32_t valid);
+/* Set what a flush has to do with the page. */
+void dfs_page_mark(struct dfs_block *block, struct dfs_page *page, uint16_t dirty, bool held);
+/* Note units that have come to hold data. */
+void dfs_page_add_units(struct dfs_block *block, struct dfs_page *page, uint16_t units);
+
+/* Bits of the units that [from, to) of a page touches; from < to. */
+static inline uint16_t
+dfs_units_mask(uint32_t from, uint32_t to)
+{
+	uint32_t first = from / DFS_UNIT, last = (to - 1) / DFS_UNIT;
+
+	return (uint16_t)((0xffffu << first) & (0xffffu >> (DFS_UNITS - 1 - last)));
+}
+
+static inline struct dfs_page *
+dfs_block_page(const struct dfs_block *block, uint32_t page)
+{
+	return page < block->n_slots ? &block->pages[page] : NULL;
+}
+
+static inline void
+dfs_file_lock(struct dfs_file *file)
+{
+	dfs_lock_acquire(&file->mu);
+}
+
+/* Settles the cache's accounts. */
+static inline void
+dfs_file_unlock(struct dfs_file *file)
+{
+	struct dfs_cache *cache = file->payload->cache;
+	int32_t resident = file->d_resident, dirty = file->d_dirty;
+
+	file->d_resident = file->d_dirty = 0;
+	dfs_lock_release(&file->mu);
+	if (resident)
+		atomic_fetch_add_explicit(&cache->resident, resident, memory_order_relaxed);
+	if (dirty)
+		dfs_flusher_account(cache, dirty);
+}
+
+/* file.c: waiting; called with mu, which is released and taken again.  False: deadline. */
+bool dfs_file_wait(struct dfs_file *file, int64_t deadline);
+void dfs_file_wake(struct dfs_file *file);
+/* Drop all that is in memory from length on.  Called with mu. */
+void dfs_file_cut(struct dfs_file *file, uint64_t length);
+
+/* write.c: undo what prepare left.  Called with mu. */
+void dfs_file_unprepare(struct dfs_file *file);
+
+/* fetch.c: called with mu, which is released and taken again; the block may be gone after. */
+enum dfs_status dfs_fetch_row(struct dfs_ctx *ctx, struct dfs_block *block);
+/* Bring pages [first, last] in as far as they are stored. */
+enum dfs_status dfs_fetch_pages(struct dfs_ctx *ctx, struct dfs_block *block, uint32_t first,
+                                uint32_t last);
+
+/* flush.c */
+enum dfs_status dfs_file_flush(struct dfs_ctx *ctx, struct dfs_file *file);
+
+/* garbage.c */
+/* NULL in, a new list out; no memory: the object is left behind, which is counted. */
+struct dfs_garbage *dfs_garbage_add(struct dfs_garbage *g, const struct dfs_content_id *content,
+                                    uint64_t block, uint64_t version);
+/* Erase what g lists when the metadata store is durable up to seq; takes g (NULL: nothing). */
+void dfs_garbage_submit(struct dfs_payload *payload, struct dfs_garbage *g, uint64_t seq);
+/* Wait for all of it; false: deadline (monotonic ns). */
+bool dfs_garbage_drain(struct dfs_payload *payload, int64_t deadline);
+
+static inline uint32_t
+dfs_sync_level_of(const struct dfs_payload *payload)
+{
+	return payload->durability == DFS_DURABILITY_POWER ? DFS_SYNC_POWER : DFS_SYNC_PROCESS;
+}
+
+#endif

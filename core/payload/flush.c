@@ -1,0 +1,611 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Flushing a file: new objects for what is dirty, the block store's gate, then one metadata
+ * transaction that flips the map rows and publishes the inode.
+ *
+ * A block's object is its whole new version, or, where little of it is dirty, those units alone,
+ * laid over the old row; too many segments make it whole again.  So nothing is read to be flushed
+ * but for that.  One flush at a time for a file; writes go on beside it and stay dirty.  A
+ * truncation fences: what was put before it is thrown away and taken again.
+ */
+#include <assert.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "io/gate.h"
+#include "payload/file.h"
+
+#define BATCH_BLOCKS 16      /* of one transaction */
+#define SEGMENTS_GOAL 16     /* a row of more is written as a whole when that is possible */
+#define TRIES_MAX 64         /* transactions that the store wants repeated */
+#define SPANS_MAX 160        /* pages, their zero tails, and as many gaps as segments */
+
+struct part {
+	struct dfs_block *block; /* pinned */
+	struct dfs_row row;      /* what it shall be */
+	uint64_t version;        /* put; 0: nothing */
+	bool changed;            /* the row is new */
+	uint16_t dirty[DFS_PAGES]; /* as they were taken */
+	uint8_t n_slots;
+};
+
+struct batch {
+	struct dfs_file *file;
+	struct dfs_txn *txn; /* open already: the flush runs on an event loop */
+	uint32_t trunc_gen;
+	uint32_t n;
+	uint64_t put_seq;
+	struct part parts[BATCH_BLOCKS];
+};
+
+/* The bytes of one object and where they lie in the block. */
+struct object {
+	uint32_t n_spans, n_segs, length;
+	struct dfs_span spans[SPANS_MAX];
+	struct dfs_buf *refs[DFS_PAGES];
+	uint32_t n_refs;
+	struct dfs_segment segs[SEGMENTS_GOAL];
+	bool too_many;
+};
+
+static void
+add_bytes(struct object *o, const void *data, uint32_t len, struct dfs_buf *buf)
+{
+	struct dfs_span *last = o->n_spans ? &o->spans[o->n_spans - 1] : NULL;
+
+	o->length += len;
+	if (last && last->buf == buf && (const unsigned char *)last->data + last->len == data) {
+		last->len += len;
+		return;
+	}
+	if (o->n_spans == SPANS_MAX) {
+		o->too_many = true;
+		return;
+	}
+	o->spans[o->n_spans++] = (struct dfs_span){data, len, buf};
+}
+
+static void
+add_zeros(struct object *o, uint32_t len)
+{
+	while (len > 0) {
+		struct dfs_buf *zero = dfs_buf_zero();
+		uint32_t n = len < DFS_PAGE_SIZE ? len : DFS_PAGE_SIZE;
+
+		add_bytes(o, zero->data, n, zero);
+		dfs_buf_unref(zero); /* it lives for ever anyhow */
+		len -= n;
+	}
+}
+
+/* Bytes [from, to) of page p, which is in memory, at the end of the object. */
+static void
+add_piece(struct object *o, const struct dfs_page *page, uint32_t p, uint32_t from, uint32_t to,
+          uint64_t version)
+{
+	struct dfs_segment *seg = o->n_segs ? &o->segs[o->n_segs - 1] : NULL;
+	uint32_t at = p * DFS_PAGE_SIZE + from;
+
+	if (to > page->valid)
+		to = page->valid;
+	if (from >= to)
+		return;
+	if (!seg || seg->at / DFS_UNIT + (seg->length + DFS_UNIT - 1) / DFS_UNIT < at / DFS_UNIT) {
+		if (o->n_segs == SEGMENTS_GOAL) {
+			o->too_many = true;
+			return;
+		}
+		seg = &o->segs[o->n_segs++];
+		*seg = (struct dfs_segment){.version = version, .offset = o->length, .at = at};
+	} else if (seg->at + seg->length < at) {
+		/* The page before ends inside its last unit. */
+		add_zeros(o, at - seg->at - seg->length);
+		seg->length = at - seg->at;
+	}
+	if (o->n_refs == 0 || o->refs[o->n_refs - 1] != page->buf)
+		o->refs[o->n_refs++] = dfs_buf_ref(page->buf);
+	add_bytes(o, page->buf->data + from, to - from, page->buf);
+	seg->length += to - from;
+}
+
+/* Collect units: of each page those in its `units`, or `dirty` only; gaps of up to `gap` units
+ * inside a page are filled. */
+static void
+collect(struct object *o, const struct dfs_block *block, bool whole, uint32_t gap,
+        uint64_t version)
+{
+	o->n_spans = o->n_segs = o->length = o->n_refs = 0;
+	o->too_many = false;
+	for (uint32_t p = 0; p < block->n_slots; p++) {
+		const struct dfs_page *page = &block->pages[p];
+		uint16_t units = whole ? page->units : page->dirty;
+
+		for (uint32_t u = 0; u < DFS_UNITS && page->buf;) {
+			uint32_t first, end;
+
+			if (!(units >> u & 1)) {
+				u++;
+				continue;
+			}
+			first = u;
+			for (end = u; u < DFS_UNITS && u - end <= gap; u++)
+				if (units >> u & 1)
+					end = u + 1;
+			u = end;
+			add_piece(o, page, p, first * DFS_UNIT, end * DFS_UNIT, version);
+		}
+	}
+}
+
+static void
+object_release(struct object *o)
+{
+	for (uint32_t i = 0; i < o->n_refs; i++)
+		dfs_buf_unref(o->refs[i]);
+	o->n_refs = 0;
+}
+
+/* Lay the object's segments over the block's row.  False: too many segments. */
+static bool
+lay_over(struct part *part, const struct object *o)
+{
+	const struct dfs_block *block = part->block;
+
+	part->row.n = block->n_segs;
+	memcpy(part->row.segs, block->segs, block->n_segs * sizeof block->segs[0]);
+	for (uint32_t i = 0; i < o->n_segs; i++)
+		if (!dfs_row_overlay(&part->row, &o->segs[i]))
+			return false;
+	return part->row.n <= DFS_SEGMENTS_MAX;
+}
+
+static void
+make_whole(struct part *part, struct object *o, uint64_t version)
+{
+	object_release(o);
+	collect(o, part->block, true, 0, version);
+	/* A file of many small holes: fill the smaller ones. */
+	for (uint32_t gap = 1; o->too_many && gap <= DFS_UNITS; gap *= 2) {
+		object_release(o);
+		collect(o, part->block, true, gap, version);
+	}
+	if (o->too_many)
+		return;
+	part->row.n = o->n_segs;
+	memcpy(part->row.segs, o->segs, o->n_segs * sizeof o->segs[0]);
+}
+
+/* Every page of the block with a hole between: the last resort of make_whole, one segment. */
+static void
+make_solid(struct part *part, struct object *o, uint64_t version)
+{
+	struct dfs_block *block = part->block;
+	uint32_t done = 0;
+
+	object_release(o);
+	o->n_spans = o->n_segs = o->length = o->n_refs = 0;
+	o->too_many = false;
+	for (uint32_t p = 0; p < block->n_slots; p++) {
+		struct dfs_page *page = &block->pages[p];
+
+		if (!page->buf || !page->units || page->valid == 0)
+			continue;
+		add_zeros(o, p * DFS_PAGE_SIZE - done);
+		o->refs[o->n_refs++] = dfs_buf_ref(page->buf);
+		add_bytes(o, page->buf->data, page->valid, page->buf);
+		done = p * DFS_PAGE_SIZE + page->valid;
+	}
+	o->n_segs = 1;
+	o->segs[0] = (struct dfs_segment){.version = version, .length = done};
+	part->row.n = 1;
+	part->row.segs[0] = o->segs[0];
+}
+
+static uint32_t
+dirty_units(const struct dfs_block *block)
+{
+	uint32_t n = 0;
+
+	for (uint32_t p = 0; p < block->n_slots; p++)
+		n += (uint32_t)__builtin_popcount(block->pages[p].dirty);
+	return n;
+}
+
+/* Decide what to put for the block and describe it.  Called with mu and a known row. */
+static enum dfs_status
+describe(struct dfs_ctx *ctx, struct part *part, struct object *o, uint64_t version)
+{
+	struct dfs_block *block = part->block;
+	uint32_t dirty = dirty_units(block);
+	bool complete = dfs_block_complete(block);
+	enum dfs_status st;
+
+	o->n_segs = o->n_refs = 0;
+	part->version = 0;
+	part->changed = false;
+	if (dirty == 0)
+		return DFS_OK;
+	if (!(complete && (block->n_segs == 0 || 2 * dirty >= block->n_units))) {
+		collect(o, block, false, 0, version);
+		if (!o->too_many && lay_over(part, o) &&
+		    (part->row.n <= SEGMENTS_GOAL || !complete)) {
+			part->changed = true;
+			return DFS_OK;
+		}
+		if (!complete) {
+			st = dfs_fetch_pages(ctx, block, 0, DFS_PAGES - 1);
+			if (st != DFS_OK) {
+				object_release(o);
+				return st;
+			}
+			/* The lock was free: look again. */
+			if (!block->row_known || !dfs_block_complete(block)) {
+				object_release(o);
+				return DFS_BUSY;
+			}
+		}
+	}
+	make_whole(part, o, version);
+	if (o->too_many)
+		make_solid(part, o, version);
+	part->changed = o->n_segs > 0;
+	return DFS_OK;
+}
+
+/* Remember what is dirty now, and mark it as on its way. */
+static void
+take_dirty(struct part *part)
+{
+	struct dfs_block *block = part->block;
+
+	part->n_slots = block->n_slots;
+	for (uint32_t p = 0; p < block->n_slots; p++) {
+		struct dfs_page *page = &block->pages[p];
+
+		part->dirty[p] = page->dirty;
+		if (page->dirty)
+			dfs_page_mark(block, page, 0, true);
+	}
+}
+
+/* Put the block's new object.  Called with mu; the block is off the dirty list and pinned. */
+static enum dfs_status
+put_block(struct dfs_ctx *ctx, struct batch *batch, struct part *part)
+{
+	struct dfs_file *file = batch->file;
+	struct dfs_payload *payload = file->payload;
+	char key[DFS_BLOCK_KEY_MAX];
+	struct object o;
+	enum dfs_status st;
+	uint64_t version = atomic_fetch_add_explicit(&payload->next_version, 1, memory_order_relaxed);
+
+	part->n_slots = 0;
+	part->version = 0;
+	part->changed = false;
+	for (int tries = 0;; tries++) {
+		st = dfs_fetch_row(ctx, part->block);
+		if (st == DFS_OK)
+			st = describe(ctx, part, &o, version);
+		if (st != DFS_BUSY)
+			break;
+		if (tries == 8)
+			return DFS_DELAY;
+	}
+	if (st != DFS_OK)
+		return st;
+	take_dirty(part);
+	if (!part->changed)
+		return DFS_OK;
+	dfs_file_unlock(file);
+	dfs_block_key(key, payload->prefix, &file->content, part->block->index, version);
+	st = dfs_block_put(payload->blocks, ctx, key, o.spans, o.n_spans, &batch->put_seq);
+	object_release(&o);
+	dfs_file_lock(file);
+	if (st == DFS_OK)
+		part->version = version;
+	return st == DFS_BUSY ? DFS_IO : st; /* DFS_BUSY is ours: fenced */
+}
+
+/* Everything taken is dirty again.  Called with mu. */
+static void
+restore(struct batch *batch)
+{
+	for (uint32_t i = 0; i < batch->n; i++) {
+		struct part *part = &batch->parts[i];
+		struct dfs_block *block = part->block;
+		bool dirty = false;
+
+		for (uint32_t p = 0; p < block->n_slots; p++) {
+			struct dfs_page *page = &block->pages[p];
+			uint16_t back = p < part->n_slots && page->buf
+			                        ? part->dirty[p] & page->units
+			                        : 0;
+
+			dfs_page_mark(block, page, page->dirty | back, false);
+			dirty |= page->dirty != 0;
+		}
+		if (dirty && !batch->file->discarded)
+			dfs_block_list_dirty(block);
+		block->pins--;
+	}
+}
+
+/* Objects that were put for nothing.  Called without mu; best effort, an orphan does no harm. */
+static void
+erase_put(struct dfs_ctx *ctx, struct batch *batch)
+{
+	struct dfs_payload *payload = batch->file->payload;
+	char key[DFS_BLOCK_KEY_MAX];
+
+	for (uint32_t i = 0; i < batch->n; i++) {
+		struct part *part = &batch->parts[i];
+
+		if (!part->version)
+			continue;
+		dfs_block_key(key, payload->prefix, &batch->file->content, part->block->index,
+		              part->version);
+		dfs_block_erase(payload->blocks, ctx, key);
+	}
+}
+
+/* The new rows hold.  Called with mu. */
+static struct dfs_garbage *
+settle(struct batch *batch)
+{
+	struct dfs_file *file = batch->file;
+	struct dfs_garbage *garbage = NULL;
+
+	for (uint32_t i = 0; i < batch->n; i++) {
+		struct part *part = &batch->parts[i];
+		struct dfs_block *block = part->block;
+
+		for (uint32_t p = 0; p < block->n_slots; p++)
+			if (block->pages[p].held)
+				dfs_page_mark(block, &block->pages[p], block->pages[p].dirty, false);
+		if (part->changed && batch->trunc_gen == file->trunc_gen) {
+			uint64_t end = block->index * DFS_BLOCK_SIZE + DFS_BLOCK_SIZE;
+
+			for (uint32_t k = 0; k < block->n_segs; k++)
+				if (!dfs_row_has(part->row.segs, part->row.n, block->segs[k].version))
+					garbage = dfs_garbage_add(garbage, &file->content,
+					                          block->index,
+					                          block->segs[k].version);
+			dfs_block_set_row(block, part->row.segs, part->row.n);
+			if (file->extent < end)
+				file->extent = end;
+		} else if (part->changed) {
+			/* A truncation has cut the stored row since: read it again. */
+			block->row_gen++;
+			block->row_known = false;
+		}
+		block->pins--;
+	}
+	return garbage;
+}
+
+static bool
+fenced(const struct batch *batch)
+{
+	return batch->file->truncating || batch->file->discarded ||
+	       batch->trunc_gen != batch->file->trunc_gen;
+}
+
+/* One attempt at the transaction.  DFS_BUSY: fenced. */
+static enum dfs_status
+publish(struct dfs_ctx *ctx, struct batch *batch)
+{
+	struct dfs_file *file = batch->file;
+	struct dfs_payload *payload = file->payload;
+	struct dfs_metadata_store *metadata = payload->metadata;
+	struct dfs_txn *txn = batch->txn;
+	enum dfs_status st = DFS_OK;
+	bool fence;
+
+	batch->txn = NULL;
+	if (!txn && (st = dfs_metadata_begin(metadata, ctx, DFS_TXN_WRITE, &txn)) != DFS_OK)
+		return st;
+	dfs_file_lock(file);
+	fence = fenced(batch);
+	dfs_file_unlock(file);
+	if (fence)
+		st = DFS_BUSY;
+	for (uint32_t i = 0; i < batch->n && st == DFS_OK; i++) {
+		struct part *part = &batch->parts[i];
+
+		if (part->changed)
+			st = metadata->ops.put_map(metadata->inst, txn, payload->share_id,
+			                           &file->content, part->block->index,
+			                           part->row.segs, part->row.n);
+	}
+	if (st == DFS_OK && file->publish) {
+		st = file->publish(file->owner, txn, dfs_file_used(file));
+		if (st == DFS_BUSY)
+			st = DFS_DELAY;
+	}
+	if (st != DFS_OK) {
+		dfs_metadata_abort(metadata, txn);
+		return st;
+	}
+	return dfs_metadata_commit(metadata, NULL, txn);
+}
+
+static void
+pause_before(int tries)
+{
+	struct timespec ts = {.tv_nsec = 50000L << (tries < 8 ? tries : 8)};
+
+	nanosleep(&ts, NULL);
+}
+
+/* Blocks durable first, then the rows that name them. */
+static enum dfs_status
+make_current(struct dfs_ctx *ctx, struct batch *batch)
+{
+	struct dfs_payload *payload = batch->file->payload;
+	enum dfs_status st;
+
+	if (payload->blocks->gate && payload->durability == DFS_DURABILITY_POWER &&
+	    batch->put_seq) {
+		if (ctx->nonblock)
+			return DFS_AGAIN;
+		st = dfs_gate_wait_sync(payload->blocks->gate, batch->put_seq, DFS_SYNC_POWER,
+		                        ctx->deadline);
+		if (st != DFS_OK)
+			return st == DFS_TIMEDOUT ? DFS_DELAY : st;
+	}
+	for (int tries = 0;; tries++) {
+		st = publish(ctx, batch);
+		if (st != DFS_AGAIN || ctx->nonblock)
+			return st;
+		if (tries == TRIES_MAX || dfs_clock_mono() >= ctx->deadline)
+			return DFS_DELAY;
+		pause_before(tries);
+	}
+}
+
+/* Flush up to BATCH_BLOCKS of the *left blocks that were dirty at the start.  Called with mu. */
+static enum dfs_status
+flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, uint32_t *left)
+{
+	struct dfs_payload *payload = file->payload;
+	struct batch batch;
+	struct dfs_garbage *garbage;
+	enum dfs_status st = DFS_OK;
+	uint64_t seq;
+
+	batch.file = file;
+	batch.txn = NULL;
+	batch.trunc_gen = file->trunc_gen;
+	batch.n = 0;
+	batch.put_seq = 0;
+	if (ctx->nonblock) {
+		/* Whether the transaction can run at once must be known before anything is put. */
+		dfs_file_unlock(file);
+		st = dfs_metadata_begin(payload->metadata, ctx, DFS_TXN_WRITE, &batch.txn);
+		dfs_file_lock(file);
+		batch.trunc_gen = file->trunc_gen;
+	}
+	while (st == DFS_OK && batch.n < BATCH_BLOCKS && *left > 0 && file->dirty_head) {
+		struct part *part = &batch.parts[batch.n];
+
+		(*left)--;
+		part->block = file->dirty_head;
+		part->block->pins++;
+		batch.n++;
+		st = put_block(ctx, &batch, part);
+		if (st == DFS_OK || part->n_slots)
+			dfs_block_list_clean(part->block);
+		if (st == DFS_OK && dirty_units(part->block))
+			dfs_block_list_dirty(part->block); /* written while it was put */
+	}
+	dfs_file_unlock(file);
+	if (st == DFS_OK)
+		st = make_current(ctx, &batch);
+	if (batch.txn)
+		dfs_metadata_abort(payload->metadata, batch.txn);
+	if (st != DFS_OK) {
+		erase_put(ctx, &batch);
+		dfs_file_lock(file);
+		restore(&batch);
+		return st;
+	}
+	seq = atomic_load(&payload->metadata->last_seq);
+	dfs_file_lock(file);
+	file->meta_seq = seq;
+	garbage = settle(&batch);
+	if (garbage) {
+		dfs_file_unlock(file);
+		dfs_garbage_submit(payload, garbage, seq);
+		dfs_file_lock(file);
+	}
+	return DFS_OK;
+}
+
+/* Called with mu; no other flush runs. */
+static enum dfs_status
+flush_blocks(struct dfs_ctx *ctx, struct dfs_file *file)
+{
+	uint32_t left = file->n_dirty, target = file->write_seq;
+	enum dfs_status st = DFS_OK;
+	int fences = 0;
+
+	while (left > 0 && file->n_dirty > 0 && st == DFS_OK) {
+		while (file->truncating && st == DFS_OK) {
+			if (ctx->nonblock)
+				st = DFS_AGAIN;
+			else if (!dfs_file_wait(file, ctx->deadline))
+				st = DFS_DELAY;
+		}
+		if (file->discarded || st != DFS_OK)
+			break;
+		st = flush_batch(ctx, file, &left);
+		if (st == DFS_BUSY) {
+			/* Fenced: take what is left of it again. */
+			left = file->n_dirty;
+			st = ctx->nonblock ? DFS_AGAIN : ++fences > 16 ? DFS_DELAY : DFS_OK;
+		}
+	}
+	if (file->discarded)
+		return DFS_OK;
+	if (st == DFS_OK)
+		file->flushed_seq = target;
+	if (st != DFS_AGAIN)
+		file->flush_failed = st != DFS_OK;
+	return st;
+}
+
+enum dfs_status
+dfs_file_flush(struct dfs_ctx *ctx, struct dfs_file *file)
+{
+	enum dfs_status st = DFS_OK;
+	uint32_t target;
+
+	dfs_file_lock(file);
+	target = file->write_seq;
+	while (file->flushing && st == DFS_OK) {
+		if (ctx->nonblock)
+			st = DFS_AGAIN;
+		else if (!dfs_file_wait(file, ctx->deadline))
+			st = DFS_DELAY;
+	}
+	/* The one that ran may have taken everything along. */
+	if (st == DFS_OK && file->n_dirty > 0 && !file->discarded &&
+	    (int32_t)(target - file->flushed_seq) > 0) {
+		file->flushing = true;
+		atomic_fetch_add_explicit(&file->busy, 1, memory_order_relaxed);
+		st = flush_blocks(ctx, file);
+		file->flushing = false;
+		atomic_fetch_sub_explicit(&file->busy, 1, memory_order_release);
+		dfs_file_wake(file);
+	}
+	dfs_file_unlock(file);
+	return st;
+}
+
+enum dfs_status
+dfs_file_commit(struct dfs_ctx *ctx, struct dfs_file *file)
+{
+	struct dfs_payload *payload = file->payload;
+	struct dfs_gate *gate = payload->metadata->gate;
+	enum dfs_status st;
+	uint64_t seq;
+
+	if (payload->lazy && !file->flush_failed)
+		return DFS_OK;
+	if (ctx->nonblock && atomic_load_explicit(&file->busy, memory_order_acquire) &&
+	    (!dfs_block_inline(payload->blocks) ||
+	     (payload->blocks->gate && payload->durability == DFS_DURABILITY_POWER)))
+		return DFS_AGAIN;
+	st = dfs_file_flush(ctx, file);
+	if (st != DFS_OK || !gate || payload->durability == DFS_DURABILITY_NONE)
+		return st;
+	/* An earlier flush may be committed and not durable yet. */
+	dfs_file_lock(file);
+	seq = file->meta_seq;
+	dfs_file_unlock(file);
+	if (seq && !dfs_gate_passed(gate, seq, dfs_sync_level_of(payload)))
+		dfs_ctx_ticket(ctx, gate, seq, dfs_sync_level_of(payload));
+	return DFS_OK;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Erasing objects that no map row refers to any more, once the transaction that dropped them is
+ * durable: before that a crash could bring the old row back.
+ *
+ * One task for a share on its block store's lane, which waits for the metadata store's gate and
+ * erases all that has gathered.  What cannot be erased is logged, counted and left behind.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/log.h"
+#include "io/gate.h"
+#include "payload/file.h"
+
+#define GATE_DEADLINE (60 * DFS_SECOND)
+
+struct dfs_garbage *
+dfs_garbage_add(struct dfs_garbage *g, const struct dfs_content_id *content, uint64_t block,
+                uint64_t version)
+{
+	if (!g || g->n == g->cap) {
+		uint32_t cap = g ? 2 * g->cap : 2;
+		struct dfs_garbage *bigger = realloc(g, sizeof *g + cap * sizeof g->objects[0]);
+
+		if (!bigger) {
+			dfs_counter_add(dfs_counter_get("payload_garbage_left"), 1);
+			return g;
+		}
+		if (!g) {
+			bigger->next = NULL;
+			bigger->content = *content;
+			bigger->n = 0;
+		}
+		bigger->cap = cap;
+		g = bigger;
+	}
+	g->objects[g->n].block = block;
+	g->objects[g->n].version = version;
+	g->n++;
+	return g;
+}
+
+static void
+erase(struct dfs_payload *payload, const struct dfs_garbage *g)
+{
+	char key[DFS_BLOCK_KEY_MAX];
+
+	for (uint32_t i = 0; i < g->n; i++) {
+		enum dfs_status st;
+
+		dfs_block_key(key, payload->prefix, &g->content, g->objects[i].block,
+		              g->objects[i].version);
+		st = dfs_block_erase(payload->blocks, NULL, key);
+		if (st == DFS_OK)
+			continue;
+		dfs_counter_add(dfs_counter_get("payload_garbage_left"), 1);
+		dfs_log(DFS_LOG_WARN, "block store %s: %s is left behind: %s (%s)",
+		        payload->blocks->name, key, dfs_status_name(st), dfs_fail_text());
+	}
+}
+
+static void
+reap(struct dfs_task *task)
+{
+	struct dfs_payload *payload =
+		(struct dfs_payload *)((char *)task - offsetof(struct dfs_payload, reap_task));
+	struct dfs_gate *gate = payload->metadata->gate;
+
+	pthread_mutex_lock(&payload->garbage_mu);
+	while (payload->garbage) {
+		struct dfs_garbage *all = payload->garbage;
+		enum dfs_status st = DFS_OK;
+		uint64_t seq = 0;
+
+		payload->garbage = NULL;
+		pthread_mutex_unlock(&payload->garbage_mu);
+		for (struct dfs_garbage *g = all; g; g = g->next)
+			if (g->seq > seq)
+				seq = g->seq;
+		if (gate)
+			st = dfs_gate_wait_sync(gate, seq, dfs_sync_level_of(payload),
+			                        dfs_clock_mono() + GATE_DEADLINE);
+		while (all) {
+			struct dfs_garbage *g = all;
+
+			all = g->next;
+			if (st == DFS_OK)
+				erase(payload, g);
+			else
+				dfs_counter_add(dfs_counter_get("payload_garbage_left"), g->n);
+			free(g);
+		}
+		pthread_mutex_lock(&payload->garbage_mu);
+	}
+	payload->reaping = false;
+	pthread_cond_broadcast(&payload->reaped);
+	pthread_mutex_unlock(&payload->garbage_mu);
+}
+
+void
+dfs_garbage_submit(struct dfs_payload *payload, struct dfs_garbage *g, uint64_t seq)
+{
+	struct dfs_lane *lane = payload->blocks->lane;
+	bool start;
+
+	if (!g)
+		return;
+	g->seq = seq;
+	if (!payload->metadata->gate && (payload->blocks->caps & DFS_BLOCK_CAP_VOLATILE) &&
+	    dfs_block_inline(payload->blocks)) {
+		erase(payload, g);
+		free(g);
+		return;
+	}
+	pthread_mutex_lock(&payload->garbage_mu);
+	g->next = payload->garbage;
+	payload->garbage = g;
+	start = !payload->reaping;
+	payload->reaping = true;
+	pthread_mutex_unlock(&payload->garbage_mu);
+	if (!start)
+		return;
+	payload->reap_task.run = reap;
+	if (!lane) {
+		reap(&payload->reap_task);
+	} else if (!dfs_lane_submit(lane, &payload->reap_task)) {
+		/* The lane is full: the next garbage, or the end of the share, tries again. */
+		pthread_mutex_lock(&payload->garbage_mu);
+		payload->reaping = false;
+		pthread_cond_broadcast(&payload->reaped);
+		pthread_mutex_unlock(&payload->garbage_mu);
+	}
+}
+
+bool
+dfs_garbage_drain(struct dfs_payload *payload, int64_t deadline)
+{
+	struct timespec ts = {.tv_sec = deadline / DFS_SECOND, .tv_nsec = deadline % DFS_SECOND};
+	bool ok = true;
+
+	pthread_mutex_lock(&payload->garbage_mu);
+	while (payload->reaping && ok)
+		ok = pthread_cond_timedwait(&payload->reaped, &payload->garbage_mu, &ts) !=
+		     ETIMEDOUT;
+	ok = !payload->reaping;
+	if (ok && payload->garbage) {
+		payload->reaping = true;
+		pthread_mutex_unlock(&payload->garbage_mu);
+		reap(&payload->reap_task);
+		return true;
+	}
+	pthread_mutex_unlock(&payload->garbage_mu);
+	return ok;
+}

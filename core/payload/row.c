@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "payload/payload.h"
+#include "payload/row.h"
+
+/* Append to out, joining what continues the last one both in the block and in the object. */
+static bool
+append(struct dfs_row *out, struct dfs_segment seg)
+{
+	struct dfs_segment *last;
+
+	if (seg.length == 0)
+		return true;
+	if (out->n > 0) {
+		last = &out->segs[out->n - 1];
+		if (last->version == seg.version && last->at + last->length == seg.at &&
+		    last->offset + last->length == seg.offset) {
+			last->length += seg.length;
+			return true;
+		}
+	}
+	if (out->n == DFS_ROW_MAX)
+		return false;
+	out->segs[out->n++] = seg;
+	return true;
+}
+
+/* The part of s in [from, to), which it must reach into. */
+static struct dfs_segment
+part(const struct dfs_segment *s, uint32_t from, uint32_t to)
+{
+	struct dfs_segment r = *s;
+
+	if (from > r.at) {
+		r.offset += from - r.at;
+		r.length -= from - r.at;
+		r.at = from;
+	}
+	if (r.at + r.length > to)
+		r.length = to - r.at;
+	return r;
+}
+
+bool
+dfs_row_overlay(struct dfs_row *row, const struct dfs_segment *seg)
+{
+	struct dfs_row out;
+	uint32_t from = seg->at, to = seg->at + seg->length;
+	bool put = false, ok = true;
+
+	/* The common case: it lies behind all others. */
+	if (row->n == 0 || row->segs[row->n - 1].at + row->segs[row->n - 1].length <= from)
+		return append(row, *seg);
+	out.n = 0;
+	for (uint32_t i = 0; i < row->n; i++) {
+		const struct dfs_segment *s = &row->segs[i];
+		uint32_t end = s->at + s->length;
+
+		if (s->at < from)
+			ok = ok && append(&out, part(s, s->at, end < from ? end : from));
+		if (!put && end > from) {
+			ok = ok && append(&out, *seg);
+			put = true;
+		}
+		if (end > to)
+			ok = ok && append(&out, part(s, s->at > to ? s->at : to, end));
+	}
+	if (!put)
+		ok = ok && append(&out, *seg);
+	if (ok) {
+		row->n = out.n;
+		memcpy(row->segs, out.segs, out.n * sizeof out.segs[0]);
+	}
+	return ok;
+}
+
+bool
+dfs_row_resolve(struct dfs_row *row, const struct dfs_segment *segs, uint32_t n)
+{
+	row->n = 0;
+	if (n > DFS_SEGMENTS_MAX)
+		return false;
+	for (uint32_t i = n; i-- > 0;) {
+		const struct dfs_segment *s = &segs[i];
+
+		if (s->length == 0 || s->at >= DFS_BLOCK_SIZE || s->length > DFS_BLOCK_SIZE - s->at ||
+		    s->offset >= DFS_BLOCK_SIZE || s->length > DFS_BLOCK_SIZE - s->offset)
+			return false;
+		if (!dfs_row_overlay(row, s))
+			return false;
+	}
+	return true;
+}
+
+uint32_t
+dfs_row_clip(struct dfs_segment *segs, uint32_t n, uint32_t end)
+{
+	while (n > 0 && segs[n - 1].at >= end)
+		n--;
+	if (n > 0 && segs[n - 1].at + segs[n - 1].length > end)
+		segs[n - 1].length = end - segs[n - 1].at;
+	return n;
+}
+
+bool
+dfs_row_has(const struct dfs_segment *segs, uint32_t n, uint64_t version)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (segs[i].version == version)
+			return true;
+	return false;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Arithmetic on block map rows.  In memory a row is a sorted list of disjoint segments; stored
+ * rows may overlap, newest first, and are resolved when they are read.
+ */
+#ifndef DFS_PAYLOAD_ROW_H
+#define DFS_PAYLOAD_ROW_H
+
+#include <stdbool.h>
+
+#include <dittofs/metadata_store.h>
+
+/* A newest-first list of n segments resolves into at most this many. */
+#define DFS_ROW_MAX (2 * DFS_SEGMENTS_MAX)
+
+struct dfs_row {
+	uint32_t n;
+	struct dfs_segment segs[DFS_ROW_MAX];
+};
+
+/* Resolve what a store returned.  False: a segment lies outside the block, or too many. */
+bool dfs_row_resolve(struct dfs_row *row, const struct dfs_segment *segs, uint32_t n);
+/* Let seg hide what is below it.  False: the row would grow over DFS_ROW_MAX. */
+bool dfs_row_overlay(struct dfs_row *row, const struct dfs_segment *seg);
+/* Keep [0, end) of n segments; answers how many are left. */
+uint32_t dfs_row_clip(struct dfs_segment *segs, uint32_t n, uint32_t end);
+bool dfs_row_has(const struct dfs_segment *segs, uint32_t n, uint64_t version);
+
+#endif

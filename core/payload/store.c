@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Calls into a block store, with its declared thread model enforced.
+ *
+ * A store that claims to run at memory speed is measured while it is on an event loop: three calls
+ * of more than 5 ms within a second demote it to workers for good.  (One alone may be the
+ * scheduler's doing.)  Sequence numbers count finished puts and erases, so a sync that begins
+ * after a number was drawn covers the call that drew it.
+ */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "io/gate.h"
+#include "io/worker.h"
+#include "payload/store.h"
+#include "plugin/registry.h"
+
+#define SLOW (5 * INT64_C(1000000))
+#define SLOW_STRIKES 3
+#define QUEUE_MAX 4096
+
+struct call {
+	int64_t begun; /* 0: not watched */
+	uint32_t flags;
+	bool serial;
+};
+
+static bool
+inline_model(uint32_t model)
+{
+	return model == DFS_THREADS_NONBLOCKING || model == DFS_THREADS_TRY;
+}
+
+bool
+dfs_block_inline(const struct dfs_block_store *store)
+{
+	return inline_model(atomic_load_explicit(&store->thread_model, memory_order_relaxed));
+}
+
+static bool
+call_begin(struct dfs_block_store *store, const struct dfs_ctx *ctx, struct call *call)
+{
+	uint32_t model = atomic_load_explicit(&store->thread_model, memory_order_relaxed);
+
+	call->begun = 0;
+	call->flags = 0;
+	call->serial = model == DFS_THREADS_SERIAL;
+	if (ctx && ctx->nonblock) {
+		if (!inline_model(model))
+			return false;
+		call->flags = DFS_NONBLOCK;
+		call->begun = dfs_clock_mono();
+	}
+	if (call->serial)
+		dfs_lock_acquire(&store->serial);
+	return true;
+}
+
+static void
+strike(struct dfs_block_store *store, int64_t begun, int64_t took)
+{
+	int64_t since = atomic_load(&store->slow_at);
+
+	if (begun - since > DFS_SECOND) {
+		atomic_store(&store->slow_at, begun);
+		atomic_store(&store->slow_calls, 0);
+	}
+	if (atomic_fetch_add(&store->slow_calls, 1) + 1 < SLOW_STRIKES)
+		return;
+	if (atomic_exchange(&store->thread_model, DFS_THREADS_BLOCKING) != DFS_THREADS_BLOCKING)
+		dfs_log(DFS_LOG_WARN,
+		        "block store %s: held an event loop for %lld us: called on workers from now on",
+		        store->name, (long long)(took / 1000));
+}
+
+static void
+call_end(struct dfs_block_store *store, const struct call *call)
+{
+	if (call->serial)
+		dfs_lock_release(&store->serial);
+	if (call->begun) {
+		int64_t took = dfs_clock_mono() - call->begun;
+		if (took > SLOW)
+			strike(store, call->begun, took);
+	}
+}
+
+static enum dfs_status
+sync_all(void *arg, uint64_t seq, uint32_t level, uint64_t *durable)
+{
+	struct dfs_block_store *store = arg;
+	uint64_t upto = atomic_load(&store->last_seq);
+	struct call call;
+	enum dfs_status st;
+
+	call_begin(store, NULL, &call);
+	st = store->ops.sync(store->inst);
+	call_end(store, &call);
+	*durable = upto;
+	return st;
+}
+
+enum dfs_status
+dfs_block_store_open(const struct dfs_plugin_entry *entry, const char *name, const void *config,
+                     const struct dfs_host *host, struct dfs_workers *workers,
+                     struct dfs_block_store **out)
+{
+	const struct dfs_plugin *desc = &entry->desc;
+	struct dfs_block_store *store;
+	struct dfs_diag diag = {{0}};
+	enum dfs_status st;
+	bool serial = desc->thread_model == DFS_THREADS_SERIAL;
+
+	store = calloc(1, sizeof *store);
+	if (!store)
+		return dfs_fail(DFS_NOMEM, "block store %s: no memory", name);
+	snprintf(store->name, sizeof store->name, "%s", name);
+	store->ops = entry->ops.block;
+	store->caps = desc->caps;
+	atomic_init(&store->thread_model, desc->thread_model);
+	if (store->ops.validate && (st = store->ops.validate(config, &diag)) != DFS_OK)
+		goto refused;
+	st = store->ops.create(host, config, &store->inst, &diag);
+	if (st != DFS_OK)
+		goto refused;
+	if (workers)
+		store->lane =
+			dfs_lane_new(workers, store->name, serial ? 1 : desc->max_threads, QUEUE_MAX);
+	if (!(store->caps & (DFS_BLOCK_CAP_VOLATILE | DFS_BLOCK_CAP_DURABLE_PUT)))
+		store->gate = dfs_gate_new(store->name, sync_all, store);
+	*out = store;
+	return DFS_OK;
+
+refused:
+	if (diag.text[0])
+		dfs_fail(st, "block store %s: %s%s%s", name, diag.key, diag.key[0] ? ": " : "",
+		         diag.text);
+	free(store);
+	return st;
+}
+
+void
+dfs_block_store_close(struct dfs_block_store *store)
+{
+	if (!store)
+		return;
+	if (store->lane)
+		dfs_lane_free(store->lane);
+	if (store->gate)
+		dfs_gate_free(store->gate);
+	store->ops.destroy(store->inst);
+	free(store);
+}
+
+static uint64_t
+drawn(struct dfs_block_store *store)
+{
+	return atomic_fetch_add_explicit(&store->last_seq, 1, memory_order_acq_rel) + 1;
+}
+
+enum dfs_status
+dfs_block_put(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key,
+              const struct dfs_span *spans, uint32_t n, uint64_t *seq)
+{
+	struct call call;
+	enum dfs_status st;
+
+	if (!call_begin(store, ctx, &call))
+		return DFS_AGAIN;
+	st = store->ops.put(store->inst, key, spans, n, call.flags);
+	call_end(store, &call);
+	if (st == DFS_OK) {
+		uint64_t s = drawn(store);
+		if (seq)
+			*seq = s;
+	}
+	return st;
+}
+
+enum dfs_status
+dfs_block_get(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key,
+              uint64_t offset, uint64_t length, const struct dfs_sink *sink)
+{
+	struct call call;
+	enum dfs_status st;
+
+	if (!call_begin(store, ctx, &call))
+		return DFS_AGAIN;
+	st = store->ops.get(store->inst, key, offset, length, sink, call.flags);
+	call_end(store, &call);
+	return st;
+}
+
+enum dfs_status
+dfs_block_erase(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key)
+{
+	struct call call;
+	enum dfs_status st;
+
+	if (!call_begin(store, ctx, &call))
+		return DFS_AGAIN;
+	st = store->ops.erase(store->inst, key, call.flags);
+	call_end(store, &call);
+	if (st == DFS_OK)
+		drawn(store);
+	return st;
+}
+
+enum dfs_status
+dfs_block_erase_prefix(struct dfs_block_store *store, const char *prefix)
+{
+	struct call call;
+	enum dfs_status st;
+
+	call_begin(store, NULL, &call);
+	st = store->ops.erase_prefix(store->inst, prefix);
+	call_end(store, &call);
+	if (st == DFS_OK)
+		drawn(store);
+	return st;
+}
+
+enum dfs_status
+dfs_block_stats(struct dfs_block_store *store, struct dfs_block_stats *stats)
+{
+	struct call call;
+	enum dfs_status st;
+
+	memset(stats, 0, sizeof *stats);
+	stats->size = sizeof *stats;
+	call_begin(store, NULL, &call);
+	st = store->ops.stats(store->inst, stats);
+	call_end(store, &call);
+	return st;
+}
+
+enum dfs_status
+dfs_block_health(struct dfs_block_store *store)
+{
+	struct call call;
+	enum dfs_status st;
+
+	call_begin(store, NULL, &call);
+	st = store->ops.health(store->inst);
+	call_end(store, &call);
+	return st;
+}

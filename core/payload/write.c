@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Writing: received pages become the file's content by pointer; what covers a page in part is
+ * merged by whichever copy is shorter.
+ *
+ * A page whose buffer somebody else holds (a reply being sent, a flush, a memory store) is never
+ * changed: it gets another buffer.  prepare does all that can fail.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "payload/file.h"
+
+/* The server has one cache; reservations, which know no file, give its clean pages up when the
+ * pool is at its limit. */
+static struct dfs_buf *
+alloc(struct dfs_cache *cache, uint32_t len)
+{
+	struct dfs_buf *b = dfs_buf_alloc(len);
+
+	if (!b && cache && dfs_cache_reclaim(cache, DFS_WRITE_MAX))
+		b = dfs_buf_alloc(len);
+	return b;
+}
+
+enum dfs_status
+dfs_write_reserve(uint64_t offset, uint32_t len, struct dfs_write *w)
+{
+	uint64_t end = offset + len;
+
+	w->offset = offset;
+	w->len = len;
+	w->n = 0;
+	if (len == 0 || len > DFS_WRITE_MAX || end > DFS_FILE_LENGTH_MAX)
+		return len == 0 ? DFS_OK : end > DFS_FILE_LENGTH_MAX ? DFS_FBIG : DFS_INVAL;
+	while (offset < end) {
+		uint32_t lo = offset % DFS_PAGE_SIZE, n = DFS_PAGE_SIZE - lo;
+		struct dfs_buf *b;
+
+		if (n > end - offset)
+			n = (uint32_t)(end - offset);
+		/* At its natural place in the page, unless that wastes most of the buffer. */
+		if (lo + n > 4 * n)
+			lo = 0;
+		b = alloc(dfs_cache_of_server(), lo + n);
+		if (!b) {
+			dfs_write_cancel(w);
+			return DFS_DELAY;
+		}
+		w->bufs[w->n] = b;
+		w->iov[w->n] = (struct iovec){b->data + lo, n};
+		w->n++;
+		offset += n;
+	}
+	return DFS_OK;
+}
+
+void
+dfs_write_cancel(struct dfs_write *w)
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		dfs_buf_unref(w->bufs[i]);
+	w->n = 0;
+}
+
+static void
+unpin_range(struct dfs_file *file)
+{
+	for (uint32_t i = 0; i < file->prep_n; i++) {
+		struct dfs_block *b = dfs_block_find(file, file->prep_index + i);
+
+		b->pins--;
+	}
+	file->prep_n = 0;
+}
+
+void
+dfs_file_unprepare(struct dfs_file *file)
+{
+	unpin_range(file);
+	for (int i = 0; i < 2; i++) {
+		dfs_buf_unref(file->spare[i]);
+		file->spare[i] = NULL;
+	}
+}
+
+/* [lo, hi) of the page will be written in part: bring in the rest, keep a buffer ready. */
+static enum dfs_status
+prepare_part(struct dfs_ctx *ctx, struct dfs_block *block, uint32_t p, uint32_t lo, uint32_t hi,
+             struct dfs_buf **spare)
+{
+	struct dfs_page *page = &block->pages[p];
+	uint32_t from = p * DFS_PAGE_SIZE, need = hi;
+	enum dfs_status st;
+
+	if (!page->buf && page->units &&
+	    (dfs_block_stored(block, from, from + lo) ||
+	     dfs_block_stored(block, from + hi, from + DFS_PAGE_SIZE))) {
+		st = dfs_fetch_pages(ctx, block, p, p);
+		if (st != DFS_OK)
+			return st;
+		page = &block->pages[p];
+	}
+	if (page->buf && page->valid > need)
+		need = page->valid;
+	if (*spare && (*spare)->len >= need)
+		return DFS_OK;
+	dfs_buf_unref(*spare);
+	*spare = dfs_buf_alloc(need);
+	return *spare ? DFS_OK : DFS_DELAY;
+}
+
+static enum dfs_status
+prepare_blocks(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t offset, uint64_t end)
+{
+	enum dfs_status st;
+
+	unpin_range(file);
+	file->prep_index = offset / DFS_BLOCK_SIZE;
+	for (uint64_t pos = offset; pos < end;) {
+		uint64_t index = pos / DFS_BLOCK_SIZE, start = index * DFS_BLOCK_SIZE;
+		uint32_t from = (uint32_t)(pos - start);
+		uint32_t to = end - start < DFS_BLOCK_SIZE ? (uint32_t)(end - start) : DFS_BLOCK_SIZE;
+		uint32_t first = from / DFS_PAGE_SIZE, last = (to - 1) / DFS_PAGE_SIZE;
+		uint32_t lo = from % DFS_PAGE_SIZE, hi = to - last * DFS_PAGE_SIZE;
+		struct dfs_block *block = dfs_block_get_slots(file, index, last);
+
+		if (!block)
+			return DFS_DELAY;
+		block->pins++;
+		file->prep_n++;
+		if (!block->row_known && (st = dfs_fetch_row(ctx, block)) != DFS_OK)
+			return st;
+		if (first == last) {
+			/* A copy of exactly one page needs a buffer too. */
+			if ((hi - lo < DFS_PAGE_SIZE || end - offset == DFS_PAGE_SIZE) &&
+			    (st = prepare_part(ctx, block, first, lo, hi,
+			                       &file->spare[pos != offset])) != DFS_OK)
+				return st;
+		} else {
+			if (lo && (st = prepare_part(ctx, block, first, lo, DFS_PAGE_SIZE,
+			                             &file->spare[0])) != DFS_OK)
+				return st;
+			if (hi < DFS_PAGE_SIZE && (st = prepare_part(ctx, block, last, 0, hi,
+			                                             &file->spare[1])) != DFS_OK)
+				return st;
+		}
+		pos = start + to;
+	}
+	return DFS_OK;
+}
+
+enum dfs_status
+dfs_file_prepare(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t length, uint64_t offset,
+                 uint32_t len)
+{
+	struct dfs_cache *cache = file->payload->cache;
+	enum dfs_status st;
+
+	if (len == 0)
+		return DFS_OK;
+	if (len > DFS_FILE_LENGTH_MAX || offset > DFS_FILE_LENGTH_MAX - len)
+		return DFS_FBIG;
+	if (atomic_load_explicit(&cache->dirty, memory_order_relaxed) >=
+	    (int64_t)cache->dirty_hard) {
+		enum dfs_status last = atomic_load(&file->payload->flush_status);
+
+		/* Full of what a store refuses: its answer, rather than waiting for ever. */
+		if (last == DFS_NOSPC || last == DFS_DQUOT || last == DFS_ROFS)
+			return last;
+		if (ctx->nonblock)
+			return DFS_AGAIN;
+		if (!dfs_flusher_wait(cache, ctx->deadline))
+			return DFS_DELAY;
+	}
+	dfs_file_lock(file);
+	if (file->truncating) {
+		file->truncating = false;
+		dfs_file_wake(file);
+	}
+	st = prepare_blocks(ctx, file, offset, offset + len);
+	if (st == DFS_DELAY && !ctx->nonblock) {
+		dfs_file_unlock(file);
+		dfs_cache_reclaim(cache, DFS_WRITE_MAX);
+		dfs_file_lock(file);
+		st = prepare_blocks(ctx, file, offset, offset + len);
+	}
+	if (st != DFS_OK)
+		dfs_file_unprepare(file);
+	dfs_file_unlock(file);
+	/* What a loop cannot get now, a worker may wait for. */
+	return st == DFS_DELAY && ctx->nonblock ? DFS_AGAIN : st;
+}
+
+static void
+zero_gap(struct dfs_buf *buf, uint32_t valid, uint32_t lo)
+{
+	if (valid < lo)
+		memset(buf->data + valid, 0, lo - valid);
+}
+
+/* Copy [lo, hi) in. */
+static void
+put_bytes(struct dfs_block *block, struct dfs_page *page, uint32_t lo, uint32_t hi,
+          const void *src, struct dfs_buf **spare)
+{
+	uint32_t valid = page->buf ? page->valid : 0, need = valid > hi ? valid : hi;
+	struct dfs_buf *b = page->buf, *old = NULL;
+
+	if (!b || b->len < need || !dfs_buf_exclusive(b)) {
+		b = *spare;
+		*spare = NULL;
+		assert(b && b->len >= need);
+		if (valid > 0) {
+			memcpy(b->data, page->buf->data, valid < lo ? valid : lo);
+			if (valid > hi)
+				memcpy(b->data + hi, page->buf->data + hi, valid - hi);
+		}
+		old = dfs_page_set(block, page, b, need);
+	}
+	zero_gap(b, valid, lo);
+	memcpy(b->data + lo, src, hi - lo);
+	page->valid = need;
+	dfs_buf_unref(old);
+}
+
+/* Make buf, which holds [lo, hi) at data, part of the page; takes buf. */
+static void
+put_buf(struct dfs_block *block, struct dfs_page *page, uint32_t lo, uint32_t hi,
+        struct dfs_buf *buf, const unsigned char *data, struct dfs_buf **spare)
+{
+	uint32_t valid = page->buf ? page->valid : 0, need = valid > hi ? valid : hi;
+	uint32_t keep = (valid < lo ? valid : lo) + (valid > hi ? valid - hi : 0);
+	bool in_place = page->buf && page->buf->len >= need && keep > hi - lo &&
+	                dfs_buf_exclusive(page->buf);
+
+	if (in_place || data != buf->data + lo || buf->len < need) {
+		put_bytes(block, page, lo, hi, data, spare);
+		dfs_buf_unref(buf);
+		return;
+	}
+	if (keep > 0) {
+		memcpy(buf->data, page->buf->data, valid < lo ? valid : lo);
+		if (valid > hi)
+			memcpy(buf->data + hi, page->buf->data + hi, valid - hi);
+	}
+	zero_gap(buf, valid, lo);
+	dfs_buf_unref(dfs_page_set(block, page, buf, need));
+}
+
+static void
+note_written(struct dfs_block *block, struct dfs_page *page, uint32_t lo, uint32_t hi)
+{
+	uint16_t units = dfs_units_mask(lo, hi);
+
+	dfs_page_add_units(block, page, units);
+	dfs_page_mark(block, page, page->dirty | units, page->held);
+	dfs_block_list_dirty(block);
+}
+
+static void
+written(struct dfs_file *file)
+{
+	struct dfs_cache *cache = file->payload->cache;
+
+	dfs_file_unprepare(file);
+	file->write_seq++;
+	dfs_file_unlock(file);
+	if (dfs_cache_over(cache))
+		dfs_cache_trim(cache);
+}
+
+void
+dfs_file_write(struct dfs_file *file, uint64_t length, struct dfs_write *w)
+{
+	uint64_t pos = w->offset;
+	struct dfs_block *block = NULL;
+
+	dfs_file_lock(file);
+	for (uint32_t i = 0; i < w->n; i++) {
+		uint64_t index = pos / DFS_BLOCK_SIZE;
+		uint32_t lo = pos % DFS_PAGE_SIZE, n = (uint32_t)w->iov[i].iov_len;
+		struct dfs_page *page;
+
+		if (!block || block->index != index)
+			block = dfs_block_find(file, index);
+		page = &block->pages[pos % DFS_BLOCK_SIZE / DFS_PAGE_SIZE];
+		put_buf(block, page, lo, lo + n, w->bufs[i], w->iov[i].iov_base,
+		        &file->spare[i > 0]);
+		note_written(block, page, lo, lo + n);
+		pos += n;
+	}
+	w->n = 0;
+	written(file);
+}
+
+void
+dfs_file_copy_in(struct dfs_file *file, uint64_t length, uint64_t offset, const void *data,
+                 uint32_t len)
+{
+	const unsigned char *src = data;
+	uint64_t pos = offset, end = offset + len;
+
+	assert(len <= DFS_PAGE_SIZE);
+	dfs_file_lock(file);
+	while (pos < end) {
+		struct dfs_block *block = dfs_block_find(file, pos / DFS_BLOCK_SIZE);
+		struct dfs_page *page = &block->pages[pos % DFS_BLOCK_SIZE / DFS_PAGE_SIZE];
+		uint32_t lo = pos % DFS_PAGE_SIZE, n = DFS_PAGE_SIZE - lo;
+
+		if (n > end - pos)
+			n = (uint32_t)(end - pos);
+		put_bytes(block, page, lo, lo + n, src, &file->spare[pos != offset]);
+		note_written(block, page, lo, lo + n);
+		src += n;
+		pos += n;
+	}
+	written(file);
+}
