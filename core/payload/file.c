@@ -67,6 +67,16 @@ dfs_file_used(const struct dfs_file *file)
 	return atomic_load_explicit(&file->used, memory_order_relaxed);
 }
 
+/* Any block of the file, NULL: none is left. */
+static struct dfs_block *
+any_block(const struct dfs_file *file)
+{
+	for (uint32_t i = 0; file->table && i <= file->table_mask; i++)
+		if (file->table[i])
+			return file->table[i];
+	return file->single;
+}
+
 static void
 cut_block(struct dfs_block *block, uint64_t length)
 {
@@ -130,6 +140,7 @@ void
 dfs_file_free(struct dfs_file *file)
 {
 	struct dfs_cache *cache;
+	struct dfs_block *block;
 
 	if (!file)
 		return;
@@ -146,8 +157,11 @@ dfs_file_free(struct dfs_file *file)
 		dfs_write_verifier_reroll();
 	}
 	dfs_file_unprepare(file);
-	while (file->n_blocks > 0)
-		dfs_file_cut(file, 0);
+	dfs_file_cut(file, 0);
+	while ((block = any_block(file)) != NULL) {
+		dfs_cache_remove(cache, block);
+		dfs_block_destroy(block);
+	}
 	free(file->trunc_garbage);
 	dfs_file_unlock(file);
 	free(file);

@@ -32,8 +32,10 @@ dfs_write_reserve(uint64_t offset, uint32_t len, struct dfs_write *w)
 	w->offset = offset;
 	w->len = len;
 	w->n = 0;
-	if (len == 0 || len > DFS_WRITE_MAX || end > DFS_FILE_LENGTH_MAX)
-		return len == 0 ? DFS_OK : end > DFS_FILE_LENGTH_MAX ? DFS_FBIG : DFS_INVAL;
+	if (len > DFS_WRITE_MAX)
+		return DFS_INVAL;
+	if (offset > (uint64_t)DFS_FILE_LENGTH_MAX - len)
+		return DFS_FBIG;
 	while (offset < end) {
 		uint32_t lo = offset % DFS_PAGE_SIZE, n = DFS_PAGE_SIZE - lo;
 		struct dfs_buf *b;
@@ -160,7 +162,7 @@ dfs_file_prepare(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t length, ui
 
 	if (len == 0)
 		return DFS_OK;
-	if (len > DFS_FILE_LENGTH_MAX || offset > DFS_FILE_LENGTH_MAX - len)
+	if (offset > (uint64_t)DFS_FILE_LENGTH_MAX - len)
 		return DFS_FBIG;
 	if (atomic_load_explicit(&cache->dirty, memory_order_relaxed) >=
 	    (int64_t)cache->dirty_hard) {
