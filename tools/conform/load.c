@@ -450,8 +450,8 @@ conform_main(int argc, char **argv, enum dfs_plugin_kind kind,
 		fprintf(stderr, "--plugin is missing; --help tells more\n");
 		return 2;
 	}
-	path = g_canonicalize_filename(opt_plugin, NULL);
-	opt_plugin = path;
+	path = opt_plugin;
+	opt_plugin = g_canonicalize_filename(path, NULL);
 	registry = dfs_registry_new(no_dirs);
 	c.plugin = dfs_registry_load(registry, opt_plugin, &error);
 	if (!c.plugin)

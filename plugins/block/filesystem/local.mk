@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-plugin_LTLIBRARIES += block_filesystem.la
-block_filesystem_la_SOURCES = \
+filesystem_sources = \
 	plugins/block/filesystem/erase.c \
 	plugins/block/filesystem/error.c \
 	plugins/block/filesystem/filesystem.c \
@@ -11,6 +10,18 @@ block_filesystem_la_SOURCES = \
 	plugins/block/filesystem/put.c \
 	plugins/block/filesystem/store.h \
 	plugins/block/filesystem/sync.c
+plugin_LTLIBRARIES += block_filesystem.la
+block_filesystem_la_SOURCES = $(filesystem_sources)
 block_filesystem_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
 block_filesystem_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 block_filesystem_la_LIBADD = -lpthread
+
+check_PROGRAMS += plugins/block/filesystem/test-filesystem
+TESTS += plugins/block/filesystem/test-filesystem
+plugins_block_filesystem_test_filesystem_SOURCES = \
+	plugins/block/filesystem/fake.h \
+	plugins/block/filesystem/test-filesystem.c \
+	$(filesystem_sources)
+plugins_block_filesystem_test_filesystem_CPPFLAGS = $(AM_CPPFLAGS) \
+	-include $(srcdir)/plugins/block/filesystem/fake.h
+plugins_block_filesystem_test_filesystem_LDADD = $(GLIB_LIBS) -lpthread
