@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A metadata store for tests: one sorted map under one lock, with faults on demand.
+ *
+ * It outlives the instance: what one opening committed, the next one finds, so that tests can
+ * reopen.  Commits that were not synced can be dropped, as a loss of power would.
+ */
+#ifndef DFS_METADATA_TEST_STORE_H
+#define DFS_METADATA_TEST_STORE_H
+
+#include <stdatomic.h>
+
+#include "metadata/store.h"
+#include "plugin/registry.h"
+
+struct test_store; /* the medium */
+
+struct test_store *test_store_new(void);
+void test_store_free(struct test_store *ts);
+/* A plugin entry whose instances lie on ts.  volatile: as a store in memory declares itself;
+ * otherwise as one that must be synced, of the TRY thread model. */
+const struct dfs_plugin_entry *test_store_entry(struct test_store *ts, bool is_volatile);
+
+/* The next n write transactions answer status from commit (and change nothing). */
+void test_store_fail_commits(struct test_store *ts, unsigned n, enum dfs_status status);
+/* begin with DFS_NONBLOCK answers DFS_AGAIN while on. */
+void test_store_busy(struct test_store *ts, bool on);
+uint64_t test_store_commits(struct test_store *ts);
+uint64_t test_store_syncs(struct test_store *ts);
+/* Records of a kind: 'i' inodes, 'd' entries, 'o' orphans, 'l' link texts, 'm' map rows. */
+unsigned test_store_count(struct test_store *ts, char kind);
+
+#endif
