@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 core_libdittofs_la_SOURCES += \
 	core/base/buf.c \
+	core/base/big.c \
+	core/base/big.h \
 	core/base/buf.h \
 	core/base/clock.h \
 	core/base/counter.c \

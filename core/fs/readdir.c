@@ -123,6 +123,8 @@ read_slice(struct dfs_ctx *ctx, uint64_t dir, uint64_t from, bool want_attrs, st
 	s->name_used = 0;
 	s->full = false;
 	status = ns->store->ops.scan_dirents(ns->store->inst, txn, ns->rec.id, dir, from, collect, s);
+	for (unsigned i = 0; want_attrs && i < s->n; i++)
+		dfs_inode_prefetch(ns, s->e[i].fileid);
 	for (unsigned i = 0; status == DFS_OK && want_attrs && i < s->n; i++) {
 		s->e[i].has_attr = dfs_inode_peek(ns, s->e[i].fileid, &s->attr[i]);
 		if (!s->e[i].has_attr)

@@ -21,6 +21,7 @@ struct rename {
 	struct dfs_dirent from_d, to_d;
 	struct dfs_inode *in[N_LOCKED]; /* TARGET may be NULL */
 	struct dfs_attr attr[N_LOCKED];
+	bool to_known; /* to_d holds; else the transaction reads it */
 	bool target_last;
 };
 
@@ -31,7 +32,8 @@ rename_cleanup(struct rename *r)
 		dfs_inode_unref(r->in[i]);
 }
 
-/* Read both names; r->in[SOURCE] and [TARGET] are set, referenced. */
+/* Read the names; r->in[SOURCE] and [TARGET] are set, referenced.  A new name that the cache does
+ * not know is likely to be free: it is left to the transaction. */
 static enum dfs_status
 resolve(struct rename *r)
 {
@@ -40,10 +42,11 @@ resolve(struct rename *r)
 	enum dfs_status status;
 
 	status = dfs_dirent_find(ctx, r->in[FROM_DIR], r->from, dfs_dirent_cookie(ns, r->from), &r->from_d);
-	if (status == DFS_OK)
-		status = dfs_dirent_find(ctx, r->in[TO_DIR], r->to, dfs_dirent_cookie(ns, r->to), &r->to_d);
 	if (status != DFS_OK)
 		return status;
+	r->to_known = dfs_name_cache_find(ns, r->in[TO_DIR]->fileid, r->to, dfs_dirent_cookie(ns, r->to), &r->to_d);
+	if (!r->to_known)
+		r->to_d = (struct dfs_dirent){.cookie = dfs_dirent_cookie(ns, r->to)};
 	if (!r->from_d.fileid)
 		return DFS_NOENT;
 	status = op_get_id(ctx, r->from_d.fileid, &r->in[SOURCE], &r->attr[SOURCE]);
@@ -87,7 +90,7 @@ still_the_same(struct rename *r, enum dfs_status *status)
 	struct dfs_namespace *ns = r->op.ns;
 
 	*status = dfs_dirent_find(r->op.ctx, r->in[FROM_DIR], r->from, dfs_dirent_cookie(ns, r->from), &r->from_d);
-	if (*status == DFS_OK)
+	if (*status == DFS_OK && r->to_known)
 		*status = dfs_dirent_find(r->op.ctx, r->in[TO_DIR], r->to, dfs_dirent_cookie(ns, r->to), &r->to_d);
 	if (*status != DFS_OK)
 		return false;
@@ -169,6 +172,16 @@ write_names(struct rename *r)
 	uint64_t to_dir = r->in[TO_DIR]->fileid;
 	enum dfs_status status;
 
+	if (!r->to_known) {
+		status = dfs_dirent_read(ns, txn, to_dir, r->to, to_chain, &r->to_d);
+		if (status == DFS_OK && r->to_d.fileid) {
+			/* It was not free: the next try knows it. */
+			op_name_set(r->in[TO_DIR], r->to, &r->to_d);
+			status = DFS_AGAIN;
+		}
+		if (status != DFS_OK)
+			return status;
+	}
 	status = dfs_dirent_del(ns, txn, r->in[FROM_DIR]->fileid, r->from, &r->from_d);
 	/* One chain: what was known of the other name is not true any more. */
 	if (status == DFS_OK && from_chain == to_chain && r->in[FROM_DIR] == r->in[TO_DIR])
@@ -312,12 +325,18 @@ dfs_fs_rename(struct dfs_ctx *ctx, const struct dfs_ref *from_dir, struct dfs_na
 {
 	enum dfs_status status;
 	unsigned tries = 0;
+	bool learnt = false;
 
-	do {
+	for (;;) {
 		memset(from_wcc, 0, offsetof(struct dfs_wcc, post));
 		memset(to_wcc, 0, offsetof(struct dfs_wcc, post));
 		status = rename_once(ctx, from_dir, from, to_dir, to, from_wcc, to_wcc);
-	} while (op_again(ctx, &status, &tries));
+		/* Once more here before a worker tries: the new name may just have been learnt. */
+		if (status == DFS_AGAIN && ctx->nonblock && !learnt)
+			learnt = true;
+		else if (!op_again(ctx, &status, &tries))
+			break;
+	}
 	if (status != DFS_OK) {
 		op_wcc_known(from_wcc, ctx, from_dir);
 		op_wcc_known(to_wcc, ctx, to_dir);

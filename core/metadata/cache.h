@@ -23,22 +23,36 @@ struct inode_shard {
 	struct dfs_lock lock;
 	uint32_t used;           /* guarded by lock */
 	struct dfs_inode *free;  /* guarded by lock, linked by hash_next */
-	struct dfs_inode **slabs; /* guarded by lock */
-	uint32_t n_slabs;        /* guarded by lock */
+	struct dfs_inode **extra; /* guarded by lock: slabs beyond the mapped ones */
+	uint32_t n_extra;         /* guarded by lock */
 	uint64_t hand;           /* guarded by lock: a bucket of this shard */
 	_Atomic uint32_t epoch;  /* grows, under the bucket's lock, when a changed inode leaves */
 } __attribute__((aligned(64)));
 
 #define NAME_WAYS 8
 
-struct name_entry; /* dirent_cache.c */
+#define NAME_INLINE 32
+
+/* One cache line. */
+struct name_entry {
+	uint64_t dir, chain, fileid;
+	uint32_t ns;
+	uint8_t type;
+	uint8_t slot : 6; /* cookie - chain */
+	uint8_t alone : 1;
+	uint8_t len;
+	union {
+		char bytes[NAME_INLINE];
+		char *far; /* len > NAME_INLINE: owned */
+	} name;
+};
 
 struct name_set {
 	struct dfs_lock lock;
 	uint8_t referenced; /* bit i: entry i was used since the hand passed */
 	uint8_t hand;
-	uint32_t tags[NAME_WAYS];
-	struct name_entry *entries[NAME_WAYS];
+	uint32_t tags[NAME_WAYS]; /* 0: free */
+	struct name_entry entries[NAME_WAYS] __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 
 struct dfs_inode_cache {
@@ -46,6 +60,9 @@ struct dfs_inode_cache {
 	unsigned shard_shift;
 	uint32_t shard_limit; /* inodes of one shard */
 	struct inode_bucket *buckets;
+	struct dfs_inode *slabs;     /* mapped for max_inodes; cut from the front */
+	uint64_t n_inodes;           /* places in slabs */
+	_Atomic uint64_t next_inode; /* first that was never used */
 	struct name_set *sets;
 	uint64_t set_mask;
 	_Atomic uint64_t n_names;

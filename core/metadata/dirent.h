@@ -50,6 +50,8 @@ enum dfs_status dfs_dirent_replace(struct dfs_namespace *ns, struct dfs_txn *txn
 
 /* --- the cache ----------------------------------------------------------------------------- */
 
+/* The answer to a find that follows soon. */
+void dfs_name_cache_prefetch(struct dfs_namespace *ns, uint64_t dir, uint64_t chain);
 /* True: known, the answer is in d (absent names are known, too). */
 bool dfs_name_cache_find(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name,
                          uint64_t chain, struct dfs_dirent *d);

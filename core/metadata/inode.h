@@ -60,6 +60,8 @@ struct dfs_inode {
 
 /* Copy the attributes of a cached inode; no reference is taken.  False: not cached. */
 bool dfs_inode_peek(struct dfs_namespace *ns, uint64_t fileid, struct dfs_attr *attr);
+/* For a peek or find that follows soon. */
+void dfs_inode_prefetch(struct dfs_namespace *ns, uint64_t fileid);
 /* A new reference, or NULL: not cached. */
 struct dfs_inode *dfs_inode_find(struct dfs_namespace *ns, uint64_t fileid);
 /* A new reference; loads the record if need be.  DFS_NOENT: there is no such inode. */

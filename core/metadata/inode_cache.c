@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/big.h"
 #include "base/hash.h"
 #include "metadata/cache.h"
 #include "metadata/ns.h"
@@ -44,8 +45,11 @@ dfs_inode_cache_new(uint64_t max_inodes, uint64_t max_names)
 	cache->mask = n - 1;
 	cache->shard_shift = (unsigned)__builtin_ctzll(n / INODE_SHARDS);
 	cache->shard_limit = (uint32_t)(max_inodes / INODE_SHARDS);
-	cache->buckets = calloc(n, sizeof *cache->buckets);
-	assert(cache->buckets);
+	cache->buckets = dfs_big_alloc(n * sizeof *cache->buckets);
+	/* Shards fill unevenly by less than a slab each. */
+	cache->n_inodes = max_inodes / SLAB_INODES * SLAB_INODES + INODE_SHARDS * SLAB_INODES;
+	cache->slabs = dfs_big_alloc(cache->n_inodes * sizeof *cache->slabs);
+	assert(cache->buckets && cache->slabs);
 	for (unsigned i = 0; i < INODE_SHARDS; i++)
 		cache->shards[i].hand = (uint64_t)i << cache->shard_shift;
 	dfs_name_cache_setup(cache, max_names);
@@ -59,12 +63,13 @@ dfs_inode_cache_free(struct dfs_inode_cache *cache)
 		return;
 	for (unsigned i = 0; i < INODE_SHARDS; i++) {
 		assert(cache->shards[i].used == 0);
-		for (uint32_t k = 0; k < cache->shards[i].n_slabs; k++)
-			free(cache->shards[i].slabs[k]);
-		free(cache->shards[i].slabs);
+		for (uint32_t k = 0; k < cache->shards[i].n_extra; k++)
+			free(cache->shards[i].extra[k]);
+		free(cache->shards[i].extra);
 	}
 	dfs_name_cache_clear(cache);
-	free(cache->buckets);
+	dfs_big_free(cache->buckets, (cache->mask + 1) * sizeof *cache->buckets);
+	dfs_big_free(cache->slabs, cache->n_inodes * sizeof *cache->slabs);
 	free(cache);
 }
 
@@ -138,6 +143,12 @@ dfs_inode_peek(struct dfs_namespace *ns, uint64_t fileid, struct dfs_attr *attr)
 	}
 	dfs_lock_release(&b->lock);
 	return inode != NULL;
+}
+
+void
+dfs_inode_prefetch(struct dfs_namespace *ns, uint64_t fileid)
+{
+	__builtin_prefetch(bucket_of(ns, fileid), 1);
 }
 
 struct dfs_inode *
@@ -242,22 +253,35 @@ clock_step(struct dfs_inode_cache *cache, struct inode_shard *shard, struct dfs_
 	return i;
 }
 
-static bool
-shard_grow(struct inode_shard *shard)
+/* A slab from the heap: more inodes are pinned than the cache was made for. */
+static struct dfs_inode *
+slab_extra(struct inode_shard *shard)
 {
 	struct dfs_inode *slab = aligned_alloc(64, SLAB_INODES * sizeof *slab);
-	struct dfs_inode **slabs;
+	struct dfs_inode **extra = realloc(shard->extra, (shard->n_extra + 1) * sizeof *extra);
 
-	if (!slab)
-		return false;
-	slabs = realloc(shard->slabs, (shard->n_slabs + 1) * sizeof *slabs);
-	if (!slabs) {
+	if (extra)
+		shard->extra = extra;
+	if (!slab || !extra) {
 		free(slab);
-		return false;
+		return NULL;
 	}
 	memset(slab, 0, SLAB_INODES * sizeof *slab);
-	shard->slabs = slabs;
-	shard->slabs[shard->n_slabs++] = slab;
+	shard->extra[shard->n_extra++] = slab;
+	return slab;
+}
+
+static bool
+shard_grow(struct dfs_inode_cache *cache, struct inode_shard *shard)
+{
+	uint64_t at = cache->n_inodes;
+	struct dfs_inode *slab;
+
+	if (atomic_load_explicit(&cache->next_inode, memory_order_relaxed) < cache->n_inodes)
+		at = atomic_fetch_add(&cache->next_inode, SLAB_INODES);
+	slab = at < cache->n_inodes ? &cache->slabs[at] : slab_extra(shard);
+	if (!slab)
+		return false;
 	for (unsigned i = SLAB_INODES; i-- > 0;) {
 		slab[i].hash_next = shard->free;
 		shard->free = &slab[i];
@@ -288,7 +312,7 @@ slot_alloc(struct dfs_inode_cache *cache, struct inode_shard *shard)
 		slot_free(shard, victims[i]);
 	}
 	dfs_lock_acquire(&shard->lock);
-	slot = shard->free || shard_grow(shard) ? shard->free : NULL;
+	slot = shard->free || shard_grow(cache, shard) ? shard->free : NULL;
 	if (slot) {
 		shard->free = slot->hash_next;
 		shard->used++;

@@ -10,22 +10,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/big.h"
 #include "base/hash.h"
 #include "metadata/cache.h"
 #include "metadata/dirent.h"
 #include "metadata/ns.h"
 
-struct name_entry {
-	uint64_t dir, chain, fileid;
-	uint32_t ns;
-	uint8_t type;
-	uint8_t slot : 6; /* cookie - chain */
-	uint8_t alone : 1;
-	uint8_t len;
-	char name[];
-};
+static inline const char *
+entry_name(const struct name_entry *e)
+{
+	return e->len > NAME_INLINE ? e->name.far : e->name.bytes;
+}
 
-#define ROUND(len) (((len) + 15u) & ~15u)
+/* Release what an occupied entry owns. */
+static inline void
+entry_clear(struct name_entry *e)
+{
+	if (e->len > NAME_INLINE)
+		free(e->name.far);
+}
 
 void
 dfs_name_cache_setup(struct dfs_inode_cache *cache, uint64_t max_names)
@@ -37,18 +40,23 @@ dfs_name_cache_setup(struct dfs_inode_cache *cache, uint64_t max_names)
 	while (2 * sets * NAME_WAYS <= max_names)
 		sets <<= 1;
 	cache->set_mask = sets - 1;
-	cache->sets = aligned_alloc(64, sets * sizeof *cache->sets);
+	cache->sets = dfs_big_alloc(sets * sizeof *cache->sets);
 	assert(cache->sets);
-	memset(cache->sets, 0, sets * sizeof *cache->sets);
 }
 
 void
 dfs_name_cache_clear(struct dfs_inode_cache *cache)
 {
-	for (uint64_t i = 0; i <= cache->set_mask; i++)
+	uint64_t left = atomic_load(&cache->n_names);
+
+	/* Sets that were never touched need not be looked at when all names are found. */
+	for (uint64_t i = 0; left && i <= cache->set_mask; i++)
 		for (unsigned k = 0; k < NAME_WAYS; k++)
-			free(cache->sets[i].entries[k]);
-	free(cache->sets);
+			if (cache->sets[i].tags[k]) {
+				entry_clear(&cache->sets[i].entries[k]);
+				left--;
+			}
+	dfs_big_free(cache->sets, (cache->set_mask + 1) * sizeof *cache->sets);
 }
 
 static struct name_set *
@@ -72,11 +80,21 @@ find(const struct name_set *set, uint32_t tag, const struct dfs_namespace *ns, u
 
 		if (set->tags[k] != tag)
 			continue;
-		e = set->entries[k];
+		e = &set->entries[k];
 		if (e->chain == chain && e->dir == dir && e->ns == ns->id)
 			break;
 	}
 	return k;
+}
+
+void
+dfs_name_cache_prefetch(struct dfs_namespace *ns, uint64_t dir, uint64_t chain)
+{
+	uint32_t tag;
+	struct name_set *set = set_of(ns, dir, chain, &tag);
+
+	__builtin_prefetch(set, 1);
+	__builtin_prefetch(&set->entries[0]);
 }
 
 bool
@@ -91,9 +109,9 @@ dfs_name_cache_find(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name
 	dfs_lock_acquire(&set->lock);
 	k = find(set, tag, ns, dir, chain);
 	if (k < NAME_WAYS) {
-		const struct name_entry *e = set->entries[k];
+		const struct name_entry *e = &set->entries[k];
 
-		found = e->len == name.len && memcmp(e->name, name.bytes, name.len) == 0;
+		found = e->len == name.len && memcmp(entry_name(e), name.bytes, name.len) == 0;
 		if (found) {
 			*d = (struct dfs_dirent){chain + e->slot, e->fileid, e->type, e->alone};
 			set->referenced |= (uint8_t)(1u << k);
@@ -130,17 +148,14 @@ put_locked(struct dfs_namespace *ns, struct name_set *set, uint32_t tag, uint64_
 
 	if (k == NAME_WAYS)
 		k = victim(set);
-	e = set->entries[k];
-	if (e && ROUND(e->len) != ROUND(name.len)) {
-		free(e);
-		e = NULL;
-	}
-	if (!e) {
-		e = malloc(sizeof *e + ROUND(name.len));
-		if (!set->entries[k])
-			atomic_fetch_add_explicit(&ns->cache->n_names, 1, memory_order_relaxed);
-		set->entries[k] = e;
-		if (!e) {
+	e = &set->entries[k];
+	if (set->tags[k])
+		entry_clear(e);
+	else
+		atomic_fetch_add_explicit(&ns->cache->n_names, 1, memory_order_relaxed);
+	if (name.len > NAME_INLINE) {
+		e->name.far = malloc(name.len);
+		if (!e->name.far) {
 			set->tags[k] = 0;
 			atomic_fetch_sub_explicit(&ns->cache->n_names, 1, memory_order_relaxed);
 			return;
@@ -154,7 +169,7 @@ put_locked(struct dfs_namespace *ns, struct name_set *set, uint32_t tag, uint64_
 	e->slot = (uint8_t)(d->cookie - chain) & (DFS_CHAIN_MAX - 1);
 	e->alone = d->alone;
 	e->len = (uint8_t)name.len;
-	memcpy(e->name, name.bytes, name.len);
+	memcpy(name.len > NAME_INLINE ? e->name.far : e->name.bytes, name.bytes, name.len);
 	set->tags[k] = tag;
 }
 
