@@ -6,6 +6,7 @@
 #define DFS_FS_TEST_SHARE_H
 
 #include <glib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
