@@ -53,13 +53,12 @@ static void
 open_blocks(struct fixture *f)
 {
 	const struct dfs_plugin_entry *e = entry_of(f, DFS_KIND_BLOCK, "memory");
-	struct dfs_diag diag = {{0}};
 	struct dfs_options o;
 
 	dfs_options_init(&o, e->desc.config, e->desc.config_size, "/");
 	if (dfs_block_store_open(e, "test-data", o.values, dfs_host_get("memory", "test-data"),
-	                         f->workers, &f->blocks, &diag) != DFS_OK)
-		g_error("block store: %s", diag.text);
+	                         f->workers, &f->blocks) != DFS_OK)
+		g_error("block store: %s", dfs_fail_text());
 	dfs_options_clear(&o);
 }
 
