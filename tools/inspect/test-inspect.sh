@@ -1,0 +1,89 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# dfs-inspect over the fixture plugins of core/plugin.
+. "$DFS_SRCDIR/tests/lib.sh"
+unset DFS_PLUGIN_PATH
+inspect=$DFS_BUILDDIR/dfs-inspect
+mkdir "$work/plugins" "$work/broken"
+cp "$DFS_BUILDDIR/core/plugin/.libs/metadata_plain.so" "$DFS_BUILDDIR/core/plugin/.libs/block_good.so" \
+	"$work/plugins"
+cp "$DFS_BUILDDIR/core/plugin/.libs/block_major.so" "$work/broken"
+head -c 3000 "$work/plugins/block_good.so" >"$work/broken/block_good.so"
+chmod 755 "$work"/*/*.so
+
+# status WANTED COMMAND...
+status() {
+	wanted=$1
+	shift
+	"$@"
+	[ $? -eq "$wanted" ]
+}
+# has TEXT COMMAND...: the output has a line with the text.
+has() {
+	text=$1
+	shift
+	"$@" >"$work/has" 2>&1
+	cat "$work/has"
+	grep -qF -e "$text" "$work/has"
+}
+here() { "$inspect" -d "$work/plugins" "$@"; }
+
+ok "the list names each plugin" has "metadata/plain" here
+ok "the list has the file of each" has "$work/plugins/block_good.so" here
+ok "the list tells of a broken file" has "broken: $work/broken/block_good.so is truncated" \
+	"$inspect" -d "$work/broken"
+ok "broken files do not make the list fail" status 0 "$inspect" -d "$work/broken"
+ok "the list is there for programs" has "plugin=block/good" here --format=keyvalue
+ok "the folders come from the environment" has block/good env DFS_PLUGIN_PATH="$work/plugins" \
+	"$inspect" block/good
+
+ok "a plugin shows its thread model" has "try, at most 4 blocking calls at once" here metadata/plain
+ok "a plugin shows its capabilities" has "Capabilities   volatile" here block/good
+ok "a plugin shows what is absent" has "Absent         get_inodes" here metadata/plain
+ok "a plugin shows its options" has "level = int, default 5" here metadata/plain
+ok "an option shows what is allowed" has "The value is an integer from 1 to 9." here metadata/plain
+ok "a plugin is shown by its file" has "block/good 1.0" "$inspect" "$work/plugins/block_good.so"
+
+here --format=keyvalue metadata/plain >"$work/kv"
+is "keyvalue has an option's type" "$(sed -n 's/^option.order.type=//p' "$work/kv")" enum
+is "keyvalue has an enum's names" "$(sed -n 's/^option.order.names=//p' "$work/kv")" up,down
+is "keyvalue has a bound" "$(sed -n 's/^option.level.max=//p' "$work/kv")" 9
+is "keyvalue has a flag" "$(sed -n 's/^option.path.required=//p' "$work/kv")" 1
+is "every line is a key and a value" "$(grep -cv '^[a-z0-9_.]*=' "$work/kv")" 0
+
+ok "check accepts a good file" status 0 "$inspect" --check "$work/plugins/block_good.so"
+ok "check refuses a truncated file" status 1 "$inspect" --check "$work/broken/block_good.so"
+ok "check refuses another ABI major" has "is built for version 99.0 of the block interface" \
+	"$inspect" --check "$work/broken/block_major.so"
+ok "an absent plugin is status 1" status 1 here block/nothing
+ok "a misspelt plugin gets a suggestion" has 'did you mean "good"?' here block/god
+ok "a wrong kind is status 2" status 2 here blok/good
+ok "an unknown option is status 2" status 2 here --formt=text
+ok "an unknown format is status 2" status 2 here --format=xml
+ok "two tasks at once are status 2" status 2 here --server-man block/good
+
+# roff FILE...: groff finds nothing to complain about.
+roff() {
+	command -v groff >/dev/null || return 0
+	for page in "$@"; do
+		groff -man -Tutf8 -ww "$page" 2>&1 >/dev/null | grep . && return 1
+	done
+	return 0
+}
+here --man metadata/plain >"$work/options.man"
+"$inspect" --server-man >"$work/server.man"
+sed -i '1i .TH X 5' "$work/options.man" "$work/server.man"
+ok "the options section is clean roff" roff "$work/options.man"
+ok "the server sections are clean roff" roff "$work/server.man"
+ok "the man page is clean roff" roff "$DFS_SRCDIR/tools/inspect/dfs-inspect.1"
+ok "the server sections have the client rules" grep -q 'anon_uid' "$work/server.man"
+
+documented() {
+	"$inspect" --help | grep -o -e '--[a-z-]*' | sort -u | while read -r option; do
+		sed 's/\\-/-/g' "$DFS_SRCDIR/tools/inspect/dfs-inspect.1" | grep -qF -e "$option" ||
+			echo "$option"
+	done | grep . && return 1
+	return 0
+}
+ok "the man page has every option of the help" documented
+finish
