@@ -11,3 +11,9 @@ adapters_nfs_libnfsrpc_la_SOURCES = \
 	adapters/nfs/rpc/request.c \
 	adapters/nfs/server.c \
 	adapters/nfs/server.h
+
+check_PROGRAMS += adapters/nfs/rpc/test-rpc
+TESTS += adapters/nfs/rpc/test-rpc
+adapters_nfs_rpc_test_rpc_SOURCES = adapters/nfs/rpc/test-rpc.c adapters/nfs/rpc/test-doubles.c \
+	adapters/nfs/rpc/test-doubles.h adapters/nfs/test-runtime.c adapters/nfs/test-runtime.h
+adapters_nfs_rpc_test_rpc_LDADD = adapters/nfs/libnfsrpc.la $(NFS_TEST_LIBS)
