@@ -64,6 +64,19 @@ adapters_nfs_test_handle_LDADD = $(NFS_TEST_LIBS)
 adapters_nfs_test_drc_SOURCES = adapters/nfs/test-drc.c
 adapters_nfs_test_drc_LDADD = $(NFS_TEST_LIBS)
 
+# Over the real core/fs on the memory stores.
+NFS_WORLD_SOURCES = adapters/nfs/test-nfs3.h adapters/nfs/test-nfs3-fixture.c \
+	adapters/nfs/test-client.c adapters/nfs/test-client.h adapters/nfs/test-world.c \
+	adapters/nfs/test-world.h adapters/nfs/test-runtime.c adapters/nfs/test-runtime.h
+check_PROGRAMS += adapters/nfs/test-nfs3 adapters/nfs/test-nfs3-data adapters/nfs/test-nfs3-names
+TESTS += adapters/nfs/test-nfs3 adapters/nfs/test-nfs3-data adapters/nfs/test-nfs3-names
+adapters_nfs_test_nfs3_SOURCES = adapters/nfs/test-nfs3.c $(NFS_WORLD_SOURCES)
+adapters_nfs_test_nfs3_LDADD = $(NFS_TEST_LIBS)
+adapters_nfs_test_nfs3_data_SOURCES = adapters/nfs/test-nfs3-data.c $(NFS_WORLD_SOURCES)
+adapters_nfs_test_nfs3_data_LDADD = $(NFS_TEST_LIBS)
+adapters_nfs_test_nfs3_names_SOURCES = adapters/nfs/test-nfs3-names.c $(NFS_WORLD_SOURCES)
+adapters_nfs_test_nfs3_names_LDADD = $(NFS_TEST_LIBS)
+
 # rpcgen's codec of RFC 1813, to hold ours against.
 EXTRA_DIST += adapters/nfs/oracle.x
 if HAVE_ORACLE

@@ -114,8 +114,8 @@ flatten(struct test_conn *c)
 	c->flat_len = n + (uint32_t)(out->p - out->base) - at;
 }
 
-enum dfs_status
-test_conn_run_once(struct test_conn *c, const struct nfs_proc *proc, bool nonblock)
+static enum dfs_status
+run_unsent(struct test_conn *c, const struct nfs_proc *proc, bool nonblock)
 {
 	struct dfs_identity sent = c->call.ctx.id;
 	const unsigned char *end = c->call.args.end;
@@ -132,6 +132,23 @@ test_conn_run_once(struct test_conn *c, const struct nfs_proc *proc, bool nonblo
 	nfs_call_drop_share(&c->call);
 	c->call.ctx.id = sent;
 	g_assert_false(c->call.out.bad);
+	return status;
+}
+
+enum dfs_status
+test_conn_run_held(struct test_conn *c, const struct nfs_proc *proc, struct xdr_out *held)
+{
+	enum dfs_status status = run_unsent(c, proc, true);
+
+	*held = c->call.out;
+	return status;
+}
+
+enum dfs_status
+test_conn_run_once(struct test_conn *c, const struct nfs_proc *proc, bool nonblock)
+{
+	enum dfs_status status = run_unsent(c, proc, nonblock);
+
 	if (status == DFS_OK)
 		flatten(c);
 	else

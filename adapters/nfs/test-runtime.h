@@ -43,5 +43,8 @@ void test_conn_args(struct test_conn *c, const void *args, size_t len);
 enum dfs_status test_conn_run(struct test_conn *c, const struct nfs_proc *proc);
 /* One run, DFS_AGAIN included. */
 enum dfs_status test_conn_run_once(struct test_conn *c, const struct nfs_proc *proc, bool nonblock);
+/* One run on the loop whose reply keeps its pages: *held has their references. */
+enum dfs_status test_conn_run_held(struct test_conn *c, const struct nfs_proc *proc,
+				   struct xdr_out *held);
 
 #endif
