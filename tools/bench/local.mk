@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 bin_PROGRAMS += dfs-bench
 dist_man_MANS += tools/bench/dfs-bench.1
+EXTRA_DIST += tools/bench/compare tools/bench/compare_rows.py tools/bench/compare_servers.py \
+	tools/bench/compare_table.py
 
 dfs_bench_SOURCES = \
 	tools/bench/bench.h \
@@ -57,8 +59,8 @@ dfs_bench_LDADD = $(GLIB_LIBS)
 check_PROGRAMS += tools/bench/test-hist tools/bench/test-wire tools/bench/test-stream \
 	tools/bench/test-procstat
 TESTS += tools/bench/test-hist tools/bench/test-wire tools/bench/test-stream \
-	tools/bench/test-procstat tools/bench/test-dfs-bench.sh
-dist_check_SCRIPTS += tools/bench/test-dfs-bench.sh
+	tools/bench/test-procstat tools/bench/test-dfs-bench.sh tools/bench/test-compare.sh
+dist_check_SCRIPTS += tools/bench/test-dfs-bench.sh tools/bench/test-compare.sh
 
 tools_bench_test_hist_SOURCES = tools/bench/test-hist.c tools/bench/hist.c
 tools_bench_test_hist_LDADD = $(GLIB_LIBS)
