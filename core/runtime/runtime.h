@@ -30,8 +30,9 @@ bool dfs_runtime_start(struct dfs_runtime *rt, char **error);
 /* Shares, client rules and RELOADABLE options as in config; validates all, then applies.  Shares that left are
  * drained and closed.  False: nothing has changed, *error says why. */
 bool dfs_runtime_reload(struct dfs_runtime *rt, const struct dfs_config *config, char **error);
-/* Stop adapters (drain until deadline, monotonic ns), flush, close. */
-void dfs_runtime_free(struct dfs_runtime *rt, int64_t deadline);
+/* Stop adapters (drain until deadline, monotonic ns), flush, close.  False: some dirty data could
+ * not be written (logged). */
+bool dfs_runtime_free(struct dfs_runtime *rt, int64_t deadline);
 
 /* A referenced share, NULL: none.  by_slot: the low 32 bits of its uuid, as in handles.
  * by_path: the longest share path that is a prefix of path at a '/' boundary; *rest: what
