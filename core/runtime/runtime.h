@@ -22,14 +22,15 @@ struct dfs_runtime;
 struct dfs_workers;
 
 /* Take the lock on state_dir, open stores and shares, create adapters; nothing listens yet.  On
- * failure everything is closed again and *error holds a sentence (free with g_free). */
-struct dfs_runtime *dfs_runtime_new(struct dfs_registry *registry, const struct dfs_config *config,
+ * failure everything is closed again and *error holds a sentence (free with g_free).  Takes config
+ * over in either case. */
+struct dfs_runtime *dfs_runtime_new(struct dfs_registry *registry, struct dfs_config *config,
                                     char **error);
 /* Adapters bind and serve. */
 bool dfs_runtime_start(struct dfs_runtime *rt, char **error);
 /* Shares, client rules and RELOADABLE options as in config; validates all, then applies.  Shares that left are
- * drained and closed.  False: nothing has changed, *error says why. */
-bool dfs_runtime_reload(struct dfs_runtime *rt, const struct dfs_config *config, char **error);
+ * drained and closed.  True: config is taken over.  False: nothing has changed, *error says why. */
+bool dfs_runtime_reload(struct dfs_runtime *rt, struct dfs_config *config, char **error);
 /* Stop adapters (drain until deadline, monotonic ns), flush, close.  False: some dirty data could
  * not be written (logged). */
 bool dfs_runtime_free(struct dfs_runtime *rt, int64_t deadline);

@@ -96,18 +96,17 @@ static void
 reload(struct dfs_runtime *rt, struct dfs_registry *registry)
 {
 	g_autofree char *error = NULL;
-	struct dfs_config *config;
+	struct dfs_config *config = NULL;
 
 	dfs_ready_notify("RELOADING=1");
-	config = dfs_config_load(config_path, registry, &error);
-	if (config && dfs_runtime_reload(rt, config, &error)) {
+	if (dfs_config_load(config_path, registry, &config, &error) &&
+	    dfs_runtime_reload(rt, config, &error)) {
 		setup_log(config);
 		dfs_log(DFS_LOG_INFO, "reloaded %s", config_path);
 	} else {
 		dfs_log(DFS_LOG_ERROR, "%s; nothing has changed", error);
-	}
-	if (config)
 		dfs_config_free(config);
+	}
 	dfs_ready_notify("READY=1");
 }
 
@@ -153,7 +152,6 @@ run(struct dfs_registry *registry, struct dfs_config *config)
 	signal(SIGPIPE, SIG_IGN);
 
 	rt = dfs_runtime_new(registry, config, &error);
-	dfs_config_free(config);
 	if (!rt) {
 		dfs_log(DFS_LOG_ERROR, "%s", error);
 		return EXIT_FAILURE;
@@ -207,8 +205,7 @@ main(int argc, char **argv)
 		return EXIT_CONFIG;
 
 	registry = dfs_registry_new((const char *const *)plugin_dirs);
-	config = dfs_config_load(config_path, registry, &error);
-	if (!config) {
+	if (!dfs_config_load(config_path, registry, &config, &error)) {
 		fprintf(stderr, "dfs: %s\n", error);
 		dfs_registry_free(registry);
 		return EXIT_CONFIG;

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Opening order: state folder, workers, caches, stores, shares, adapters; closing in reverse, so
+ * that whatever still runs finds what it stands on.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "io/worker.h"
+#include "metadata/namespace.h"
+#include "payload/payload.h"
+#include "plugin/host.h"
+#include "plugin/registry.h"
+#include "runtime/runtime.h"
+#include "runtime/shares.h"
+#include "runtime/state.h"
+#include "runtime/stores.h"
+
+struct adapter {
+	const struct dfs_adapter_ops *ops;
+	void *inst;
+	bool started;
+	char name[DFS_CONFIG_NAME_MAX + 1];
+};
+
+struct dfs_runtime {
+	struct dfs_config *config; /* the one in force */
+	struct dfs_state state;
+	struct dfs_workers *workers;
+	struct dfs_inode_cache *inodes;
+	struct dfs_cache *pages;
+	struct dfs_stores stores;
+	struct dfs_shares shares;
+	GArray *adapters; /* struct adapter */
+};
+
+static struct dfs_shares_env
+shares_env(const struct dfs_runtime *rt)
+{
+	return (struct dfs_shares_env){.stores = &rt->stores, .inodes = rt->inodes, .pages = rt->pages,
+	                               .workers = rt->workers, .secret = rt->state.secret};
+}
+
+static void
+log_warnings(const struct dfs_config *config)
+{
+	for (char **w = config->warnings; *w; w++)
+		dfs_log(DFS_LOG_WARN, "%s", *w);
+}
+
+static bool
+create_adapters(struct dfs_runtime *rt, char **error)
+{
+	for (unsigned i = 0; i < rt->config->n_adapters; i++) {
+		const struct dfs_config_adapter *row = &rt->config->adapters[i];
+		const struct dfs_host *host = dfs_host_get("adapter", row->name);
+		struct adapter a = {.ops = &row->plugin->ops.adapter};
+		struct dfs_diag diag = {0};
+		enum dfs_status status =
+			a.ops->create(rt, host, row->options.values, &a.inst, &diag);
+
+		if (status != DFS_OK) {
+			*error = g_strdup_printf("%s: the adapter %s cannot be set up: %s", row->where, row->name,
+			                         *diag.text ? diag.text : dfs_status_name(status));
+			return false;
+		}
+		g_strlcpy(a.name, row->name, sizeof a.name);
+		g_array_append_val(rt->adapters, a);
+	}
+	return true;
+}
+
+/* Half of the pool caches file content; the rest is for requests under way and for stores that
+ * keep content in memory. */
+static void
+make_caches(struct dfs_runtime *rt)
+{
+	uint64_t pool = rt->config->server.cache_size;
+
+	if (pool == 0)
+		pool = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
+	dfs_buf_setup(pool);
+	rt->pages = dfs_cache_new(pool / 2);
+	rt->inodes = dfs_inode_cache_new((uint64_t)rt->config->server.inode_cache,
+	                                 (uint64_t)rt->config->server.inode_cache * 2);
+}
+
+struct dfs_runtime *
+dfs_runtime_new(struct dfs_registry *registry, struct dfs_config *config, char **error)
+{
+	struct dfs_runtime *rt = g_new0(struct dfs_runtime, 1);
+	g_autoptr(GPtrArray) left = g_ptr_array_new();
+
+	(void)registry; /* the configuration's rows point into it */
+	rt->config = config;
+	rt->adapters = g_array_new(FALSE, TRUE, sizeof(struct adapter));
+	dfs_stores_init(&rt->stores);
+	dfs_shares_init(&rt->shares);
+	rt->state.lock_fd = -1;
+	log_warnings(config);
+	if (dfs_state_open(&rt->state, config->server.state_dir, error)) {
+		rt->workers = dfs_workers_new((unsigned)config->server.workers);
+		make_caches(rt);
+		struct dfs_shares_env env = shares_env(rt);
+		if (dfs_stores_open(&rt->stores, config, rt->workers, error) &&
+		    dfs_shares_apply(&rt->shares, config, &env, left, error) && create_adapters(rt, error))
+			return rt;
+	}
+	dfs_runtime_free(rt, dfs_clock_mono() + 10 * DFS_SECOND);
+	return NULL;
+}
+
+bool
+dfs_runtime_start(struct dfs_runtime *rt, char **error)
+{
+	for (guint i = 0; i < rt->adapters->len; i++) {
+		struct adapter *a = &g_array_index(rt->adapters, struct adapter, i);
+		struct dfs_diag diag = {0};
+		enum dfs_status status = a->ops->start(a->inst, &diag);
+		if (status != DFS_OK) {
+			*error = g_strdup_printf("the adapter %s cannot start: %s", a->name,
+			                         *diag.text ? diag.text : dfs_status_name(status));
+			return false;
+		}
+		a->started = true;
+	}
+	return true;
+}
+
+/* Every option as text, in table order, to tell whether two rows say the same. */
+static bool
+same_options(const struct dfs_options *a, const struct dfs_options *b)
+{
+	for (const struct dfs_config_item *item = a->table; item->type != DFS_CONFIG_END; item++) {
+		g_autofree char *x = dfs_options_text(a, item);
+		g_autofree char *y = dfs_options_text(b, item);
+		if (g_strcmp0(x, y) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Refuse what only a restart can change. */
+static bool
+check_reload(const struct dfs_config *now, const struct dfs_config *next, char **error)
+{
+	if (strcmp(now->server.state_dir, next->server.state_dir) != 0) {
+		*error = g_strdup_printf("%s: server.state_dir cannot change while the server runs", next->path);
+		return false;
+	}
+	for (unsigned i = 0; i < next->n_stores; i++) {
+		const struct dfs_config_store *b = &next->stores[i];
+		const struct dfs_config_store *a = dfs_config_find_store(now, b->kind, b->name);
+		if (!a || (a->plugin == b->plugin && same_options(&a->options, &b->options)))
+			continue;
+		*error = g_strdup_printf("%s: the %s store %s cannot change while the server runs: restart "
+		                         "it, or declare the store under another name",
+		                         b->where, dfs_plugin_kind_name(b->kind), b->name);
+		return false;
+	}
+	for (unsigned i = 0; i < next->n_shares; i++)
+		for (unsigned k = 0; k < now->n_shares; k++) {
+			const struct dfs_config_share *b = &next->shares[i], *a = &now->shares[k];
+			if (strcmp(a->name, b->name) != 0 || strcmp(a->metadata->name, b->metadata->name) == 0)
+				continue;
+			*error = g_strdup_printf("%s: share %s: metadata cannot change while the server runs",
+			                         b->where, b->name);
+			return false;
+		}
+	if (now->n_adapters != next->n_adapters) {
+		*error = g_strdup_printf("%s: adapters cannot come or go while the server runs", next->path);
+		return false;
+	}
+	for (unsigned i = 0; i < next->n_adapters; i++) {
+		const struct dfs_config_adapter *a = &now->adapters[i], *b = &next->adapters[i];
+		if (strcmp(a->name, b->name) == 0 && same_options(&a->options, &b->options))
+			continue;
+		*error = g_strdup_printf("%s: the adapter %s cannot change while the server runs", b->where,
+		                         b->name);
+		return false;
+	}
+	return true;
+}
+
+bool
+dfs_runtime_reload(struct dfs_runtime *rt, struct dfs_config *config, char **error)
+{
+	g_autoptr(GPtrArray) left = g_ptr_array_new();
+	struct dfs_shares_env env = shares_env(rt);
+
+	if (!check_reload(rt->config, config, error) ||
+	    !dfs_stores_open(&rt->stores, config, rt->workers, error))
+		return false;
+	if (!dfs_shares_apply(&rt->shares, config, &env, left, error)) {
+		dfs_stores_close(&rt->stores, rt->config); /* those just opened */
+		return false;
+	}
+	log_warnings(config);
+	for (guint i = 0; i < rt->adapters->len; i++) {
+		struct adapter *a = &g_array_index(rt->adapters, struct adapter, i);
+		if (a->ops->reload)
+			a->ops->reload(a->inst);
+	}
+	/* A share that is still in use at the deadline stays open, and its stores with it. */
+	if (dfs_shares_close(left, dfs_clock_mono() + (int64_t)config->server.drain))
+		dfs_stores_close(&rt->stores, config);
+	dfs_config_free(rt->config);
+	rt->config = config;
+	return true;
+}
+
+bool
+dfs_runtime_free(struct dfs_runtime *rt, int64_t deadline)
+{
+	g_autoptr(GPtrArray) left = g_ptr_array_new();
+	bool clean = true;
+
+	for (guint i = rt->adapters->len; i-- > 0;) {
+		struct adapter *a = &g_array_index(rt->adapters, struct adapter, i);
+		if (a->started)
+			a->ops->stop(a->inst, deadline);
+	}
+	for (guint i = rt->adapters->len; i-- > 0;) {
+		struct adapter *a = &g_array_index(rt->adapters, struct adapter, i);
+		a->ops->destroy(a->inst);
+	}
+	g_array_unref(rt->adapters);
+	dfs_shares_take_all(&rt->shares, left);
+	/* Writing out is worth more than the drain's deadline: give it time of its own. */
+	clean = dfs_shares_close(left, MAX(deadline, dfs_clock_mono() + 60 * DFS_SECOND));
+	if (clean) {
+		dfs_shares_clear(&rt->shares);
+		dfs_stores_close(&rt->stores, NULL);
+		if (rt->inodes)
+			dfs_inode_cache_free(rt->inodes);
+		if (rt->pages)
+			dfs_cache_free(rt->pages);
+		if (rt->workers)
+			dfs_workers_free(rt->workers);
+	}
+	dfs_state_close(&rt->state);
+	dfs_config_free(rt->config);
+	g_free(rt);
+	return clean;
+}
+
+struct dfs_share *
+dfs_runtime_share_by_slot(struct dfs_runtime *rt, uint32_t slot)
+{
+	return dfs_shares_by_slot(&rt->shares, slot);
+}
+
+struct dfs_share *
+dfs_runtime_share_by_path(struct dfs_runtime *rt, const char *path, const char **rest)
+{
+	return dfs_shares_by_path(&rt->shares, path, rest);
+}
+
+void
+dfs_runtime_each_share(struct dfs_runtime *rt, void (*fn)(void *arg, struct dfs_share *share),
+                       void *arg)
+{
+	dfs_shares_each(&rt->shares, fn, arg);
+}
+
+uint64_t
+dfs_runtime_epoch(const struct dfs_runtime *rt)
+{
+	return atomic_load_explicit(&rt->shares.epoch, memory_order_acquire);
+}
+
+struct dfs_workers *
+dfs_runtime_workers(struct dfs_runtime *rt)
+{
+	return rt->workers;
+}
+
+unsigned
+dfs_runtime_loops(const struct dfs_runtime *rt)
+{
+	unsigned n = (unsigned)rt->config->server.threads;
+
+	return n != 0 ? n : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/log.h"
+#include "runtime/shares.h"
+
+void
+dfs_shares_init(struct dfs_shares *shares)
+{
+	pthread_rwlock_init(&shares->mu, NULL);
+	shares->list = g_ptr_array_new();
+	atomic_init(&shares->epoch, 1);
+}
+
+void
+dfs_shares_clear(struct dfs_shares *shares)
+{
+	g_ptr_array_unref(shares->list);
+	pthread_rwlock_destroy(&shares->mu);
+}
+
+static struct dfs_share *
+find(const GPtrArray *list, const char *name)
+{
+	for (guint i = 0; i < list->len; i++) {
+		struct dfs_share *s = g_ptr_array_index(list, i);
+		if (strcmp(s->name, name) == 0)
+			return s;
+	}
+	return NULL;
+}
+
+static bool
+named(const struct dfs_config *config, const char *name)
+{
+	for (unsigned i = 0; i < config->n_shares; i++)
+		if (strcmp(config->shares[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static struct dfs_share *
+open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env, char **error)
+{
+	static const char *const promises[] = {
+		[DFS_DURABILITY_NONE] = "none: the end of the process loses what it held",
+		[DFS_DURABILITY_PROCESS] = "process: acknowledged changes survive the end of the process",
+		[DFS_DURABILITY_POWER] = "power: acknowledged changes survive a loss of power",
+	};
+	struct dfs_share_options options = {
+		.name = row->name,
+		.path = row->path,
+		.metadata = dfs_stores_metadata(env->stores, row->metadata->name),
+		.blocks = dfs_stores_blocks(env->stores, row->blocks->name),
+		.inodes = env->inodes,
+		.pages = env->pages,
+		.workers = env->workers,
+		.durability = row->durability,
+		.read_only = row->read_only,
+		.secret = env->secret,
+		.rules = row->rules,
+	};
+	struct dfs_share *share = NULL;
+	enum dfs_status status = dfs_share_open(&options, &share);
+
+	if (status != DFS_OK) {
+		*error = g_strdup_printf("%s: the share %s cannot be opened: %s", row->where, row->name,
+		                         *dfs_fail_text() ? dfs_fail_text() : dfs_status_name(status));
+		return NULL;
+	}
+	dfs_log(DFS_LOG_INFO, "share %s: %s on %s and %s, durability %s", row->name, row->path,
+	        row->metadata->name, row->blocks->name, promises[row->durability]);
+	return share;
+}
+
+/* What cannot change while a share is open. */
+static bool
+same(const struct dfs_share *share, const struct dfs_config_share *row, char **error)
+{
+	const char *what = NULL;
+
+	if (strcmp(share->path, row->path) != 0)
+		what = "path";
+	else if (share->durability != row->durability)
+		what = "durability";
+	else if (strcmp(share->blocks->name, row->blocks->name) != 0)
+		what = "blocks";
+	if (what)
+		*error = g_strdup_printf("%s: share %s: %s cannot change while the server runs: restart it, or "
+		                         "take the share out first",
+		                         row->where, row->name, what);
+	return what == NULL;
+}
+
+bool
+dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
+                 const struct dfs_shares_env *env, GPtrArray *left, char **error)
+{
+	g_autoptr(GPtrArray) opened = g_ptr_array_new();
+	g_autoptr(GPtrArray) list = g_ptr_array_new();
+	bool good = true;
+
+	for (unsigned i = 0; good && i < config->n_shares; i++) {
+		struct dfs_share *share = find(shares->list, config->shares[i].name);
+		if (share) {
+			good = same(share, &config->shares[i], error);
+		} else if ((share = open_one(&config->shares[i], env, error))) {
+			g_ptr_array_add(opened, share);
+		} else {
+			good = false;
+		}
+		for (guint k = 0; good && k < list->len; k++) {
+			struct dfs_share *other = g_ptr_array_index(list, k);
+			if (other->slot != share->slot)
+				continue;
+			*error = g_strdup_printf("the shares %s and %s have the same identity: one store is a "
+			                         "copy of the other",
+			                         other->name, share->name);
+			good = false;
+		}
+		if (good)
+			g_ptr_array_add(list, share);
+	}
+	if (!good) {
+		dfs_shares_close(opened, INT64_MAX);
+		return false;
+	}
+
+	for (unsigned i = 0; i < config->n_shares; i++) {
+		struct dfs_share *share = g_ptr_array_index(list, i);
+		share->read_only = config->shares[i].read_only;
+		dfs_share_set_rules(share, config->shares[i].rules);
+	}
+	for (guint i = 0; i < shares->list->len; i++) {
+		struct dfs_share *share = g_ptr_array_index(shares->list, i);
+		if (!named(config, share->name))
+			g_ptr_array_add(left, share);
+	}
+	pthread_rwlock_wrlock(&shares->mu);
+	GPtrArray *old = shares->list;
+	shares->list = g_steal_pointer(&list);
+	pthread_rwlock_unlock(&shares->mu);
+	atomic_fetch_add(&shares->epoch, 1);
+	g_ptr_array_unref(old);
+	return true;
+}
+
+bool
+dfs_shares_close(GPtrArray *left, int64_t deadline)
+{
+	bool good = true;
+
+	for (guint i = 0; i < left->len; i++) {
+		struct dfs_share *share = g_ptr_array_index(left, i);
+		g_autofree char *name = g_strdup(share->name);
+		enum dfs_status status = dfs_share_close(share, deadline);
+		if (status == DFS_OK)
+			continue;
+		dfs_log(DFS_LOG_ERROR, "share %s did not close cleanly: %s", name,
+		        *dfs_fail_text() ? dfs_fail_text() : dfs_status_name(status));
+		good = false;
+	}
+	g_ptr_array_set_size(left, 0);
+	return good;
+}
+
+void
+dfs_shares_take_all(struct dfs_shares *shares, GPtrArray *left)
+{
+	pthread_rwlock_wrlock(&shares->mu);
+	for (guint i = 0; i < shares->list->len; i++)
+		g_ptr_array_add(left, g_ptr_array_index(shares->list, i));
+	g_ptr_array_set_size(shares->list, 0);
+	pthread_rwlock_unlock(&shares->mu);
+	atomic_fetch_add(&shares->epoch, 1);
+}
+
+struct dfs_share *
+dfs_shares_by_slot(struct dfs_shares *shares, uint32_t slot)
+{
+	struct dfs_share *found = NULL;
+
+	pthread_rwlock_rdlock(&shares->mu);
+	for (guint i = 0; !found && i < shares->list->len; i++) {
+		struct dfs_share *s = g_ptr_array_index(shares->list, i);
+		if (s->slot == slot)
+			found = dfs_share_ref(s);
+	}
+	pthread_rwlock_unlock(&shares->mu);
+	return found;
+}
+
+/* Bytes of path that share_path covers, 0: it is no prefix at a '/' boundary. */
+static size_t
+covered(const char *share_path, const char *path)
+{
+	size_t n = strlen(share_path);
+
+	if (n == 1) /* "/" covers all */
+		return 1;
+	return strncmp(path, share_path, n) == 0 && (path[n] == '\0' || path[n] == '/') ? n : 0;
+}
+
+struct dfs_share *
+dfs_shares_by_path(struct dfs_shares *shares, const char *path, const char **rest)
+{
+	struct dfs_share *found = NULL;
+	size_t best = 0;
+
+	pthread_rwlock_rdlock(&shares->mu);
+	for (guint i = 0; i < shares->list->len; i++) {
+		struct dfs_share *s = g_ptr_array_index(shares->list, i);
+		size_t n = covered(s->path, path);
+		if (n > best) {
+			best = n;
+			found = s;
+		}
+	}
+	if (found)
+		dfs_share_ref(found);
+	pthread_rwlock_unlock(&shares->mu);
+	if (rest)
+		*rest = path + (best == 1 ? 0 : best);
+	return found;
+}
+
+struct dfs_share *
+dfs_shares_by_name(struct dfs_shares *shares, const char *name)
+{
+	struct dfs_share *found;
+
+	pthread_rwlock_rdlock(&shares->mu);
+	found = find(shares->list, name);
+	if (found)
+		dfs_share_ref(found);
+	pthread_rwlock_unlock(&shares->mu);
+	return found;
+}
+
+void
+dfs_shares_each(struct dfs_shares *shares, void (*fn)(void *arg, struct dfs_share *share), void *arg)
+{
+	pthread_rwlock_rdlock(&shares->mu);
+	for (guint i = 0; i < shares->list->len; i++)
+		fn(arg, g_ptr_array_index(shares->list, i));
+	pthread_rwlock_unlock(&shares->mu);
+}

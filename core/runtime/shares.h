@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The runtime's table of shares.  Look-ups from any thread; changes by the main thread.
+ */
+#ifndef DFS_RUNTIME_SHARES_H
+#define DFS_RUNTIME_SHARES_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include <glib.h>
+
+#include "config/config.h"
+#include "fs/share.h"
+#include "runtime/stores.h"
+
+struct dfs_cache;
+struct dfs_inode_cache;
+struct dfs_workers;
+
+struct dfs_shares {
+	pthread_rwlock_t mu;
+	GPtrArray *list; /* guarded by mu: struct dfs_share, one reference each */
+	_Atomic uint64_t epoch;
+};
+
+/* What opening a share takes besides its row. */
+struct dfs_shares_env {
+	const struct dfs_stores *stores;
+	struct dfs_inode_cache *inodes;
+	struct dfs_cache *pages;
+	struct dfs_workers *workers;
+	struct dfs_hash_key secret;
+};
+
+void dfs_shares_init(struct dfs_shares *shares);
+void dfs_shares_clear(struct dfs_shares *shares);
+
+/* Make the table what config says: open new shares, replace rules, take out what left.  All or
+ * nothing: false leaves the table as it was, *error (g_free) says why.  Shares that left are added
+ * to *left, to be closed by dfs_shares_close once nobody looks them up any more. */
+bool dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
+                      const struct dfs_shares_env *env, GPtrArray *left, char **error);
+/* Close shares that left the table.  False: one could not be written out or is still in use at
+ * the deadline (logged). */
+bool dfs_shares_close(GPtrArray *left, int64_t deadline);
+/* Take all out. */
+void dfs_shares_take_all(struct dfs_shares *shares, GPtrArray *left);
+
+struct dfs_share *dfs_shares_by_slot(struct dfs_shares *shares, uint32_t slot);
+struct dfs_share *dfs_shares_by_path(struct dfs_shares *shares, const char *path, const char **rest);
+struct dfs_share *dfs_shares_by_name(struct dfs_shares *shares, const char *name);
+void dfs_shares_each(struct dfs_shares *shares, void (*fn)(void *arg, struct dfs_share *share),
+                     void *arg);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <glib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/state.h"
+
+#define SECRET_FILE "secret"
+#define LOCK_FILE "lock"
+
+/* The holder's process id as the lock file says, 0 when it does not. */
+static long
+lock_holder(int fd)
+{
+	char text[32] = "";
+
+	return pread(fd, text, sizeof text - 1, 0) > 0 ? strtol(text, NULL, 10) : 0;
+}
+
+static bool
+lock(struct dfs_state *state, int dir_fd, const char *dir, char **error)
+{
+	char text[32];
+	int fd = openat(dir_fd, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0) {
+		*error = g_strdup_printf("the state folder %s: cannot open its lock file: %s", dir,
+		                         g_strerror(errno));
+		return false;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EWOULDBLOCK)
+			*error = g_strdup_printf("the state folder %s is in use by another server (process "
+			                         "%ld): stop it, or give this one another server.state_dir",
+			                         dir, lock_holder(fd));
+		else
+			*error = g_strdup_printf("the state folder %s: cannot lock it: %s", dir,
+			                         g_strerror(errno));
+		close(fd);
+		return false;
+	}
+	int n = g_snprintf(text, sizeof text, "%ld\n", (long)getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n) {
+		*error = g_strdup_printf("the state folder %s: cannot write its lock file: %s", dir,
+		                         g_strerror(errno));
+		close(fd);
+		return false;
+	}
+	state->lock_fd = fd;
+	return true;
+}
+
+/* Written to a temporary name and renamed, so that it is whole or absent after a crash. */
+static bool
+make_secret(struct dfs_state *state, int dir_fd)
+{
+	int fd;
+	bool good;
+
+	if (getrandom(&state->secret, sizeof state->secret, 0) != (ssize_t)sizeof state->secret)
+		return false;
+	fd = openat(dir_fd, SECRET_FILE ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+	            0600);
+	if (fd < 0)
+		return false;
+	good = write(fd, &state->secret, sizeof state->secret) == (ssize_t)sizeof state->secret &&
+	       fsync(fd) == 0;
+	close(fd);
+	return good && renameat(dir_fd, SECRET_FILE ".new", dir_fd, SECRET_FILE) == 0 &&
+	       fsync(dir_fd) == 0;
+}
+
+static bool
+load_secret(struct dfs_state *state, int dir_fd, const char *dir, char **error)
+{
+	struct stat st;
+	int fd = openat(dir_fd, SECRET_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 && errno == ENOENT) {
+		if (make_secret(state, dir_fd))
+			return true;
+		*error = g_strdup_printf("the state folder %s: cannot write its secret: %s", dir,
+		                         g_strerror(errno));
+		return false;
+	}
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		*error = g_strdup_printf("the state folder %s: cannot read its secret: %s", dir,
+		                         g_strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	bool whole = st.st_size == (off_t)sizeof state->secret &&
+	             read(fd, &state->secret, sizeof state->secret) == (ssize_t)sizeof state->secret;
+	close(fd);
+	if (!whole)
+		*error = g_strdup_printf("the state folder %s: the file " SECRET_FILE
+		                         " is damaged (%zu bytes are expected); restore it, or remove it: "
+		                         "then clients must mount again",
+		                         dir, sizeof state->secret);
+	return whole;
+}
+
+bool
+dfs_state_open(struct dfs_state *state, const char *dir, char **error)
+{
+	int dir_fd;
+	bool good;
+
+	state->lock_fd = -1;
+	if (g_mkdir_with_parents(dir, 0700) < 0) {
+		*error = g_strdup_printf("the state folder %s: cannot create it: %s", dir, g_strerror(errno));
+		return false;
+	}
+	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0) {
+		*error = g_strdup_printf("the state folder %s: cannot open it: %s", dir, g_strerror(errno));
+		return false;
+	}
+	good = lock(state, dir_fd, dir, error) && load_secret(state, dir_fd, dir, error);
+	close(dir_fd);
+	if (!good)
+		dfs_state_close(state);
+	return good;
+}
+
+void
+dfs_state_close(struct dfs_state *state)
+{
+	if (state->lock_fd >= 0)
+		close(state->lock_fd);
+	state->lock_fd = -1;
+	explicit_bzero(&state->secret, sizeof state->secret);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The state folder: one server at a time, and the server's secret.
+ */
+#ifndef DFS_RUNTIME_STATE_H
+#define DFS_RUNTIME_STATE_H
+
+#include <stdbool.h>
+
+#include "base/hash.h"
+
+struct dfs_state {
+	int lock_fd; /* -1: not held */
+	struct dfs_hash_key secret; /* handle keys derive from it; kept in the folder, mode 0600 */
+};
+
+/* Create the folder (mode 0700) if needed, lock it, read or make the secret.  False: *error
+ * (g_free), and nothing is held. */
+bool dfs_state_open(struct dfs_state *state, const char *dir, char **error);
+void dfs_state_close(struct dfs_state *state);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/log.h"
+#include "plugin/host.h"
+#include "runtime/stores.h"
+
+void
+dfs_stores_init(struct dfs_stores *stores)
+{
+	stores->metadata = g_ptr_array_new();
+	stores->blocks = g_ptr_array_new();
+}
+
+struct dfs_metadata_store *
+dfs_stores_metadata(const struct dfs_stores *stores, const char *name)
+{
+	for (guint i = 0; i < stores->metadata->len; i++) {
+		struct dfs_metadata_store *s = g_ptr_array_index(stores->metadata, i);
+		if (strcmp(s->name, name) == 0)
+			return s;
+	}
+	return NULL;
+}
+
+struct dfs_block_store *
+dfs_stores_blocks(const struct dfs_stores *stores, const char *name)
+{
+	for (guint i = 0; i < stores->blocks->len; i++) {
+		struct dfs_block_store *s = g_ptr_array_index(stores->blocks, i);
+		if (strcmp(s->name, name) == 0)
+			return s;
+	}
+	return NULL;
+}
+
+static bool
+is_open(const struct dfs_stores *stores, const struct dfs_config_store *row)
+{
+	return row->kind == DFS_KIND_METADATA ? dfs_stores_metadata(stores, row->name) != NULL
+	                                      : dfs_stores_blocks(stores, row->name) != NULL;
+}
+
+static bool
+open_one(struct dfs_stores *stores, const struct dfs_config_store *row, struct dfs_workers *workers,
+         char **error)
+{
+	const char *kind = dfs_plugin_kind_name(row->kind);
+	const struct dfs_host *host = dfs_host_get(kind, row->name);
+	enum dfs_status status;
+
+	if (row->kind == DFS_KIND_METADATA) {
+		struct dfs_metadata_store *store = NULL;
+		status = dfs_metadata_store_open(row->plugin, row->name, row->options.values, host, workers,
+		                                 &store);
+		if (status == DFS_OK)
+			g_ptr_array_add(stores->metadata, store);
+	} else {
+		struct dfs_block_store *store = NULL;
+		status = dfs_block_store_open(row->plugin, row->name, row->options.values, host, workers,
+		                              &store);
+		if (status == DFS_OK)
+			g_ptr_array_add(stores->blocks, store);
+	}
+	if (status == DFS_OK)
+		return true;
+	*error = g_strdup_printf("%s: the %s store %s cannot be opened: %s", row->where, kind, row->name,
+	                         *dfs_fail_text() ? dfs_fail_text() : dfs_status_name(status));
+	return false;
+}
+
+/* Close from index `from` on, newest first, all that config (NULL: nothing) does not name. */
+static void
+close_unnamed(struct dfs_stores *stores, const struct dfs_config *config, guint metadata_from,
+              guint blocks_from)
+{
+	for (guint i = stores->blocks->len; i-- > blocks_from;) {
+		struct dfs_block_store *s = g_ptr_array_index(stores->blocks, i);
+		if (config && dfs_config_find_store(config, DFS_KIND_BLOCK, s->name))
+			continue;
+		g_ptr_array_remove_index(stores->blocks, i);
+		dfs_block_store_close(s);
+	}
+	for (guint i = stores->metadata->len; i-- > metadata_from;) {
+		struct dfs_metadata_store *s = g_ptr_array_index(stores->metadata, i);
+		if (config && dfs_config_find_store(config, DFS_KIND_METADATA, s->name))
+			continue;
+		g_ptr_array_remove_index(stores->metadata, i);
+		dfs_metadata_store_close(s);
+	}
+}
+
+bool
+dfs_stores_open(struct dfs_stores *stores, const struct dfs_config *config,
+                struct dfs_workers *workers, char **error)
+{
+	guint metadata_before = stores->metadata->len, blocks_before = stores->blocks->len;
+
+	for (unsigned i = 0; i < config->n_stores; i++) {
+		if (is_open(stores, &config->stores[i]))
+			continue;
+		if (!open_one(stores, &config->stores[i], workers, error)) {
+			close_unnamed(stores, NULL, metadata_before, blocks_before);
+			return false;
+		}
+	}
+	return true;
+}
+
+void
+dfs_stores_close(struct dfs_stores *stores, const struct dfs_config *config)
+{
+	close_unnamed(stores, config, 0, 0);
+	if (!config) {
+		g_ptr_array_unref(stores->metadata);
+		g_ptr_array_unref(stores->blocks);
+	}
+}

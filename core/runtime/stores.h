@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The runtime's named stores: opened from the configuration, found by kind and name.
+ *
+ * Main thread only.
+ */
+#ifndef DFS_RUNTIME_STORES_H
+#define DFS_RUNTIME_STORES_H
+
+#include <stdbool.h>
+
+#include <glib.h>
+
+#include "config/config.h"
+#include "metadata/store.h"
+#include "payload/store.h"
+
+struct dfs_workers;
+
+/* GPtrArrays of struct dfs_metadata_store and struct dfs_block_store. */
+struct dfs_stores {
+	GPtrArray *metadata;
+	GPtrArray *blocks;
+};
+
+void dfs_stores_init(struct dfs_stores *stores);
+/* Open what config names and is not open yet.  False: *error (g_free); what this call opened is
+ * closed again. */
+bool dfs_stores_open(struct dfs_stores *stores, const struct dfs_config *config,
+                     struct dfs_workers *workers, char **error);
+/* Close what config does not name (NULL: all).  No share uses those. */
+void dfs_stores_close(struct dfs_stores *stores, const struct dfs_config *config);
+
+struct dfs_metadata_store *dfs_stores_metadata(const struct dfs_stores *stores, const char *name);
+struct dfs_block_store *dfs_stores_blocks(const struct dfs_stores *stores, const char *name);
+
+#endif
