@@ -93,14 +93,14 @@ make_config() {
 	memory) data='type = "memory";' durability='durability = "none";' ;;
 	*) data="type = \"$3\"; path = \"blocks\";" ;;
 	esac
-	: "${port:=$(free_port)}"
+	: "${port:=$(free_port)}" "${listen:=127.0.0.1}"
 	cat >"$1" <<CONF
 server = { state_dir = "$work/state"; ${server_settings:-} };
 metadata_stores = { m = { $meta }; };
 block_stores = { b = { $data }; };
 shares = { export = { path = "/export"; metadata = "m"; blocks = "b"; $durability ${4:-}
-    clients = ( { match = "127.0.0.0/8"; access = "rw"; squash = "none"; } ); }; };
-adapters = { nfs = { listen = "127.0.0.1"; port = $port; }; };
+    clients = ( { match = "${clients:-127.0.0.0/8}"; access = "rw"; squash = "none"; } ); }; };
+adapters = { nfs = { listen = "$listen"; port = $port; }; };
 CONF
 }
 

@@ -3,7 +3,7 @@
 #
 #   . "$DFS_SRCDIR/tests/kernel/lib.sh"      re-executes the script in namespaces of its own, or
 #                                            skips all with the reason why no guest can start here
-#   start_server ...                         listens on $host, in the private network
+#   make_config ...; start_server            with listen=0.0.0.0; the network is private
 #   guest 1 COMMAND...                       mounts the share in guest 1 and runs COMMAND there
 # A guest's command sees the whole file system of the host, read-only below an overlay; it runs
 # in the mounted share; $GUEST_JOB is a folder shared with the host ($work/guest-1).  Guests with
@@ -19,7 +19,7 @@ if [ -z "${DFS_IN_NAMESPACE:-}" ]; then
 	exec unshare --net --pid --fork --mount-proc --kill-child "$0" "$@"
 fi
 
-host=10.77.1.1
+clients=10.77.0.0/16 # for make_config
 ip link set lo up || skip_all "the private network cannot be set up"
 gcc -O2 -shared -fPIC -o "$work/xsave-pad.so" "$DFS_SRCDIR/tests/kernel/xsave-pad.c" || exit 1
 

@@ -1,0 +1,23 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A real Linux kernel client works on a share of each combination of stores: see the script
+# `workload` beside this one for what it does.
+. "$DFS_SRCDIR/tests/kernel/lib.sh"
+guest_memory=768M
+
+# A source tree of some thousand small files.
+tar -C /usr/include -cf "$work/tree.tar" . 2>/dev/null
+work_on() {
+	guest 1 "$DFS_SRCDIR/tests/kernel/workload" "$work/tree.tar" "$1"
+}
+megabytes=${DFS_KERNEL_MEGABYTES:-64}
+for stores in "memory memory" "memory filesystem" "leveldb memory" "leveldb filesystem"; do
+	set -- $stores
+	rm -rf "$work/state"
+	port=12049 listen=0.0.0.0 make_config "$work/dfs.conf" "$1" "$2"
+	port=12049 start_server
+	port=12049 ok "a kernel client's work on $1 metadata and $2 blocks" work_on "$megabytes"
+	sed 's/^/# /' "$work/out.$n_tests"
+	stop_server
+done
+finish
