@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: MIT
 # What needs more than one part.
 dist_check_SCRIPTS += \
+	tests/crash/kill.sh \
 	tests/kernel/workload.sh \
-	tests/server/lifecycle.sh
-TESTS += \
 	tests/server/lifecycle.sh \
+	tests/structure/includes.sh
+TESTS += \
+	tests/structure/includes.sh \
+	tests/server/lifecycle.sh \
+	tests/crash/kill.sh \
 	tests/kernel/workload.sh
 EXTRA_DIST += \
 	tests/kernel/guest-init \
@@ -15,6 +19,12 @@ EXTRA_DIST += \
 	tests/lsan.supp \
 	tests/run-one \
 	tests/tsan.supp
+
+if HAVE_LIBNFS
+check_PROGRAMS += tests/crash/crash-check
+tests_crash_crash_check_CFLAGS = $(AM_CFLAGS) $(LIBNFS_CFLAGS)
+tests_crash_crash_check_LDADD = $(LIBNFS_LIBS) -lpthread
+endif
 
 print-tests:
 	@for t in $(TESTS); do echo $$t; done
