@@ -57,11 +57,8 @@ open_one(struct dfs_stores *stores, const struct dfs_config_store *row, struct d
 			g_ptr_array_add(stores->metadata, store);
 	} else {
 		struct dfs_block_store *store = NULL;
-		struct dfs_diag diag = {0};
 		status = dfs_block_store_open(row->plugin, row->name, row->options.values, host, workers,
-		                              &store, &diag);
-		if (status != DFS_OK && *diag.text)
-			dfs_fail(status, "%s", diag.text);
+		                              &store);
 		if (status == DFS_OK)
 			g_ptr_array_add(stores->blocks, store);
 	}
