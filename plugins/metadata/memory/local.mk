@@ -5,3 +5,6 @@ plugins_metadata_memory_metadata_memory_la_SOURCES = plugins/metadata/memory/mem
 plugins_metadata_memory_metadata_memory_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 plugins_metadata_memory_metadata_memory_la_LIBADD = \
 	plugins/metadata/okv/libokv.la plugins/metadata/tree/libtree.la
+
+TESTS += plugins/metadata/memory/test-conform.sh
+dist_check_SCRIPTS += plugins/metadata/memory/test-conform.sh

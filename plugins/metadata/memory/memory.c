@@ -137,7 +137,9 @@ memory_create(const struct dfs_host *host, const void *values, void **inst, stru
 	const struct memory_config *cfg = values;
 	struct memory *m = calloc(1, sizeof(*m));
 
-	if (!m || !layers_init(&m->layers, NULL, NULL, NULL, cfg->size)) {
+	if (!m || !layers_init(&m->layers, NULL, NULL, NULL, cfg->size, 0)) {
+		if (m)
+			layers_clear(&m->layers);
 		free(m);
 		snprintf(diag->text, sizeof(diag->text), "no memory for the metadata store");
 		return DFS_NOMEM;

@@ -37,15 +37,16 @@ layer_free(struct layer *layer)
 
 bool
 layers_init(struct layers *l, const struct base_ops *ops, void *base, struct base_view *view,
-	    uint64_t limit)
+	    uint64_t limit, uint64_t full)
 {
 	memset(l, 0, sizeof(*l));
 	l->base_ops = ops;
 	l->base = base;
 	l->view = view;
 	l->limit = limit;
+	l->full = full;
 	l->current = layer_new();
-	return l->current != NULL;
+	return l->current != NULL; /* layers_clear also after a failure */
 }
 
 void
@@ -164,17 +165,22 @@ begin_write(struct layers *l, bool nonblock, struct dfs_txn **out)
 			return DFS_AGAIN;
 		lock_take(&l->writer);
 	}
+	if (!l->spare_write)
+		l->spare_write = malloc(sizeof(*txn));
 	txn = l->spare_write;
-	l->spare_write = NULL;
-	if (!txn)
-		txn = malloc(sizeof(*txn));
 	if (!txn) {
 		lock_release(&l->writer);
 		return DFS_NOMEM;
 	}
 	lock_take(&l->lock);
+	if (l->full && arena_live(&l->current->arena) >= l->full) {
+		lock_release(&l->lock);
+		lock_release(&l->writer);
+		return DFS_DELAY;
+	}
 	take_view_locked(l, txn);
 	lock_release(&l->lock);
+	l->spare_write = NULL;
 	txn->write = true;
 	txn->nonblock = nonblock;
 	txn->has_changes = false;

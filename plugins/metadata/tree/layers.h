@@ -51,7 +51,8 @@ struct layer {
 struct layers {
 	const struct base_ops *base_ops; /* NULL: nothing lies below */
 	void *base;
-	uint64_t limit; /* bytes of the current layer */
+	uint64_t limit; /* bytes of the current layer; a change beyond it is DFS_NOSPC */
+	uint64_t full;  /* bytes at which no write transaction begins: DFS_DELAY; 0: none */
 	struct lock writer, apply, lock;
 	struct layer *current, *frozen; /* guarded by lock */
 	struct base_view *view;         /* guarded by lock */
@@ -61,9 +62,9 @@ struct layers {
 	struct dfs_txn *spare_write; /* guarded by writer */
 };
 
-/* limit: bytes of records and index that the current layer may hold.  False: no memory. */
+/* limit and full: see the struct.  False: no memory; layers_clear is still to be called. */
 bool layers_init(struct layers *l, const struct base_ops *ops, void *base, struct base_view *view,
-		 uint64_t limit);
+		 uint64_t limit, uint64_t full);
 /* No transaction is open.  Gives the view back to the base. */
 void layers_clear(struct layers *l);
 

@@ -1,0 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The memory store keeps the contract of metadata stores.
+exec "$DFS_BUILDDIR/tools/conform/dfs-conform-metadata" \
+	--plugin "$DFS_BUILDDIR/.plugins/metadata_memory.so"

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the tests of dfs-conform-metadata share.  Private to this program.
+ */
+#ifndef CONFORM_METADATA_H
+#define CONFORM_METADATA_H
+
+#include <glib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "tools/conform/load.h"
+#include "tools/conform/tap.h"
+
+#define SHARE 1u
+
+/* An open instance in a folder of its own. */
+struct md {
+	struct conform *c;
+	const struct dfs_metadata_ops *ops;
+	void *inst;
+	char *dir;
+};
+
+/* False: the test has failed, and there is nothing to close. */
+bool md_open(struct conform *c, struct md *m);
+/* Close and open again on the same folder. */
+bool md_reopen(struct md *m);
+void md_close(struct md *m);
+
+bool md_volatile(const struct conform *c);
+/* May calls carry DFS_NONBLOCK? */
+bool md_nonblock(const struct conform *c);
+bool md_serial(const struct conform *c);
+
+/* NULL: the test has failed.  No other transaction is about, so DFS_AGAIN is a failure. */
+struct dfs_txn *md_begin(struct md *m, uint32_t mode);
+/* True when it was committed. */
+bool md_commit(struct md *m, struct dfs_txn *txn);
+/* From threads: begins again on DFS_AGAIN, within a bound. */
+struct dfs_txn *md_begin_retry(struct md *m, uint32_t mode);
+
+/* Records made from a number; check answers whether rec is the one. */
+void md_inode(struct dfs_inode_record *rec, uint64_t fileid, uint64_t salt);
+bool md_inode_equal(const struct dfs_inode_record *a, const struct dfs_inode_record *b);
+void md_dirent(struct dfs_dirent_record *rec, uint64_t cookie, const char *name);
+void md_content(struct dfs_content_id *content, uint64_t n);
+
+/* One transaction each, with everything checked. */
+void md_put_inode(struct md *m, uint32_t share, uint64_t fileid, uint64_t salt);
+void md_put_dirent(struct md *m, uint64_t dir, uint64_t cookie, const char *name);
+void md_put_state(struct md *m, const char *key, const void *value, uint32_t len);
+/* The status of a get in a read transaction of its own. */
+enum dfs_status md_get_inode(struct md *m, uint32_t share, uint64_t fileid,
+			     struct dfs_inode_record *rec);
+/* A counter kept as state; 0 when absent. */
+uint64_t md_get_number(struct md *m, struct dfs_txn *txn, const char *key, enum dfs_status *status);
+
+/* Collects the cookies of a scan, at most max. */
+struct md_cookies {
+	GArray *cookies; /* uint64_t */
+	unsigned max;    /* 0: all */
+};
+int md_collect(void *arg, const struct dfs_dirent_record *rec);
+GArray *md_scan(struct md *m, struct dfs_txn *txn, uint32_t share, uint64_t dir, uint64_t from,
+		unsigned max);
+
+extern const struct conform_test metadata_life_tests[], metadata_record_tests[],
+	metadata_scan_tests[], metadata_txn_tests[], metadata_nonblock_tests[],
+	metadata_thread_tests[], metadata_limit_tests[], metadata_crash_tests[],
+	metadata_leak_tests[], metadata_model_tests[];
+extern const struct conform_role metadata_roles[];
+
+#endif

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the thread model promises: serialisable transactions from many threads, and the flag
+ * that asks a store not to wait.
+ */
+#include <pthread.h>
+
+#include "tools/conform/metadata.h"
+
+#define THREADS 4
+#define TURNS 500
+#define PAIRS 32
+
+struct crew {
+	struct md *m;
+	_Atomic bool stop;
+	_Atomic unsigned checks;
+	unsigned index;
+};
+
+static bool
+put_number(struct md *m, struct dfs_txn *txn, const char *key, uint64_t v, enum dfs_status *st)
+{
+	*st = m->ops->put_state(m->inst, txn, SHARE, key, strlen(key), &v, sizeof(v));
+	return *st == DFS_OK;
+}
+
+/* One transaction, repeated while the store answers AGAIN, as the core does. */
+static void
+increment(struct md *m, const char *key)
+{
+	for (unsigned turn = 0; turn < 10000; turn++) {
+		struct dfs_txn *txn = md_begin_retry(m, DFS_TXN_WRITE);
+		enum dfs_status st;
+		uint64_t v;
+
+		if (!txn)
+			return;
+		v = md_get_number(m, txn, key, &st);
+		if (st == DFS_OK && put_number(m, txn, key, v + 1, &st))
+			st = m->ops->commit(m->inst, txn, NULL);
+		else
+			m->ops->abort(m->inst, txn);
+		if (st == DFS_AGAIN)
+			continue;
+		EXPECT(m->c, st, DFS_OK);
+		return;
+	}
+	CHECK(m->c, false, "a transaction never got through");
+}
+
+static void *
+run_increment(void *arg)
+{
+	struct crew *crew = arg;
+
+	for (unsigned i = 0; i < TURNS; i++)
+		increment(crew->m, "counter");
+	return NULL;
+}
+
+static void
+start(pthread_t *t, void *(*fn)(void *), void *arg)
+{
+	if (pthread_create(t, NULL, fn, arg) != 0)
+		tap_bail("cannot start a thread");
+}
+
+static void
+test_counter(struct conform *c)
+{
+	pthread_t t[THREADS];
+	struct dfs_txn *txn;
+	enum dfs_status st;
+	uint64_t v;
+	struct md m;
+
+	if (md_serial(c)) {
+		conform_skip(c, "the store is called by one thread at a time");
+		return;
+	}
+	if (!md_open(c, &m))
+		return;
+	struct crew crew = {.m = &m};
+
+	for (unsigned i = 0; i < THREADS; i++)
+		start(&t[i], run_increment, &crew);
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
+	txn = md_begin(&m, DFS_TXN_READ);
+	v = md_get_number(&m, txn, "counter", &st);
+	EXPECT(c, st, DFS_OK);
+	CHECK(c, v == THREADS * TURNS, "%u of %u increments are there", (unsigned)v,
+	      THREADS * TURNS);
+	m.ops->abort(m.inst, txn);
+	md_close(&m);
+}
+
+/* The writer keeps two entries at cookies that move together: a reader sees both of one turn. */
+static void *
+run_reader(void *arg)
+{
+	struct crew *crew = arg;
+	struct md *m = crew->m;
+
+	while (!crew->stop) {
+		struct dfs_txn *txn = md_begin_retry(m, DFS_TXN_READ);
+		enum dfs_status st1, st2;
+		uint64_t a, b;
+		GArray *list;
+
+		if (!txn)
+			break;
+		a = md_get_number(m, txn, "left", &st1);
+		list = md_scan(m, txn, SHARE, 2, 0, 0);
+		b = md_get_number(m, txn, "right", &st2);
+		if (st1 == DFS_OK && st2 == DFS_OK) {
+			CHECK(m->c, a == b, "half of a commit is seen");
+			CHECK(m->c, a == 0 || list->len == PAIRS, "%u of %u entries are seen",
+			      list->len, PAIRS);
+			for (guint i = 0; a && i < list->len; i++)
+				CHECK(m->c, g_array_index(list, uint64_t, i) % 1000000 == a,
+				      "an entry of another commit is seen");
+		}
+		g_array_unref(list);
+		m->ops->abort(m->inst, txn);
+		crew->checks++;
+	}
+	return NULL;
+}
+
+static void
+move_pairs(struct md *m, uint64_t turn)
+{
+	struct dfs_txn *txn = md_begin_retry(m, DFS_TXN_WRITE);
+	enum dfs_status st;
+
+	if (!txn)
+		return;
+	put_number(m, txn, "left", turn, &st);
+	EXPECT(m->c, st, DFS_OK);
+	for (uint64_t i = 1; i <= PAIRS; i++) {
+		struct dfs_dirent_record rec;
+
+		md_dirent(&rec, i * 1000000 + turn, "pair");
+		EXPECT(m->c, m->ops->del_dirent(m->inst, txn, SHARE, 2, rec.cookie - 1), DFS_OK);
+		EXPECT(m->c, m->ops->put_dirent(m->inst, txn, SHARE, 2, &rec), DFS_OK);
+	}
+	put_number(m, txn, "right", turn, &st);
+	EXPECT(m->c, st, DFS_OK);
+	md_commit(m, txn);
+}
+
+static void *
+run_sync(void *arg)
+{
+	struct crew *crew = arg;
+	struct md *m = crew->m;
+
+	while (!crew->stop)
+		EXPECT(m->c, m->ops->sync(m->inst, UINT64_MAX, DFS_SYNC_PROCESS), DFS_OK);
+	return NULL;
+}
+
+static void
+test_readers(struct conform *c)
+{
+	pthread_t readers[2], sync;
+	struct md m;
+
+	if (md_serial(c)) {
+		conform_skip(c, "the store is called by one thread at a time");
+		return;
+	}
+	if (!md_open(c, &m))
+		return;
+	struct crew crew = {.m = &m};
+
+	for (unsigned i = 0; i < 2; i++)
+		start(&readers[i], run_reader, &crew);
+	start(&sync, run_sync, &crew);
+	for (uint64_t turn = 1; turn < 100000 && !c->failures; turn++) {
+		move_pairs(&m, turn);
+		if (turn >= 1000 && crew.checks >= 1000)
+			break;
+	}
+	crew.stop = true;
+	for (unsigned i = 0; i < 2; i++)
+		pthread_join(readers[i], NULL);
+	pthread_join(sync, NULL);
+	md_close(&m);
+}
+
+/* Each thread in a directory of its own; nothing of it may get lost. */
+static void *
+run_own_directory(void *arg)
+{
+	struct crew *crew = arg;
+	struct md *m = crew->m;
+
+	for (uint64_t i = 0; i < TURNS; i++) {
+		struct dfs_txn *txn = md_begin_retry(m, DFS_TXN_WRITE);
+		struct dfs_dirent_record rec;
+
+		if (!txn)
+			break;
+		md_dirent(&rec, 64 + i, "mine");
+		EXPECT(m->c, m->ops->put_dirent(m->inst, txn, crew->index, 5, &rec), DFS_OK);
+		md_commit(m, txn);
+	}
+	return NULL;
+}
+
+static void
+test_directories(struct conform *c)
+{
+	struct crew crew[THREADS];
+	pthread_t t[THREADS];
+	struct dfs_txn *txn;
+	struct md m;
+
+	if (md_serial(c)) {
+		conform_skip(c, "the store is called by one thread at a time");
+		return;
+	}
+	if (!md_open(c, &m))
+		return;
+	for (unsigned i = 0; i < THREADS; i++) {
+		memset(&crew[i], 0, sizeof(crew[i]));
+		crew[i].m = &m;
+		crew[i].index = i + 1;
+		start(&t[i], run_own_directory, &crew[i]);
+	}
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
+	txn = md_begin(&m, DFS_TXN_READ);
+	for (unsigned i = 0; i < THREADS; i++) {
+		GArray *a = md_scan(&m, txn, i + 1, 5, 0, 0);
+
+		CHECK(c, a->len == TURNS, "%u entries instead of %u", a->len, TURNS);
+		g_array_unref(a);
+	}
+	m.ops->abort(m.inst, txn);
+	md_close(&m);
+}
+
+static void *
+abort_elsewhere(void *arg)
+{
+	void **args = arg;
+	struct md *m = args[0];
+
+	m->ops->abort(m->inst, args[1]);
+	return NULL;
+}
+
+static void
+test_wander(struct conform *c)
+{
+	struct dfs_txn *txn;
+	pthread_t t;
+	struct md m;
+
+	if (md_serial(c)) {
+		conform_skip(c, "the store is called by one thread at a time");
+		return;
+	}
+	if (!md_open(c, &m))
+		return;
+	for (unsigned mode = DFS_TXN_READ; mode <= DFS_TXN_WRITE; mode++) {
+		txn = md_begin(&m, mode);
+		void *args[] = {&m, txn};
+
+		start(&t, abort_elsewhere, args);
+		pthread_join(t, NULL);
+	}
+	md_put_inode(&m, SHARE, 1, 1);
+	md_close(&m);
+}
+
+const struct conform_test metadata_thread_tests[] = {
+	{"threads", "increments from many threads are all there", test_counter},
+	{"threads", "readers see whole commits beside a writer and syncs", test_readers},
+	{"threads", "writers of different shares lose nothing", test_directories},
+	{"threads", "a transaction may end on another thread", test_wander},
+	{NULL}};
+
+/* ---- DFS_NONBLOCK ---- */
+
+static bool
+no_nonblock(struct conform *c)
+{
+	if (md_nonblock(c))
+		return false;
+	conform_skip(c, "calls of this thread model carry no nonblock flag");
+	return true;
+}
+
+static void
+test_second_writer(struct conform *c)
+{
+	struct dfs_txn *first, *second = NULL;
+	enum dfs_status st;
+	struct md m;
+
+	if (no_nonblock(c) || !md_open(c, &m))
+		return;
+	first = md_begin(&m, DFS_TXN_WRITE);
+	st = m.ops->begin(m.inst, DFS_TXN_WRITE | DFS_NONBLOCK, &second);
+	CHECK(c, st == DFS_AGAIN || st == DFS_OK, "begin answers %s", dfs_status_name(st));
+	if (st == DFS_OK)
+		m.ops->abort(m.inst, second);
+	m.ops->abort(m.inst, first);
+	md_put_inode(&m, SHARE, 1, 1);
+	md_close(&m);
+}
+
+/* Whatever lies in the store, the answer is right or AGAIN: never "not there". */
+static void
+test_answers(struct conform *c)
+{
+	struct dfs_inode_record rec, want;
+	struct dfs_txn *txn = NULL;
+	enum dfs_status st;
+	struct md m;
+
+	if (no_nonblock(c) || !md_open(c, &m))
+		return;
+	for (uint64_t id = 1; id <= 300; id++) {
+		md_put_inode(&m, SHARE, id, id);
+		if (id % 100 == 0)
+			EXPECT(c, m.ops->sync(m.inst, UINT64_MAX, DFS_SYNC_PROCESS), DFS_OK);
+	}
+	md_put_inode(&m, SHARE, 301, 301);
+	for (uint64_t id = 1; id <= 302; id++) {
+		st = m.ops->begin(m.inst, DFS_TXN_READ | DFS_NONBLOCK, &txn);
+		if (st == DFS_AGAIN)
+			continue;
+		EXPECT(c, st, DFS_OK);
+		rec.size = sizeof(rec);
+		st = m.ops->get_inode(m.inst, txn, SHARE, id, &rec);
+		md_inode(&want, id, id);
+		if (st == DFS_OK)
+			CHECK(c, md_inode_equal(&rec, &want), "inode %u differs", (unsigned)id);
+		else if (st != DFS_AGAIN)
+			EXPECT(c, st, id == 302 ? DFS_NOENT : DFS_OK);
+		m.ops->abort(m.inst, txn);
+	}
+	md_close(&m);
+}
+
+static void
+test_no_effect(struct conform *c)
+{
+	struct dfs_inode_record rec;
+	struct dfs_txn *txn = NULL;
+	enum dfs_status st;
+	struct md m;
+
+	if (no_nonblock(c) || !md_open(c, &m))
+		return;
+	for (uint64_t id = 1; id <= 100; id++) {
+		bool committed = false;
+
+		st = m.ops->begin(m.inst, DFS_TXN_WRITE | DFS_NONBLOCK, &txn);
+		if (st == DFS_OK) {
+			md_inode(&rec, id, 1);
+			st = m.ops->put_inode(m.inst, txn, SHARE, &rec);
+			if (st == DFS_OK) {
+				st = m.ops->commit(m.inst, txn, NULL);
+				committed = st == DFS_OK;
+			} else {
+				m.ops->abort(m.inst, txn);
+			}
+		}
+		CHECK(c, st == DFS_OK || st == DFS_AGAIN, "%s", dfs_status_name(st));
+		EXPECT(c, md_get_inode(&m, SHARE, id, &rec), committed ? DFS_OK : DFS_NOENT);
+	}
+	md_close(&m);
+}
+
+static void
+test_never_again(struct conform *c)
+{
+	struct dfs_inode_record rec;
+	struct dfs_txn *txn = NULL;
+	struct md m;
+	GArray *a;
+
+	if (c->plugin->desc.thread_model != DFS_THREADS_NONBLOCKING) {
+		conform_skip(c, "the store may answer AGAIN");
+		return;
+	}
+	if (!md_open(c, &m))
+		return;
+	for (uint64_t id = 1; id <= 100; id++) {
+		EXPECT(c, m.ops->begin(m.inst, DFS_TXN_WRITE | DFS_NONBLOCK, &txn), DFS_OK);
+		md_inode(&rec, id, 1);
+		EXPECT(c, m.ops->put_inode(m.inst, txn, SHARE, &rec), DFS_OK);
+		EXPECT(c, m.ops->commit(m.inst, txn, NULL), DFS_OK);
+	}
+	EXPECT(c, m.ops->begin(m.inst, DFS_TXN_READ | DFS_NONBLOCK, &txn), DFS_OK);
+	EXPECT(c, m.ops->get_inode(m.inst, txn, SHARE, 50, &rec), DFS_OK);
+	EXPECT(c, m.ops->get_inode(m.inst, txn, SHARE, 500, &rec), DFS_NOENT);
+	a = md_scan(&m, txn, SHARE, 2, 0, 0);
+	g_array_unref(a);
+	m.ops->abort(m.inst, txn);
+	md_close(&m);
+}
+
+const struct conform_test metadata_nonblock_tests[] = {
+	{"nonblock", "a second writer is not made to wait", test_second_writer},
+	{"nonblock", "the answer is right or AGAIN", test_answers},
+	{"nonblock", "AGAIN has no effect", test_no_effect},
+	{"nonblock", "a NONBLOCKING store alone never answers AGAIN", test_never_again},
+	{NULL}};
