@@ -140,7 +140,7 @@ conform_check(struct conform *c, bool cond, const char *file, int line, const ch
 	va_end(ap);
 	/* A loop that fails at each turn shall not fill the terminal. */
 	if (c->failures++ < 20)
-		tap_remark("%s:%d: %s%s%s", file, line, expr, text[0] ? ": " : "", text);
+		tap_remark("%s:%d: %s%s%s", file, line, expr, text[1] ? ":" : "", text[1] ? text : "");
 	return false;
 }
 
@@ -150,7 +150,7 @@ conform_expect(struct conform *c, enum dfs_status status, enum dfs_status want, 
 {
 	if (status == want)
 		return true;
-	return conform_check(c, false, file, line, expr, "answers %s, not %s; \"%s\"",
+	return conform_check(c, false, file, line, expr, " answers %s, not %s; \"%s\"",
 			     dfs_status_name(status), dfs_status_name(want), fail_text);
 }
 

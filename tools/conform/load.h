@@ -53,7 +53,7 @@ int conform_main(int argc, char **argv, enum dfs_plugin_kind kind,
 		 const struct conform_test *const *tables, const struct conform_role *roles);
 
 /* Fail the running test unless cond; any thread.  Yields cond. */
-#define CHECK(c, cond, ...) conform_check((c), (cond), __FILE__, __LINE__, #cond, "" __VA_ARGS__)
+#define CHECK(c, cond, ...) conform_check((c), (cond), __FILE__, __LINE__, #cond, " " __VA_ARGS__)
 bool conform_check(struct conform *c, bool cond, const char *file, int line, const char *expr,
 		   const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 /* Fail unless status is what is wanted; the remark holds both names and the plugin's sentence. */
