@@ -54,11 +54,11 @@ read_row(struct dfs_ctx *ctx, struct dfs_file *file, struct row_read *r)
 	r->row.n = 0;
 	r->bad = false;
 	st = metadata->ops.scan_map(metadata->inst, txn, file->payload->share_id, &file->content,
-	                            r->block, take_row, r);
+				    r->block, take_row, r);
 	dfs_metadata_abort(metadata, txn);
 	if (st == DFS_OK && r->bad)
 		return dfs_fail(DFS_CORRUPT, "share %s: the map row of block %llu is damaged",
-		                file->payload->prefix, (unsigned long long)r->block);
+				file->payload->prefix, (unsigned long long)r->block);
 	return st;
 }
 
@@ -165,8 +165,8 @@ landing_give(void *ctx, struct dfs_buf *buf, const void *data, uint64_t len)
 	struct landing *l = ctx;
 	uint32_t p = l->at / DFS_PAGE_SIZE;
 
-	if (l->at % DFS_PAGE_SIZE != 0 || l->bufs[p] || data != buf->data ||
-	    len > DFS_PAGE_SIZE || len > l->end - l->at || buf->len > DFS_PAGE_SIZE)
+	if (l->at % DFS_PAGE_SIZE != 0 || l->bufs[p] || data != buf->data || len > DFS_PAGE_SIZE ||
+	    len > l->end - l->at || buf->len > DFS_PAGE_SIZE)
 		return 0;
 	l->bufs[p] = dfs_buf_ref(buf);
 	l->valid[p] = (uint32_t)len;
@@ -193,7 +193,7 @@ own_page(struct landing *l, uint32_t p)
 
 static enum dfs_status
 read_segments(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index,
-              const struct dfs_segment *segs, uint32_t n, struct landing *l)
+	      const struct dfs_segment *segs, uint32_t n, struct landing *l)
 {
 	char key[DFS_BLOCK_KEY_MAX];
 
@@ -213,7 +213,7 @@ read_segments(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index,
 			return st;
 		if (l->at != l->end)
 			return dfs_fail(DFS_IO, "block store %s: %s: %u of %u bytes delivered",
-			                file->payload->blocks->name, key, l->at - s->at, s->length);
+					file->payload->blocks->name, key, l->at - s->at, s->length);
 	}
 	return DFS_OK;
 }
@@ -288,8 +288,8 @@ dfs_fetch_pages(struct dfs_ctx *ctx, struct dfs_block *block, uint32_t first, ui
 			break;
 		}
 		if (!dfs_block_get_slots(file, block->index,
-		                         (row.segs[row.n - 1].at + row.segs[row.n - 1].length - 1) /
-		                                 DFS_PAGE_SIZE)) {
+					 (row.segs[row.n - 1].at + row.segs[row.n - 1].length - 1) /
+						 DFS_PAGE_SIZE)) {
 			st = DFS_DELAY;
 			break;
 		}
@@ -318,7 +318,7 @@ dfs_fetch_pages(struct dfs_ctx *ctx, struct dfs_block *block, uint32_t first, ui
 			continue;
 		if (st == DFS_NOENT)
 			st = dfs_fail(DFS_IO, "share %s: an object of block %llu is missing",
-			              file->payload->prefix, (unsigned long long)block->index);
+				      file->payload->prefix, (unsigned long long)block->index);
 		if (st != DFS_OK)
 			break;
 	}

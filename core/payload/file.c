@@ -14,7 +14,7 @@
 
 struct dfs_file *
 dfs_file_new(struct dfs_payload *payload, const struct dfs_content_id *content, uint64_t length,
-             uint64_t used, dfs_file_publish_fn publish, void *owner)
+	     uint64_t used, dfs_file_publish_fn publish, void *owner)
 {
 	struct dfs_file *file = calloc(1, sizeof *file);
 
@@ -152,7 +152,7 @@ dfs_file_free(struct dfs_file *file)
 	if (file->n_dirty > 0) {
 		/* The owner's fault; what clients have not made stable they must send again. */
 		dfs_log(DFS_LOG_ERROR, "share %s: a file was dropped with dirty data",
-		        file->payload->prefix);
+			file->payload->prefix);
 		dfs_counter_add(dfs_counter_get("payload_dirty_lost"), 1);
 		dfs_write_verifier_reroll();
 	}

@@ -4,7 +4,8 @@
  *
  * A page that is in memory is complete: its buffer holds all bytes that the page has up to `valid`,
  * and zeros follow.  A page that is not (buf NULL) has what the block's row says, and the row is
- * known before a page is written.  So reads never merge anything, and a flush never waits for a read.
+ * known before a page is written.  So reads never merge anything, and a flush never waits for a
+ * read.
  *
  * Locks, outermost first: file->mu, cache shard lock or cache->mu.  The evictor goes the other way
  * with dfs_lock_try.  No lock is held across a call into a store; what such a call relies on is
@@ -24,35 +25,35 @@
 #include "payload/row.h"
 
 #define DFS_PAGES (DFS_BLOCK_SIZE / DFS_PAGE_SIZE)
-#define DFS_UNIT 4096u                         /* space is counted in these */
-#define DFS_UNITS (DFS_PAGE_SIZE / DFS_UNIT)   /* of a page */
+#define DFS_UNIT 4096u                       /* space is counted in these */
+#define DFS_UNITS (DFS_PAGE_SIZE / DFS_UNIT) /* of a page */
 
 struct dfs_page {
-	struct dfs_buf *buf;  /* NULL: not in memory */
-	uint32_t valid : 17;  /* bytes of buf that are content */
-	uint32_t held : 1;    /* part of a flush under way: not to be evicted */
-	uint16_t units;       /* bit i: unit i holds data, here or in the store */
-	uint16_t dirty;       /* bit i: unit i is newer than the store */
+	struct dfs_buf *buf; /* NULL: not in memory */
+	uint32_t valid : 17; /* bytes of buf that are content */
+	uint32_t held : 1;   /* part of a flush under way: not to be evicted */
+	uint16_t units;      /* bit i: unit i holds data, here or in the store */
+	uint16_t dirty;      /* bit i: unit i is newer than the store */
 };
 
 /* All guarded by file->mu but for the list of the shard. */
 struct dfs_block {
 	struct dfs_file *file;
-	uint64_t index;                          /* offset / DFS_BLOCK_SIZE */
-	struct dfs_block *lru_prev, *lru_next;   /* guarded by the shard's lock */
+	uint64_t index;                            /* offset / DFS_BLOCK_SIZE */
+	struct dfs_block *lru_prev, *lru_next;     /* guarded by the shard's lock */
 	struct dfs_block *dirty_prev, *dirty_next; /* in file->dirty_* while on_dirty */
-	struct dfs_segment *segs;                /* the row; &one or allocated */
+	struct dfs_segment *segs;                  /* the row; &one or allocated */
 	struct dfs_segment one;
-	struct dfs_page *pages;                  /* n_slots of them; &first or allocated */
+	struct dfs_page *pages; /* n_slots of them; &first or allocated */
 	struct dfs_page first;
-	uint32_t row_gen;                        /* grows when the row changes */
+	uint32_t row_gen; /* grows when the row changes */
 	uint16_t pins;
-	uint16_t n_units;                        /* counted in file->used: units of all pages */
+	uint16_t n_units; /* counted in file->used: units of all pages */
 	uint8_t n_segs;
-	uint8_t n_slots;                         /* 1, 4, 16 or 64: pages beyond are not in memory */
+	uint8_t n_slots; /* 1, 4, 16 or 64: pages beyond are not in memory */
 	uint8_t shard;
 	bool row_known, on_dirty, fetching;
-	bool counted;                            /* n_units is part of file->used */
+	bool counted; /* n_units is part of file->used */
 	_Atomic bool referenced;
 };
 
@@ -70,8 +71,8 @@ struct dfs_payload {
 
 	pthread_mutex_t garbage_mu;
 	pthread_cond_t reaped;
-	struct dfs_garbage *garbage;   /* guarded by garbage_mu */
-	bool reaping;                  /* guarded by garbage_mu: the task is queued or runs */
+	struct dfs_garbage *garbage; /* guarded by garbage_mu */
+	bool reaping;                /* guarded by garbage_mu: the task is queued or runs */
 	struct dfs_task reap_task;
 };
 
@@ -88,14 +89,14 @@ struct dfs_garbage {
 
 struct dfs_file {
 	struct dfs_lock mu;
-	_Atomic uint32_t event;  /* futex: grows when something that is waited for has changed */
+	_Atomic uint32_t event; /* futex: grows when something that is waited for has changed */
 	uint32_t waiters;
-	_Atomic uint32_t busy;   /* on_dirty blocks, flushes, background tasks: not to be freed */
+	_Atomic uint32_t busy; /* on_dirty blocks, flushes, background tasks: not to be freed */
 	struct dfs_payload *payload;
 	struct dfs_content_id content;
 	dfs_file_publish_fn publish;
 	void *owner;
-	uint64_t extent;         /* no row reaches beyond */
+	uint64_t extent; /* no row reaches beyond */
 	_Atomic uint64_t used;
 	struct dfs_block *single; /* the only block while table is NULL */
 	struct dfs_block **table; /* open addressing, table_mask + 1 slots */
@@ -106,8 +107,8 @@ struct dfs_file {
 	uint32_t trunc_gen;
 	int32_t d_resident, d_dirty; /* what unlock adds to the cache's accounts */
 	bool flushing, truncating, discarded;
-	bool flush_failed;       /* the last flush did: the next commit tries, whatever the share */
-	uint64_t meta_seq;       /* of the metadata store when the last flush was committed */
+	bool flush_failed; /* the last flush did: the next commit tries, whatever the share */
+	uint64_t meta_seq; /* of the metadata store when the last flush was committed */
 	/* From prepare for the write that follows on the same hold of the inode's lock: blocks
 	 * pinned, and a buffer each for the first and the last page where they are partial. */
 	uint64_t prep_index;
@@ -115,12 +116,12 @@ struct dfs_file {
 	struct dfs_buf *spare[2];
 	struct dfs_garbage *trunc_garbage; /* of a truncation that is not committed yet */
 	uint64_t trunc_used;               /* and the bytes that it frees of blocks not in memory */
-	uint64_t next_read;      /* where a sequential reader would go on */
+	uint64_t next_read;                /* where a sequential reader would go on */
 
 	/* Guarded by cache->mu. */
 	struct dfs_file *fifo_prev, *fifo_next; /* in the cache's list of dirty files */
-	int64_t dirty_since;     /* monotonic ns; 0: not in the list */
-	uint32_t tasks;          /* background flushes that hold the file */
+	int64_t dirty_since;                    /* monotonic ns; 0: not in the list */
+	uint32_t tasks;                         /* background flushes that hold the file */
 };
 
 /* block.c */
@@ -147,7 +148,7 @@ bool dfs_block_stored(const struct dfs_block *block, uint32_t from, uint32_t to)
 bool dfs_block_complete(const struct dfs_block *block);
 /* Replace the page's buffer; answers the old one, to unref. */
 struct dfs_buf *dfs_page_set(struct dfs_block *block, struct dfs_page *page, struct dfs_buf *buf,
-                             uint32_t valid);
+			     uint32_t valid);
 /* Set what a flush has to do with the page. */
 void dfs_page_mark(struct dfs_block *block, struct dfs_page *page, uint16_t dirty, bool held);
 /* Note units that have come to hold data. */
@@ -202,7 +203,7 @@ void dfs_file_unprepare(struct dfs_file *file);
 enum dfs_status dfs_fetch_row(struct dfs_ctx *ctx, struct dfs_block *block);
 /* Bring pages [first, last] in as far as they are stored. */
 enum dfs_status dfs_fetch_pages(struct dfs_ctx *ctx, struct dfs_block *block, uint32_t first,
-                                uint32_t last);
+				uint32_t last);
 
 /* flush.c */
 enum dfs_status dfs_file_flush(struct dfs_ctx *ctx, struct dfs_file *file);
@@ -210,7 +211,7 @@ enum dfs_status dfs_file_flush(struct dfs_ctx *ctx, struct dfs_file *file);
 /* garbage.c */
 /* NULL in, a new list out; no memory: the object is left behind, which is counted. */
 struct dfs_garbage *dfs_garbage_add(struct dfs_garbage *g, const struct dfs_content_id *content,
-                                    uint64_t block, uint64_t version);
+				    uint64_t block, uint64_t version);
 /* Erase what g lists when the metadata store is durable up to seq; takes g (NULL: nothing). */
 void dfs_garbage_submit(struct dfs_payload *payload, struct dfs_garbage *g, uint64_t seq);
 /* Wait for all of it; false: deadline (monotonic ns). */

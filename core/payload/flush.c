@@ -17,16 +17,16 @@
 #include "io/gate.h"
 #include "payload/file.h"
 
-#define BATCH_BLOCKS 16      /* of one transaction */
-#define SEGMENTS_GOAL 16     /* a row of more is written as a whole when that is possible */
-#define TRIES_MAX 64         /* transactions that the store wants repeated */
-#define SPANS_MAX 160        /* pages, their zero tails, and as many gaps as segments */
+#define BATCH_BLOCKS 16  /* of one transaction */
+#define SEGMENTS_GOAL 16 /* a row of more is written as a whole when that is possible */
+#define TRIES_MAX 64     /* transactions that the store wants repeated */
+#define SPANS_MAX 160    /* pages, their zero tails, and as many gaps as segments */
 
 struct part {
-	struct dfs_block *block; /* pinned */
-	struct dfs_row row;      /* what it shall be */
-	uint64_t version;        /* put; 0: nothing */
-	bool changed;            /* the row is new */
+	struct dfs_block *block;   /* pinned */
+	struct dfs_row row;        /* what it shall be */
+	uint64_t version;          /* put; 0: nothing */
+	bool changed;              /* the row is new */
 	uint16_t dirty[DFS_PAGES]; /* as they were taken */
 	uint8_t n_slots;
 };
@@ -83,7 +83,7 @@ add_zeros(struct object *o, uint32_t len)
 /* Bytes [from, to) of page p, which is in memory, at the end of the object. */
 static void
 add_piece(struct object *o, const struct dfs_page *page, uint32_t p, uint32_t from, uint32_t to,
-          uint64_t version)
+	  uint64_t version)
 {
 	struct dfs_segment *seg = o->n_segs ? &o->segs[o->n_segs - 1] : NULL;
 	uint32_t at = p * DFS_PAGE_SIZE + from;
@@ -113,8 +113,7 @@ add_piece(struct object *o, const struct dfs_page *page, uint32_t p, uint32_t fr
 /* Collect units: of each page those in its `units`, or `dirty` only; gaps of up to `gap` units
  * inside a page are filled. */
 static void
-collect(struct object *o, const struct dfs_block *block, bool whole, uint32_t gap,
-        uint64_t version)
+collect(struct object *o, const struct dfs_block *block, bool whole, uint32_t gap, uint64_t version)
 {
 	o->n_spans = o->n_segs = o->length = o->n_refs = 0;
 	o->too_many = false;
@@ -279,7 +278,8 @@ put_block(struct dfs_ctx *ctx, struct batch *batch, struct part *part)
 	char key[DFS_BLOCK_KEY_MAX];
 	struct object o;
 	enum dfs_status st;
-	uint64_t version = atomic_fetch_add_explicit(&payload->next_version, 1, memory_order_relaxed);
+	uint64_t version =
+		atomic_fetch_add_explicit(&payload->next_version, 1, memory_order_relaxed);
 
 	part->n_slots = 0;
 	part->version = 0;
@@ -319,9 +319,8 @@ restore(struct batch *batch)
 
 		for (uint32_t p = 0; p < block->n_slots; p++) {
 			struct dfs_page *page = &block->pages[p];
-			uint16_t back = p < part->n_slots && page->buf
-			                        ? part->dirty[p] & page->units
-			                        : 0;
+			uint16_t back =
+				p < part->n_slots && page->buf ? part->dirty[p] & page->units : 0;
 
 			dfs_page_mark(block, page, page->dirty | back, false);
 			dirty |= page->dirty != 0;
@@ -345,7 +344,7 @@ erase_put(struct dfs_ctx *ctx, struct batch *batch)
 		if (!part->version)
 			continue;
 		dfs_block_key(key, payload->prefix, &batch->file->content, part->block->index,
-		              part->version);
+			      part->version);
 		dfs_block_erase(payload->blocks, ctx, key);
 	}
 }
@@ -363,15 +362,17 @@ settle(struct batch *batch)
 
 		for (uint32_t p = 0; p < block->n_slots; p++)
 			if (block->pages[p].held)
-				dfs_page_mark(block, &block->pages[p], block->pages[p].dirty, false);
+				dfs_page_mark(block, &block->pages[p], block->pages[p].dirty,
+					      false);
 		if (part->changed && batch->trunc_gen == file->trunc_gen) {
 			uint64_t end = block->index * DFS_BLOCK_SIZE + DFS_BLOCK_SIZE;
 
 			for (uint32_t k = 0; k < block->n_segs; k++)
-				if (!dfs_row_has(part->row.segs, part->row.n, block->segs[k].version))
+				if (!dfs_row_has(part->row.segs, part->row.n,
+						 block->segs[k].version))
 					garbage = dfs_garbage_add(garbage, &file->content,
-					                          block->index,
-					                          block->segs[k].version);
+								  block->index,
+								  block->segs[k].version);
 			dfs_block_set_row(block, part->row.segs, part->row.n);
 			if (file->extent < end)
 				file->extent = end;
@@ -416,8 +417,8 @@ publish(struct dfs_ctx *ctx, struct batch *batch)
 
 		if (part->changed)
 			st = metadata->ops.put_map(metadata->inst, txn, payload->share_id,
-			                           &file->content, part->block->index,
-			                           part->row.segs, part->row.n);
+						   &file->content, part->block->index,
+						   part->row.segs, part->row.n);
 	}
 	if (st == DFS_OK && file->publish) {
 		st = file->publish(file->owner, txn, dfs_file_used(file));
@@ -451,7 +452,7 @@ make_current(struct dfs_ctx *ctx, struct batch *batch)
 		if (ctx->nonblock)
 			return DFS_AGAIN;
 		st = dfs_gate_wait_sync(payload->blocks->gate, batch->put_seq, DFS_SYNC_POWER,
-		                        ctx->deadline);
+					ctx->deadline);
 		if (st != DFS_OK)
 			return st == DFS_TIMEDOUT ? DFS_DELAY : st;
 	}
@@ -487,7 +488,7 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, uint32_t *left)
 		dfs_file_lock(file);
 		batch.trunc_gen = file->trunc_gen;
 	}
-	while (st == DFS_OK && batch.n < BATCH_BLOCKS && *left > 0 && file->dirty_head) {
+	while (st == DFS_OK && batch.n<BATCH_BLOCKS && * left> 0 && file->dirty_head) {
 		struct part *part = &batch.parts[batch.n];
 
 		(*left)--;

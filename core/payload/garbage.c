@@ -19,7 +19,7 @@
 
 struct dfs_garbage *
 dfs_garbage_add(struct dfs_garbage *g, const struct dfs_content_id *content, uint64_t block,
-                uint64_t version)
+		uint64_t version)
 {
 	if (!g || g->n == g->cap) {
 		uint32_t cap = g ? 2 * g->cap : 2;
@@ -52,13 +52,13 @@ erase(struct dfs_payload *payload, const struct dfs_garbage *g)
 		enum dfs_status st;
 
 		dfs_block_key(key, payload->prefix, &g->content, g->objects[i].block,
-		              g->objects[i].version);
+			      g->objects[i].version);
 		st = dfs_block_erase(payload->blocks, NULL, key);
 		if (st == DFS_OK)
 			continue;
 		dfs_counter_add(dfs_counter_get("payload_garbage_left"), 1);
 		dfs_log(DFS_LOG_WARN, "block store %s: %s is left behind: %s (%s)",
-		        payload->blocks->name, key, dfs_status_name(st), dfs_fail_text());
+			payload->blocks->name, key, dfs_status_name(st), dfs_fail_text());
 	}
 }
 
@@ -82,7 +82,7 @@ reap(struct dfs_task *task)
 				seq = g->seq;
 		if (gate)
 			st = dfs_gate_wait_sync(gate, seq, dfs_sync_level_of(payload),
-			                        dfs_clock_mono() + GATE_DEADLINE);
+						dfs_clock_mono() + GATE_DEADLINE);
 		while (all) {
 			struct dfs_garbage *g = all;
 

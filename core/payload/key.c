@@ -56,7 +56,7 @@ dfs_block_prefix(char *key, const char *prefix, const struct dfs_content_id *con
 
 void
 dfs_block_key(char *key, const char *prefix, const struct dfs_content_id *content, uint64_t block,
-              uint64_t version)
+	      uint64_t version)
 {
 	char *p = put_text(put_content(key, prefix, content), "chunk-");
 

@@ -18,7 +18,7 @@
 
 /* block: offset / 4 MiB.  key takes DFS_BLOCK_KEY_MAX bytes. */
 void dfs_block_key(char *key, const char *prefix, const struct dfs_content_id *content,
-                   uint64_t block, uint64_t version);
+		   uint64_t block, uint64_t version);
 /* What all keys of the content begin with, '/' at the end. */
 void dfs_block_prefix(char *key, const char *prefix, const struct dfs_content_id *content);
 

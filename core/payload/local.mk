@@ -23,3 +23,8 @@ core_libdittofs_la_SOURCES += \
 	core/payload/truncate.c \
 	core/payload/verifier.c \
 	core/payload/write.c
+
+check_PROGRAMS += core/payload/test-model
+TESTS += core/payload/test-model
+core_payload_test_model_SOURCES = core/payload/test-model.c core/payload/test-rig.c core/payload/test-rig.h
+core_payload_test_model_LDADD = core/libdittofs.la $(GLIB_LIBS)

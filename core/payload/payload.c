@@ -13,8 +13,8 @@
 
 struct dfs_payload *
 dfs_payload_new(struct dfs_cache *cache, struct dfs_metadata_store *metadata,
-                struct dfs_block_store *blocks, uint32_t share_id, const char *prefix,
-                enum dfs_durability durability)
+		struct dfs_block_store *blocks, uint32_t share_id, const char *prefix,
+		enum dfs_durability durability)
 {
 	struct dfs_payload *payload = calloc(1, sizeof *payload);
 	pthread_condattr_t attr;
@@ -27,8 +27,8 @@ dfs_payload_new(struct dfs_cache *cache, struct dfs_metadata_store *metadata,
 	payload->share_id = share_id;
 	payload->durability = durability;
 	payload->lazy = durability == DFS_DURABILITY_NONE ||
-	                ((metadata->caps & DFS_METADATA_CAP_VOLATILE) &&
-	                 (blocks->caps & DFS_BLOCK_CAP_VOLATILE));
+			((metadata->caps & DFS_METADATA_CAP_VOLATILE) &&
+			 (blocks->caps & DFS_BLOCK_CAP_VOLATILE));
 	snprintf(payload->prefix, sizeof payload->prefix, "%s", prefix);
 	/* Nanoseconds outrun any rate of puts, so the versions of this run are above the last
 	 * run's; a clock that was set back is no danger while the random id of a content is new. */
@@ -64,8 +64,9 @@ dfs_payload_free(struct dfs_payload *payload, int64_t deadline)
 	ok = dfs_garbage_drain(payload, deadline);
 	if (!ok) {
 		/* A task still uses the struct: leave it to the end of the process. */
-		dfs_log(DFS_LOG_WARN, "share %s: block store %s does not answer: objects may be left",
-		        payload->prefix, payload->blocks->name);
+		dfs_log(DFS_LOG_WARN,
+			"share %s: block store %s does not answer: objects may be left",
+			payload->prefix, payload->blocks->name);
 		return DFS_TIMEDOUT;
 	}
 	pthread_cond_destroy(&payload->reaped);

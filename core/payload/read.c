@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "payload/file.h"
 
-#define TURNS_MAX 64             /* pages that are evicted before they are read */
-#define WHOLE_BLOCK_PAGES 16     /* a request for as many brings in the block */
+#define TURNS_MAX 64         /* pages that are evicted before they are read */
+#define WHOLE_BLOCK_PAGES 16 /* a request for as many brings in the block */
 
 void
 dfs_read_release(struct dfs_read *out)
@@ -32,7 +32,7 @@ add_span(struct dfs_read *out, struct dfs_buf *buf, uint32_t at, uint32_t len)
  * left: pages of the request that follow.  False: no memory. */
 static bool
 read_page(struct dfs_read *out, const struct dfs_page *page, uint32_t from, uint32_t to,
-          uint32_t left)
+	  uint32_t left)
 {
 	uint32_t valid = page && page->buf ? page->valid : 0;
 	struct dfs_buf *whole;
@@ -81,10 +81,11 @@ missing(const struct dfs_block *block, uint32_t p)
 	return dfs_block_stored(block, p * DFS_PAGE_SIZE, (p + 1) * DFS_PAGE_SIZE);
 }
 
-/* Bring in page p of the block at index, and what else of [p, last] is asked for.  Called with mu. */
+/* Bring in page p of the block at index, and what else of [p, last] is asked for.  Called with mu.
+ */
 static enum dfs_status
 bring_in(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index, uint32_t p, uint32_t last,
-         bool sequential)
+	 bool sequential)
 {
 	struct dfs_block *block = dfs_block_get_slots(file, index, 0);
 
@@ -97,7 +98,7 @@ bring_in(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index, uint32_t p,
 
 enum dfs_status
 dfs_file_read(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t length, uint64_t offset,
-              uint32_t len, struct dfs_read *out)
+	      uint32_t len, struct dfs_read *out)
 {
 	struct dfs_cache *cache = file->payload->cache;
 	uint64_t pos, end;
@@ -122,7 +123,8 @@ dfs_file_read(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t length, uint6
 	for (pos = offset; pos < end;) {
 		uint64_t index = pos / DFS_BLOCK_SIZE, start = index * DFS_BLOCK_SIZE;
 		uint32_t p = (uint32_t)(pos - start) / DFS_PAGE_SIZE;
-		uint32_t to = end - start < DFS_BLOCK_SIZE ? (uint32_t)(end - start) : DFS_BLOCK_SIZE;
+		uint32_t to =
+			end - start < DFS_BLOCK_SIZE ? (uint32_t)(end - start) : DFS_BLOCK_SIZE;
 		uint32_t last = (to - 1) / DFS_PAGE_SIZE;
 		struct dfs_block *block = dfs_block_find(file, index);
 
@@ -132,8 +134,8 @@ dfs_file_read(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t length, uint6
 				st = bring_in(ctx, file, index, p, last, offset == file->next_read);
 			if (st != DFS_OK)
 				break;
-			/* The lock was free meanwhile: what was collected may be older than what follows,
-			 * which a concurrent write may show anyhow. */
+			/* The lock was free meanwhile: what was collected may be older than what
+			 * follows, which a concurrent write may show anyhow. */
 			fetched = true;
 			continue;
 		}
@@ -147,8 +149,9 @@ dfs_file_read(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t length, uint6
 				break;
 			if (upto > DFS_PAGE_SIZE)
 				upto = DFS_PAGE_SIZE;
-			if (!read_page(out, block ? dfs_block_page(block, p) : NULL, from, upto,
-			               (uint32_t)((end - 1) / DFS_PAGE_SIZE - pos / DFS_PAGE_SIZE))) {
+			if (!read_page(
+				    out, block ? dfs_block_page(block, p) : NULL, from, upto,
+				    (uint32_t)((end - 1) / DFS_PAGE_SIZE - pos / DFS_PAGE_SIZE))) {
 				st = DFS_DELAY;
 				break;
 			}

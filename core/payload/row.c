@@ -84,8 +84,9 @@ dfs_row_resolve(struct dfs_row *row, const struct dfs_segment *segs, uint32_t n)
 	for (uint32_t i = n; i-- > 0;) {
 		const struct dfs_segment *s = &segs[i];
 
-		if (s->length == 0 || s->at >= DFS_BLOCK_SIZE || s->length > DFS_BLOCK_SIZE - s->at ||
-		    s->offset >= DFS_BLOCK_SIZE || s->length > DFS_BLOCK_SIZE - s->offset)
+		if (s->length == 0 || s->at >= DFS_BLOCK_SIZE ||
+		    s->length > DFS_BLOCK_SIZE - s->at || s->offset >= DFS_BLOCK_SIZE ||
+		    s->length > DFS_BLOCK_SIZE - s->offset)
 			return false;
 		if (!dfs_row_overlay(row, s))
 			return false;

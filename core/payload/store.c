@@ -73,8 +73,9 @@ strike(struct dfs_block_store *store, int64_t begun, int64_t took)
 		return;
 	if (atomic_exchange(&store->thread_model, DFS_THREADS_BLOCKING) != DFS_THREADS_BLOCKING)
 		dfs_log(DFS_LOG_WARN,
-		        "block store %s: held an event loop for %lld us: called on workers from now on",
-		        store->name, (long long)(took / 1000));
+			"block store %s: held an event loop for %lld us: called on workers from "
+			"now on",
+			store->name, (long long)(took / 1000));
 }
 
 static void
@@ -106,8 +107,8 @@ sync_all(void *arg, uint64_t seq, uint32_t level, uint64_t *durable)
 
 enum dfs_status
 dfs_block_store_open(const struct dfs_plugin_entry *entry, const char *name, const void *config,
-                     const struct dfs_host *host, struct dfs_workers *workers,
-                     struct dfs_block_store **out)
+		     const struct dfs_host *host, struct dfs_workers *workers,
+		     struct dfs_block_store **out)
 {
 	const struct dfs_plugin *desc = &entry->desc;
 	struct dfs_block_store *store;
@@ -128,8 +129,8 @@ dfs_block_store_open(const struct dfs_plugin_entry *entry, const char *name, con
 	if (st != DFS_OK)
 		goto refused;
 	if (workers)
-		store->lane =
-			dfs_lane_new(workers, store->name, serial ? 1 : desc->max_threads, QUEUE_MAX);
+		store->lane = dfs_lane_new(workers, store->name, serial ? 1 : desc->max_threads,
+					   QUEUE_MAX);
 	if (!(store->caps & (DFS_BLOCK_CAP_VOLATILE | DFS_BLOCK_CAP_DURABLE_PUT)))
 		store->gate = dfs_gate_new(store->name, sync_all, store);
 	*out = store;
@@ -138,7 +139,7 @@ dfs_block_store_open(const struct dfs_plugin_entry *entry, const char *name, con
 refused:
 	if (diag.text[0])
 		dfs_fail(st, "block store %s: %s%s%s", name, diag.key, diag.key[0] ? ": " : "",
-		         diag.text);
+			 diag.text);
 	free(store);
 	return st;
 }
@@ -164,7 +165,7 @@ drawn(struct dfs_block_store *store)
 
 enum dfs_status
 dfs_block_put(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key,
-              const struct dfs_span *spans, uint32_t n, uint64_t *seq)
+	      const struct dfs_span *spans, uint32_t n, uint64_t *seq)
 {
 	struct call call;
 	enum dfs_status st;
@@ -183,7 +184,7 @@ dfs_block_put(struct dfs_block_store *store, const struct dfs_ctx *ctx, const ch
 
 enum dfs_status
 dfs_block_get(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key,
-              uint64_t offset, uint64_t length, const struct dfs_sink *sink)
+	      uint64_t offset, uint64_t length, const struct dfs_sink *sink)
 {
 	struct call call;
 	enum dfs_status st;

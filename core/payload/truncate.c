@@ -15,11 +15,11 @@
 
 struct cut {
 	struct dfs_file *file;
-	uint64_t edge;    /* the block that keeps its head, UINT64_MAX: none */
+	uint64_t edge; /* the block that keeps its head, UINT64_MAX: none */
 	struct dfs_row row;
-	bool found, bad;  /* edge's row is in row; is damaged */
+	bool found, bad; /* edge's row is in row; is damaged */
 	struct dfs_garbage *garbage;
-	uint64_t freed;   /* bytes of blocks whose units are not counted in memory */
+	uint64_t freed; /* bytes of blocks whose units are not counted in memory */
 };
 
 static uint64_t
@@ -73,7 +73,7 @@ cut_row(void *arg, uint64_t block, const struct dfs_segment *segs, uint32_t n)
 	for (uint32_t i = 0; i < row.n; i++)
 		if (!dfs_row_has(row.segs, i, row.segs[i].version))
 			cut->garbage = dfs_garbage_add(cut->garbage, &cut->file->content, block,
-			                               row.segs[i].version);
+						       row.segs[i].version);
 	return 1;
 }
 
@@ -93,20 +93,20 @@ cut_edge(struct cut *cut, struct dfs_txn *txn, uint32_t keep)
 		if (!dfs_row_has(cut->row.segs, cut->row.n, old.segs[i].version) &&
 		    !dfs_row_has(old.segs, i, old.segs[i].version))
 			cut->garbage = dfs_garbage_add(cut->garbage, &cut->file->content, cut->edge,
-			                               old.segs[i].version);
+						       old.segs[i].version);
 	if (cut->row.n == 0)
 		return metadata->ops.del_map(metadata->inst, txn, payload->share_id,
-		                             &cut->file->content, cut->edge, cut->edge + 1);
+					     &cut->file->content, cut->edge, cut->edge + 1);
 	if (cut->row.n > DFS_SEGMENTS_MAX)
 		return dfs_fail(DFS_CORRUPT, "share %s: a map row has too many segments",
-		                payload->prefix);
+				payload->prefix);
 	return metadata->ops.put_map(metadata->inst, txn, payload->share_id, &cut->file->content,
-	                             cut->edge, cut->row.segs, cut->row.n);
+				     cut->edge, cut->row.segs, cut->row.n);
 }
 
 enum dfs_status
 dfs_file_truncate_rows(struct dfs_ctx *ctx, struct dfs_file *file, struct dfs_txn *txn,
-                       uint64_t old_length, uint64_t new_length)
+		       uint64_t old_length, uint64_t new_length)
 {
 	struct dfs_payload *payload = file->payload;
 	struct dfs_metadata_store *metadata = payload->metadata;
@@ -129,12 +129,12 @@ dfs_file_truncate_rows(struct dfs_ctx *ctx, struct dfs_file *file, struct dfs_tx
 	if (!rows)
 		return DFS_OK;
 	st = metadata->ops.scan_map(metadata->inst, txn, payload->share_id, &file->content, first,
-	                            cut_row, &cut);
+				    cut_row, &cut);
 	if (st == DFS_OK && cut.bad)
 		st = dfs_fail(DFS_CORRUPT, "share %s: a map row is damaged", payload->prefix);
 	if (st == DFS_OK)
 		st = metadata->ops.del_map(metadata->inst, txn, payload->share_id, &file->content,
-		                           first + (keep != 0), UINT64_MAX);
+					   first + (keep != 0), UINT64_MAX);
 	if (st == DFS_OK && cut.found)
 		st = cut_edge(&cut, txn, keep);
 	dfs_file_lock(file);
@@ -203,7 +203,7 @@ reclaim_row(void *arg, uint64_t block, const struct dfs_segment *segs, uint32_t 
 /* One step; *more: rows may be left. */
 static enum dfs_status
 reclaim_step(struct dfs_payload *payload, const struct dfs_content_id *content, struct reclaim *r,
-             bool *more)
+	     bool *more)
 {
 	struct dfs_metadata_store *metadata = payload->metadata;
 	char key[DFS_BLOCK_KEY_MAX];
@@ -215,7 +215,7 @@ reclaim_step(struct dfs_payload *payload, const struct dfs_content_id *content, 
 	r->next = 0;
 	r->n = 0;
 	st = metadata->ops.scan_map(metadata->inst, txn, payload->share_id, content, 0, reclaim_row,
-	                            r);
+				    r);
 	dfs_metadata_abort(metadata, txn);
 	*more = r->next != 0;
 	if (st != DFS_OK || !*more)
@@ -223,7 +223,7 @@ reclaim_step(struct dfs_payload *payload, const struct dfs_content_id *content, 
 	/* Objects first: rows that are left after a crash name what to erase again. */
 	for (uint32_t i = 0; i < r->n && st == DFS_OK; i++) {
 		dfs_block_key(key, payload->prefix, content, r->objects[i].block,
-		              r->objects[i].version);
+			      r->objects[i].version);
 		st = dfs_block_erase(payload->blocks, NULL, key);
 	}
 	if (st != DFS_OK)
@@ -232,7 +232,8 @@ reclaim_step(struct dfs_payload *payload, const struct dfs_content_id *content, 
 		st = dfs_metadata_begin(metadata, NULL, DFS_TXN_WRITE, &txn);
 		if (st != DFS_OK)
 			return st;
-		st = metadata->ops.del_map(metadata->inst, txn, payload->share_id, content, 0, r->next);
+		st = metadata->ops.del_map(metadata->inst, txn, payload->share_id, content, 0,
+					   r->next);
 		if (st == DFS_OK)
 			st = dfs_metadata_commit(metadata, NULL, txn);
 		else

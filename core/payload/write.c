@@ -90,7 +90,7 @@ dfs_file_unprepare(struct dfs_file *file)
 /* [lo, hi) of the page will be written in part: bring in the rest, keep a buffer ready. */
 static enum dfs_status
 prepare_part(struct dfs_ctx *ctx, struct dfs_block *block, uint32_t p, uint32_t lo, uint32_t hi,
-             struct dfs_buf **spare)
+	     struct dfs_buf **spare)
 {
 	struct dfs_page *page = &block->pages[p];
 	uint32_t from = p * DFS_PAGE_SIZE, need = hi;
@@ -123,7 +123,8 @@ prepare_blocks(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t offset, uint
 	for (uint64_t pos = offset; pos < end;) {
 		uint64_t index = pos / DFS_BLOCK_SIZE, start = index * DFS_BLOCK_SIZE;
 		uint32_t from = (uint32_t)(pos - start);
-		uint32_t to = end - start < DFS_BLOCK_SIZE ? (uint32_t)(end - start) : DFS_BLOCK_SIZE;
+		uint32_t to =
+			end - start < DFS_BLOCK_SIZE ? (uint32_t)(end - start) : DFS_BLOCK_SIZE;
 		uint32_t first = from / DFS_PAGE_SIZE, last = (to - 1) / DFS_PAGE_SIZE;
 		uint32_t lo = from % DFS_PAGE_SIZE, hi = to - last * DFS_PAGE_SIZE;
 		struct dfs_block *block = dfs_block_get_slots(file, index, last);
@@ -138,14 +139,14 @@ prepare_blocks(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t offset, uint
 			/* A copy of exactly one page needs a buffer too. */
 			if ((hi - lo < DFS_PAGE_SIZE || end - offset == DFS_PAGE_SIZE) &&
 			    (st = prepare_part(ctx, block, first, lo, hi,
-			                       &file->spare[pos != offset])) != DFS_OK)
+					       &file->spare[pos != offset])) != DFS_OK)
 				return st;
 		} else {
 			if (lo && (st = prepare_part(ctx, block, first, lo, DFS_PAGE_SIZE,
-			                             &file->spare[0])) != DFS_OK)
+						     &file->spare[0])) != DFS_OK)
 				return st;
-			if (hi < DFS_PAGE_SIZE && (st = prepare_part(ctx, block, last, 0, hi,
-			                                             &file->spare[1])) != DFS_OK)
+			if (hi < DFS_PAGE_SIZE &&
+			    (st = prepare_part(ctx, block, last, 0, hi, &file->spare[1])) != DFS_OK)
 				return st;
 		}
 		pos = start + to;
@@ -155,7 +156,7 @@ prepare_blocks(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t offset, uint
 
 enum dfs_status
 dfs_file_prepare(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t length, uint64_t offset,
-                 uint32_t len)
+		 uint32_t len)
 {
 	struct dfs_cache *cache = file->payload->cache;
 	enum dfs_status st;
@@ -204,8 +205,8 @@ zero_gap(struct dfs_buf *buf, uint32_t valid, uint32_t lo)
 
 /* Copy [lo, hi) in. */
 static void
-put_bytes(struct dfs_block *block, struct dfs_page *page, uint32_t lo, uint32_t hi,
-          const void *src, struct dfs_buf **spare)
+put_bytes(struct dfs_block *block, struct dfs_page *page, uint32_t lo, uint32_t hi, const void *src,
+	  struct dfs_buf **spare)
 {
 	uint32_t valid = page->buf ? page->valid : 0, need = valid > hi ? valid : hi;
 	struct dfs_buf *b = page->buf, *old = NULL;
@@ -230,12 +231,12 @@ put_bytes(struct dfs_block *block, struct dfs_page *page, uint32_t lo, uint32_t 
 /* Make buf, which holds [lo, hi) at data, part of the page; takes buf. */
 static void
 put_buf(struct dfs_block *block, struct dfs_page *page, uint32_t lo, uint32_t hi,
-        struct dfs_buf *buf, const unsigned char *data, struct dfs_buf **spare)
+	struct dfs_buf *buf, const unsigned char *data, struct dfs_buf **spare)
 {
 	uint32_t valid = page->buf ? page->valid : 0, need = valid > hi ? valid : hi;
 	uint32_t keep = (valid < lo ? valid : lo) + (valid > hi ? valid - hi : 0);
 	bool in_place = page->buf && page->buf->len >= need && keep > hi - lo &&
-	                dfs_buf_exclusive(page->buf);
+			dfs_buf_exclusive(page->buf);
 
 	if (in_place || data != buf->data + lo || buf->len < need) {
 		put_bytes(block, page, lo, hi, data, spare);
@@ -289,7 +290,7 @@ dfs_file_write(struct dfs_file *file, uint64_t length, struct dfs_write *w)
 			block = dfs_block_find(file, index);
 		page = &block->pages[pos % DFS_BLOCK_SIZE / DFS_PAGE_SIZE];
 		put_buf(block, page, lo, lo + n, w->bufs[i], w->iov[i].iov_base,
-		        &file->spare[i > 0]);
+			&file->spare[i > 0]);
 		note_written(block, page, lo, lo + n);
 		pos += n;
 	}
@@ -299,7 +300,7 @@ dfs_file_write(struct dfs_file *file, uint64_t length, struct dfs_write *w)
 
 void
 dfs_file_copy_in(struct dfs_file *file, uint64_t length, uint64_t offset, const void *data,
-                 uint32_t len)
+		 uint32_t len)
 {
 	const unsigned char *src = data;
 	uint64_t pos = offset, end = offset + len;

@@ -38,11 +38,11 @@ struct dfs_cache {
 
 	_Atomic bool kicked;
 	pthread_mutex_t mu;
-	pthread_cond_t wake;   /* the flusher: kicked, or a file became dirty, or stop */
-	pthread_cond_t relief; /* waiters: dirty bytes or tasks went down */
+	pthread_cond_t wake;              /* the flusher: kicked, or a file became dirty, or stop */
+	pthread_cond_t relief;            /* waiters: dirty bytes or tasks went down */
 	struct dfs_file *oldest, *newest; /* guarded by mu: files with dirty data */
 	uint32_t n_files;                 /* guarded by mu */
-	bool stop, idle;                  /* guarded by mu; idle: the flusher waits for a first file */
+	bool stop, idle; /* guarded by mu; idle: the flusher waits for a first file */
 	pthread_t flusher;
 	bool has_flusher;
 };
@@ -62,7 +62,8 @@ bool dfs_cache_reclaim(struct dfs_cache *cache, uint64_t bytes);
 static inline bool
 dfs_cache_over(struct dfs_cache *cache)
 {
-	return atomic_load_explicit(&cache->resident, memory_order_relaxed) > (int64_t)cache->budget;
+	return atomic_load_explicit(&cache->resident, memory_order_relaxed) >
+	       (int64_t)cache->budget;
 }
 
 /* flusher.c: the list of dirty files.  add, done: called with the file's mu. */
@@ -78,6 +79,6 @@ void dfs_flusher_account(struct dfs_cache *cache, int64_t delta);
 bool dfs_flusher_wait(struct dfs_cache *cache, int64_t deadline);
 /* Flush all dirty files of the payload. */
 enum dfs_status dfs_flusher_drain(struct dfs_cache *cache, struct dfs_payload *payload,
-                                  int64_t deadline);
+				  int64_t deadline);
 
 #endif

@@ -21,8 +21,8 @@
 #define FLUSH_DEADLINE (60 * DFS_SECOND)
 #define FILES_HIGH 262144 /* each keeps an inode in memory */
 #define TASK_FILES 32
-#define TASKS_MAX 4       /* at a time for one share */
-#define PICK_SCAN 256     /* files looked at for one task */
+#define TASKS_MAX 4   /* at a time for one share */
+#define PICK_SCAN 256 /* files looked at for one task */
 
 struct flush_task {
 	struct dfs_task task;
@@ -107,8 +107,7 @@ dfs_flusher_forget(struct dfs_cache *cache, struct dfs_file *file)
 void
 dfs_flusher_account(struct dfs_cache *cache, int64_t delta)
 {
-	int64_t before =
-		atomic_fetch_add_explicit(&cache->dirty, delta, memory_order_relaxed);
+	int64_t before = atomic_fetch_add_explicit(&cache->dirty, delta, memory_order_relaxed);
 	int64_t after = before + delta, high = (int64_t)cache->dirty_high;
 
 	if (after > high && !atomic_load_explicit(&cache->kicked, memory_order_relaxed) &&
@@ -156,9 +155,11 @@ flush_one(struct dfs_file *file, int64_t deadline)
 		int64_t now = dfs_clock_mono(), said = atomic_load(&last_said);
 
 		dfs_counter_add(dfs_counter_get("payload_flush_failures"), 1);
-		if (now - said > DFS_SECOND && atomic_compare_exchange_strong(&last_said, &said, now))
-			dfs_log(DFS_LOG_WARN, "share %s: writing dirty data: %s (%s): kept, tried again",
-			        payload->prefix, dfs_status_name(st), dfs_fail_text());
+		if (now - said > DFS_SECOND &&
+		    atomic_compare_exchange_strong(&last_said, &said, now))
+			dfs_log(DFS_LOG_WARN,
+				"share %s: writing dirty data: %s (%s): kept, tried again",
+				payload->prefix, dfs_status_name(st), dfs_fail_text());
 	}
 	atomic_store(&payload->flush_status, st);
 	return st;
@@ -268,7 +269,8 @@ flusher(void *arg)
 			cache->idle = false;
 		} else {
 			struct timespec ts = at(dfs_clock_mono() + RETRY_AGE);
-			/* Pressed with nothing to pick: all places are taken; their end wakes us. */
+			/* Pressed with nothing to pick: all places are taken; their end wakes us.
+			 */
 			pthread_cond_timedwait(&cache->wake, &cache->mu, &ts);
 		}
 	}

@@ -39,9 +39,9 @@ dfs_cache_insert(struct dfs_cache *cache, struct dfs_block *block)
 {
 	struct dfs_cache_shard *s;
 
-	block->shard = (uint8_t)(atomic_fetch_add_explicit(&cache->next_shard, 1,
-	                                                   memory_order_relaxed) %
-	                         DFS_CACHE_SHARDS);
+	block->shard =
+		(uint8_t)(atomic_fetch_add_explicit(&cache->next_shard, 1, memory_order_relaxed) %
+			  DFS_CACHE_SHARDS);
 	s = &cache->shards[block->shard];
 	dfs_lock_acquire(&s->mu);
 	push_block(s, block);
@@ -106,9 +106,8 @@ evict(struct dfs_cache *cache, int64_t bytes, unsigned scans, bool force)
 	unsigned empty = 0;
 
 	for (unsigned i = 0; i < scans && gone < bytes && empty < DFS_CACHE_SHARDS; i++) {
-		unsigned hand =
-			atomic_fetch_add_explicit(&cache->hand, 1, memory_order_relaxed) %
-			DFS_CACHE_SHARDS;
+		unsigned hand = atomic_fetch_add_explicit(&cache->hand, 1, memory_order_relaxed) %
+				DFS_CACHE_SHARDS;
 		int64_t n = evict_one(cache, &cache->shards[hand], force);
 
 		if (n < 0)
@@ -123,7 +122,7 @@ void
 dfs_cache_trim(struct dfs_cache *cache)
 {
 	int64_t over = atomic_load_explicit(&cache->resident, memory_order_relaxed) -
-	               (int64_t)cache->budget;
+		       (int64_t)cache->budget;
 
 	if (over > 0)
 		evict(cache, over, SCAN_MAX, false);

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "payload/test-rig.h"
+#include "plugin/host.h"
+#include "plugin/options.h"
+
+static const struct dfs_plugin_entry *
+find(struct rig *rig, enum dfs_plugin_kind kind, const char *name)
+{
+	char *error = NULL;
+	const struct dfs_plugin_entry *e = dfs_registry_find(rig->registry, kind, name, &error);
+
+	if (!e)
+		g_error("%s", error);
+	return e;
+}
+
+struct rig *
+rig_new(const char *block, uint64_t budget, enum dfs_durability durability)
+{
+	struct rig *rig = g_new0(struct rig, 1);
+	const struct dfs_plugin_entry *e;
+	struct dfs_options o;
+
+	rig->registry = dfs_registry_new(NULL);
+	rig->workers = dfs_workers_new(8);
+	e = find(rig, DFS_KIND_METADATA, "memory");
+	dfs_options_init(&o, e->desc.config, e->desc.config_size, "/");
+	g_assert_cmpint(dfs_metadata_store_open(e, "meta", o.values,
+						dfs_host_get("metadata", "meta"), rig->workers,
+						&rig->metadata),
+			==, DFS_OK);
+	dfs_options_clear(&o);
+	e = find(rig, DFS_KIND_BLOCK, block);
+	dfs_options_init(&o, e->desc.config, e->desc.config_size, "/");
+	if (strcmp(block, "filesystem") == 0) {
+		char *error = NULL;
+
+		rig->dir = g_dir_make_tmp("dfs-payload-XXXXXX", NULL);
+		g_assert_true(dfs_options_set(&o, "path", rig->dir, &error));
+	}
+	if (dfs_block_store_open(e, "blocks", o.values, dfs_host_get("block", "blocks"),
+				 rig->workers, &rig->blocks) != DFS_OK)
+		g_error("%s", dfs_fail_text());
+	dfs_options_clear(&o);
+	rig->cache = dfs_cache_new(budget);
+	rig->payload =
+		dfs_payload_new(rig->cache, rig->metadata, rig->blocks, 1, "share", durability);
+	return rig;
+}
+
+static void
+remove_tree(const char *path)
+{
+	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir)) != NULL) {
+		g_autofree char *child = g_build_filename(path, name, NULL);
+		if (g_file_test(child, G_FILE_TEST_IS_DIR) &&
+		    !g_file_test(child, G_FILE_TEST_IS_SYMLINK))
+			remove_tree(child);
+		else
+			g_remove(child);
+	}
+	g_rmdir(path);
+}
+
+void
+rig_free(struct rig *rig)
+{
+	int64_t deadline = dfs_clock_mono() + 30 * DFS_SECOND;
+
+	g_assert_cmpint(dfs_payload_free(rig->payload, deadline), ==, DFS_OK);
+	g_assert_cmpint(atomic_load(&rig->cache->resident), ==, 0);
+	g_assert_cmpint(atomic_load(&rig->cache->dirty), ==, 0);
+	dfs_cache_free(rig->cache);
+	dfs_block_store_close(rig->blocks);
+	dfs_metadata_store_close(rig->metadata);
+	dfs_workers_free(rig->workers);
+	dfs_registry_free(rig->registry);
+	if (rig->dir)
+		remove_tree(rig->dir);
+	g_free(rig->dir);
+	g_free(rig);
+}
+
+static enum dfs_status
+publish(void *owner, struct dfs_txn *txn, uint64_t used)
+{
+	struct rig *rig = owner;
+
+	rig->published++;
+	rig->used = used;
+	return rig->publish_status;
+}
+
+struct dfs_file *
+rig_file(struct rig *rig, uint8_t id, uint64_t length, uint64_t used)
+{
+	struct dfs_content_id content;
+
+	memset(content.bytes, id, sizeof content.bytes);
+	return dfs_file_new(rig->payload, &content, length, used, publish, rig);
+}
+
+struct dfs_ctx
+rig_ctx(void)
+{
+	return (struct dfs_ctx){.deadline = dfs_clock_mono() + 30 * DFS_SECOND};
+}
+
+enum dfs_status
+rig_write(struct dfs_file *file, uint64_t length, uint64_t offset, const void *data, uint32_t len,
+	  bool pages)
+{
+	struct dfs_ctx ctx = rig_ctx();
+	struct dfs_write w = {0};
+	enum dfs_status st;
+	uint32_t done = 0;
+
+	if (pages && (st = dfs_write_reserve(offset, len, &w)) != DFS_OK)
+		return st;
+	for (uint32_t i = 0; i < w.n; i++) {
+		memcpy(w.iov[i].iov_base, (const char *)data + done, w.iov[i].iov_len);
+		done += (uint32_t)w.iov[i].iov_len;
+	}
+	st = dfs_file_prepare(&ctx, file, length, offset, len);
+	if (st != DFS_OK) {
+		dfs_write_cancel(&w);
+		return st;
+	}
+	if (pages)
+		dfs_file_write(file, length, &w);
+	else
+		dfs_file_copy_in(file, length, offset, data, len);
+	return DFS_OK;
+}
+
+enum dfs_status
+rig_truncate(struct dfs_file *file, uint64_t old_length, uint64_t new_length)
+{
+	struct dfs_metadata_store *metadata = file->payload->metadata;
+	struct dfs_ctx ctx = rig_ctx();
+	struct dfs_txn *txn;
+	enum dfs_status st = dfs_metadata_begin(metadata, &ctx, DFS_TXN_WRITE, &txn);
+
+	if (st != DFS_OK)
+		return st;
+	st = dfs_file_truncate_rows(&ctx, file, txn, old_length, new_length);
+	if (st == DFS_OK)
+		st = dfs_metadata_commit(metadata, &ctx, txn);
+	else
+		dfs_metadata_abort(metadata, txn);
+	dfs_file_truncate_pages(file, old_length, st == DFS_OK ? new_length : old_length);
+	return st;
+}
+
+enum dfs_status
+rig_read(struct dfs_file *file, uint64_t length, uint64_t offset, void *out, uint32_t len)
+{
+	struct dfs_ctx ctx = rig_ctx();
+	struct dfs_read r;
+	enum dfs_status st = dfs_file_read(&ctx, file, length, offset, len, &r);
+	uint32_t done = 0;
+
+	if (st != DFS_OK)
+		return st;
+	g_assert_cmpuint(r.len, ==, len);
+	g_assert_cmpuint(r.n, <=, DFS_READ_SPANS);
+	for (uint32_t i = 0; i < r.n; i++) {
+		g_assert_cmpuint(r.spans[i].len, >, 0);
+		memcpy((char *)out + done, r.spans[i].data, r.spans[i].len);
+		done += r.spans[i].len;
+	}
+	g_assert_cmpuint(done, ==, len);
+	dfs_read_release(&r);
+	return DFS_OK;
+}
+
+static int
+count(void *arg, const char *key, uint64_t length)
+{
+	(*(unsigned *)arg)++;
+	return 1;
+}
+
+unsigned
+rig_objects(struct rig *rig)
+{
+	unsigned n = 0;
+
+	g_assert_true(dfs_garbage_drain(rig->payload, dfs_clock_mono() + 30 * DFS_SECOND));
+	g_assert_cmpint(rig->blocks->ops.list(rig->blocks->inst, "share/", "", count, &n), ==,
+			DFS_OK);
+	return n;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * For the tests of this folder: the real store plugins of the build tree under a payload.
+ */
+#ifndef DFS_PAYLOAD_TEST_RIG_H
+#define DFS_PAYLOAD_TEST_RIG_H
+
+#include <glib.h>
+
+#include "payload/file.h"
+#include "plugin/registry.h"
+
+struct rig {
+	struct dfs_registry *registry;
+	struct dfs_workers *workers;
+	struct dfs_metadata_store *metadata;
+	struct dfs_block_store *blocks;
+	struct dfs_cache *cache;
+	struct dfs_payload *payload;
+	char *dir;     /* removed at the end; NULL: none */
+	uint64_t used; /* as last published */
+	unsigned published;
+	enum dfs_status publish_status; /* what the owner answers */
+};
+
+/* block: "memory" or "filesystem". */
+struct rig *rig_new(const char *block, uint64_t budget, enum dfs_durability durability);
+void rig_free(struct rig *rig);
+struct dfs_file *rig_file(struct rig *rig, uint8_t id, uint64_t length, uint64_t used);
+struct dfs_ctx rig_ctx(void);
+/* As the fs layer does it: prepare, then install or copy.  length: before. */
+enum dfs_status rig_write(struct dfs_file *file, uint64_t length, uint64_t offset, const void *data,
+			  uint32_t len, bool pages);
+enum dfs_status rig_truncate(struct dfs_file *file, uint64_t old_length, uint64_t new_length);
+/* len bytes into out; asserts that as many came. */
+enum dfs_status rig_read(struct dfs_file *file, uint64_t length, uint64_t offset, void *out,
+			 uint32_t len);
+/* Objects below the share's prefix. */
+unsigned rig_objects(struct rig *rig);
+
+#endif
