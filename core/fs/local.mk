@@ -31,7 +31,19 @@ noinst_PROGRAMS += core/fs/bench-fs
 core_fs_bench_fs_SOURCES = core/fs/bench-fs.c $(core_fs_fixture)
 core_fs_bench_fs_LDADD = core/libdittofs.la $(GLIB_LIBS)
 
-check_PROGRAMS += core/fs/test-names
-TESTS += core/fs/test-names
+core_fs_tests = core/metadata/test-cache core/fs/test-content core/fs/test-model \
+	core/fs/test-names core/fs/test-permissions core/fs/test-threads
+check_PROGRAMS += $(core_fs_tests)
+TESTS += $(core_fs_tests)
+core_metadata_test_cache_SOURCES = core/metadata/test-cache.c $(core_fs_fixture)
+core_metadata_test_cache_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_fs_test_content_SOURCES = core/fs/test-content.c $(core_fs_fixture)
+core_fs_test_content_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_fs_test_model_SOURCES = core/fs/test-model.c $(core_fs_fixture)
+core_fs_test_model_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_names_SOURCES = core/fs/test-names.c $(core_fs_fixture)
 core_fs_test_names_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_fs_test_permissions_SOURCES = core/fs/test-permissions.c $(core_fs_fixture)
+core_fs_test_permissions_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_fs_test_threads_SOURCES = core/fs/test-threads.c $(core_fs_fixture)
+core_fs_test_threads_LDADD = core/libdittofs.la $(GLIB_LIBS)
