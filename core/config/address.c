@@ -11,9 +11,10 @@ static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 static bool
 refuse(const char *text, char **error)
 {
-	*error = g_strdup_printf("\"%.64s\" is no address range; want ADDRESS, ADDRESS/BITS (IPv4 or "
-	                         "IPv6) or \"*\"",
-	                         text);
+	*error = g_strdup_printf(
+		"\"%.64s\" is no address range; want ADDRESS, ADDRESS/BITS (IPv4 or "
+		"IPv6) or \"*\"",
+		text);
 	return false;
 }
 
@@ -53,8 +54,8 @@ dfs_address_parse(const char *text, struct dfs_client_rule *rule, char **error)
 	bits = width;
 	if (slash) {
 		if (!g_ascii_string_to_unsigned(slash + 1, 10, 0, width, &value, NULL)) {
-			*error = g_strdup_printf("\"%.64s\" has a wrong prefix length; want 0 to %u", text,
-			                         width);
+			*error = g_strdup_printf(
+				"\"%.64s\" has a wrong prefix length; want 0 to %u", text, width);
 			return false;
 		}
 		bits = (unsigned)value;
@@ -63,8 +64,8 @@ dfs_address_parse(const char *text, struct dfs_client_rule *rule, char **error)
 	if (clear_host_bits(rule->addr, rule->prefix_len)) {
 		char clean[INET6_ADDRSTRLEN];
 		inet_ntop(v4 ? AF_INET : AF_INET6, rule->addr + (v4 ? 12 : 0), clean, sizeof clean);
-		*error = g_strdup_printf("\"%.64s\" has host bits set; did you mean \"%s/%u\"?", text,
-		                         clean, bits);
+		*error = g_strdup_printf("\"%.64s\" has host bits set; did you mean \"%s/%u\"?",
+					 text, clean, bits);
 		return false;
 	}
 	return true;

@@ -38,13 +38,13 @@ default_rules(void)
 /* A row that an earlier one makes useless is likely a mistake of order. */
 static void
 warn_covered(const struct dfs_config_reader *r, const config_setting_t *at, const char *path,
-             const char *text, const GArray *rows, const struct dfs_client_rule *row)
+	     const char *text, const GArray *rows, const struct dfs_client_rule *row)
 {
 	for (unsigned i = 0; i < rows->len; i++) {
 		if (!dfs_address_covers(&g_array_index(rows, struct dfs_client_rule, i), row))
 			continue;
-		dfs_reader_warn(r, at, "%s.match: \"%s\" is never reached, an earlier rule has it", path,
-		                text);
+		dfs_reader_warn(r, at, "%s.match: \"%s\" is never reached, an earlier rule has it",
+				path, text);
 		return;
 	}
 }
@@ -52,7 +52,7 @@ warn_covered(const struct dfs_config_reader *r, const config_setting_t *at, cons
 /* Add the rows of one group. */
 static bool
 read_rule(const struct dfs_config_reader *r, const config_setting_t *group, const char *path,
-          struct dfs_options *o, GArray *rows)
+	  struct dfs_options *o, GArray *rows)
 {
 	static const char *const extra[] = {NULL};
 	const struct client_values *v = o->values;
@@ -63,8 +63,8 @@ read_rule(const struct dfs_config_reader *r, const config_setting_t *group, cons
 		return false;
 	at = config_setting_get_member(group, "match");
 	if (!v->match[0])
-		return dfs_reader_refuse(r, at, "%s.match: the list is empty; want one address at least",
-		                         path);
+		return dfs_reader_refuse(
+			r, at, "%s.match: the list is empty; want one address at least", path);
 	for (const char *const *text = v->match; *text; text++) {
 		struct dfs_client_rule row = {
 			.read_only = v->access == 1,
@@ -76,7 +76,8 @@ read_rule(const struct dfs_config_reader *r, const config_setting_t *group, cons
 		if (!dfs_address_parse(*text, &row, &why))
 			return dfs_reader_refuse(r, at, "%s.match: %s", path, why);
 		if (rows->len == RULES_MAX)
-			return dfs_reader_refuse(r, at, "%s.match: more than %u addresses", path, RULES_MAX);
+			return dfs_reader_refuse(r, at, "%s.match: more than %u addresses", path,
+						 RULES_MAX);
 		warn_covered(r, at, path, *text, rows, &row);
 		g_array_append_val(rows, row);
 	}
@@ -85,15 +86,16 @@ read_rule(const struct dfs_config_reader *r, const config_setting_t *group, cons
 
 struct dfs_share_rules *
 dfs_reader_rules(const struct dfs_config_reader *r, const config_setting_t *clients,
-                 const char *path)
+		 const char *path)
 {
 	g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(struct dfs_client_rule));
 
 	if (!clients)
 		return default_rules();
 	if (!config_setting_is_list(clients)) {
-		dfs_reader_refuse(r, clients, "%s.clients: %s does not fit; want a list ( ) of groups { }",
-		                  path, dfs_reader_shape(clients));
+		dfs_reader_refuse(r, clients,
+				  "%s.clients: %s does not fit; want a list ( ) of groups { }",
+				  path, dfs_reader_shape(clients));
 		return NULL;
 	}
 	for (int i = 0; i < config_setting_length(clients); i++) {
@@ -108,6 +110,7 @@ dfs_reader_rules(const struct dfs_config_reader *r, const config_setting_t *clie
 			return NULL;
 	}
 	if (rows->len == 0)
-		dfs_reader_warn(r, clients, "%s.clients: the list is empty, so no client has access", path);
+		dfs_reader_warn(r, clients,
+				"%s.clients: the list is empty, so no client has access", path);
 	return make_rules((const struct dfs_client_rule *)rows->data, rows->len);
 }

@@ -22,14 +22,14 @@
 
 /* server = { ... } */
 struct dfs_config_server {
-	const char *state_dir;  /* absolute */
-	int64_t threads;        /* event loops per adapter, 0: one per processor */
-	int64_t workers;        /* threads for blocking work, 0: automatic */
-	uint64_t cache_size;    /* bytes of the buffer pool, 0: half of the machine's memory */
-	int64_t inode_cache;    /* inodes kept in memory */
-	uint64_t drain;         /* ns that a stop waits for running requests */
-	uint32_t log_level;     /* enum dfs_log_level */
-	uint32_t log_format;    /* enum dfs_log_format */
+	const char *state_dir; /* absolute */
+	int64_t threads;       /* event loops per adapter, 0: one per processor */
+	int64_t workers;       /* threads for blocking work, 0: automatic */
+	uint64_t cache_size;   /* bytes of the buffer pool, 0: half of the machine's memory */
+	int64_t inode_cache;   /* inodes kept in memory */
+	uint64_t drain;        /* ns that a stop waits for running requests */
+	uint32_t log_level;    /* enum dfs_log_level */
+	uint32_t log_format;   /* enum dfs_log_format */
 };
 
 /* A row of metadata_stores or block_stores. */
@@ -78,17 +78,16 @@ struct dfs_config {
 /* Read and check a file.  False: *error (g_free) is a sentence that begins with FILE:LINE, and
  * *config is NULL. */
 bool dfs_config_load(const char *path, struct dfs_registry *registry, struct dfs_config **config,
-                     char **error);
+		     char **error);
 /* The same from memory; name stands for the file in messages.  @include is refused. */
 bool dfs_config_parse(const char *text, const char *name, struct dfs_registry *registry,
-                      struct dfs_config **config, char **error);
+		      struct dfs_config **config, char **error);
 /* NULL is allowed. */
 void dfs_config_free(struct dfs_config *config);
 
 /* kind: DFS_KIND_METADATA or DFS_KIND_BLOCK.  NULL: not declared. */
 const struct dfs_config_store *dfs_config_find_store(const struct dfs_config *config,
-                                                     enum dfs_plugin_kind kind,
-                                                     const char *name);
+						     enum dfs_plugin_kind kind, const char *name);
 
 /* The file's own tables, for dfs.conf(5) and dfs-inspect.  Ends with a NULL name. */
 struct dfs_config_section {

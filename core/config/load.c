@@ -54,9 +54,10 @@ read_server(struct dfs_config_reader *r)
 	config->server.log_level = values->log_level;
 	config->server.log_format = values->log_format;
 	if (config->server.cache_size && config->server.cache_size < CACHE_MIN)
-		return dfs_reader_refuse(r, config_lookup(&r->tree, "server.cache_size"),
-		                         "server.cache_size: less than 16M is not enough; want 0 or at "
-		                         "least 16M");
+		return dfs_reader_refuse(
+			r, config_lookup(&r->tree, "server.cache_size"),
+			"server.cache_size: less than 16M is not enough; want 0 or at "
+			"least 16M");
 	return true;
 }
 
@@ -104,7 +105,7 @@ load(const char *text, const char *name, struct dfs_registry *registry, struct d
 	r.config->path = g_strdup(name);
 	config_init(&r.tree);
 	ok = text ? dfs_source_parse(&r.source, text, name, error)
-	          : dfs_source_read(&r.source, name, error);
+		  : dfs_source_read(&r.source, name, error);
 	ok = ok && read_all(&r);
 	config_destroy(&r.tree);
 	dfs_source_clear(&r.source);
@@ -119,14 +120,14 @@ load(const char *text, const char *name, struct dfs_registry *registry, struct d
 
 bool
 dfs_config_load(const char *path, struct dfs_registry *registry, struct dfs_config **config,
-                char **error)
+		char **error)
 {
 	return load(NULL, path, registry, config, error);
 }
 
 bool
 dfs_config_parse(const char *text, const char *name, struct dfs_registry *registry,
-                 struct dfs_config **config, char **error)
+		 struct dfs_config **config, char **error)
 {
 	return load(text, name, registry, config, error);
 }

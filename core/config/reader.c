@@ -16,7 +16,8 @@ dfs_reader_where(const struct dfs_config_reader *r, const config_setting_t *at)
 }
 
 bool
-dfs_reader_refuse(const struct dfs_config_reader *r, const config_setting_t *at, const char *fmt, ...)
+dfs_reader_refuse(const struct dfs_config_reader *r, const config_setting_t *at, const char *fmt,
+		  ...)
 {
 	g_autofree char *where = dfs_reader_where(r, at);
 	g_autofree char *text = NULL;
@@ -72,24 +73,25 @@ dfs_reader_group(const struct dfs_config_reader *r, const config_setting_t *at, 
 	if (config_setting_is_group(at))
 		return true;
 	return dfs_reader_refuse(r, at, "%s: %s does not fit; want a group { }", path,
-	                         dfs_reader_shape(at));
+				 dfs_reader_shape(at));
 }
 
 bool
 dfs_reader_name(const struct dfs_config_reader *r, const config_setting_t *at, const char *path,
-                char name[DFS_CONFIG_NAME_MAX + 1])
+		char name[DFS_CONFIG_NAME_MAX + 1])
 {
 	const char *text = config_setting_name(at);
 	size_t n = strlen(text);
 
 	if (n > DFS_CONFIG_NAME_MAX)
-		return dfs_reader_refuse(r, at, "%.128s: the name has %zu bytes; want at most %d", path, n,
-		                         DFS_CONFIG_NAME_MAX);
+		return dfs_reader_refuse(r, at, "%.128s: the name has %zu bytes; want at most %d",
+					 path, n, DFS_CONFIG_NAME_MAX);
 	for (const char *p = text; *p; p++)
 		if (!g_ascii_isalnum(*p) && !strchr("._-", *p))
-			return dfs_reader_refuse(r, at, "%s: the name has the character %c; want letters, "
-			                                "digits and . _ -",
-			                         path, *p);
+			return dfs_reader_refuse(r, at,
+						 "%s: the name has the character %c; want letters, "
+						 "digits and . _ -",
+						 path, *p);
 	memcpy(name, text, n + 1);
 	return true;
 }
@@ -110,13 +112,13 @@ misfit(const struct dfs_config_reader *r, const config_setting_t *at, const char
 	g_autofree char *allowed = dfs_option_allowed(item);
 
 	return dfs_reader_refuse(r, at, "%s.%s: %s does not fit; want %s", path, item->key,
-	                         dfs_reader_shape(at), allowed);
+				 dfs_reader_shape(at), allowed);
 }
 
 /* An array or list of strings. */
 static bool
 set_list(const struct dfs_config_reader *r, const config_setting_t *at, const char *path,
-         struct dfs_options *o, const struct dfs_config_item *item)
+	 struct dfs_options *o, const struct dfs_config_item *item)
 {
 	unsigned n = (unsigned)config_setting_length(at);
 	g_autofree const char **list = g_new0(const char *, n + 1);
@@ -125,15 +127,16 @@ set_list(const struct dfs_config_reader *r, const config_setting_t *at, const ch
 		const config_setting_t *element = config_setting_get_elem(at, i);
 		list[i] = config_setting_get_string(element);
 		if (!list[i])
-			return dfs_reader_refuse(r, element, "%s.%s[%u]: %s does not fit; want a string", path,
-			                         item->key, i, dfs_reader_shape(element));
+			return dfs_reader_refuse(r, element,
+						 "%s.%s[%u]: %s does not fit; want a string", path,
+						 item->key, i, dfs_reader_shape(element));
 	}
 	return dfs_options_set_list(o, item->key, list, r->error) || place(r, at, path);
 }
 
 static bool
 set_item(const struct dfs_config_reader *r, const config_setting_t *at, const char *path,
-         struct dfs_options *o, const struct dfs_config_item *item)
+	 struct dfs_options *o, const struct dfs_config_item *item)
 {
 	int shape = config_setting_type(at);
 	g_autofree char *digits = NULL;
@@ -146,8 +149,9 @@ set_item(const struct dfs_config_reader *r, const config_setting_t *at, const ch
 		break;
 	case CONFIG_TYPE_INT:
 	case CONFIG_TYPE_INT64:
-		digits = g_strdup_printf("%lld", shape == CONFIG_TYPE_INT ? config_setting_get_int(at)
-		                                                          : config_setting_get_int64(at));
+		digits = g_strdup_printf("%lld", shape == CONFIG_TYPE_INT
+							 ? config_setting_get_int(at)
+							 : config_setting_get_int64(at));
 		if (item->type == DFS_CONFIG_INT || item->type == DFS_CONFIG_SIZE ||
 		    item->type == DFS_CONFIG_DURATION)
 			text = digits;
@@ -171,7 +175,7 @@ set_item(const struct dfs_config_reader *r, const config_setting_t *at, const ch
 
 static bool
 unknown_key(const struct dfs_config_reader *r, const config_setting_t *at, const char *path,
-            const struct dfs_config_item *table, const char *const *extra)
+	    const struct dfs_config_item *table, const char *const *extra)
 {
 	g_autoptr(GPtrArray) keys = g_ptr_array_new();
 	g_autofree char *hint = NULL;
@@ -187,7 +191,7 @@ unknown_key(const struct dfs_config_reader *r, const config_setting_t *at, const
 
 bool
 dfs_reader_fill(const struct dfs_config_reader *r, const config_setting_t *group, const char *path,
-                struct dfs_options *o, const char *const *extra)
+		struct dfs_options *o, const char *const *extra)
 {
 	if (!dfs_reader_group(r, group, path))
 		return false;

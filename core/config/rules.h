@@ -19,11 +19,11 @@ enum dfs_squash { DFS_SQUASH_NONE = 0, DFS_SQUASH_ROOT = 1, DFS_SQUASH_ALL = 2 }
 
 /* One row of `clients`; the first that matches the peer's address decides. */
 struct dfs_client_rule {
-	uint8_t addr[16];    /* IPv4 as ::ffff:a.b.c.d */
-	uint8_t prefix_len;  /* of the 128-bit form */
+	uint8_t addr[16];   /* IPv4 as ::ffff:a.b.c.d */
+	uint8_t prefix_len; /* of the 128-bit form */
 	bool read_only;
-	uint8_t squash;      /* enum dfs_squash */
-	bool secure;         /* source port below 1024 is required */
+	uint8_t squash; /* enum dfs_squash */
+	bool secure;    /* source port below 1024 is required */
 	uint32_t anon_uid, anon_gid;
 };
 

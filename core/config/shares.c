@@ -40,26 +40,29 @@ member(const config_setting_t *group, const char *key)
 
 static bool
 check_path(const struct dfs_config_reader *r, const config_setting_t *group, const char *path,
-           const struct dfs_config_share *share)
+	   const struct dfs_config_share *share)
 {
 	const config_setting_t *at = member(group, "path");
 	const char *mistake = path_mistake(share->path);
 
 	if (mistake)
-		return dfs_reader_refuse(r, at, "%s.path: \"%.128s\" %s; want a path such as \"/export\"",
-		                         path, share->path, mistake);
+		return dfs_reader_refuse(r, at,
+					 "%s.path: \"%.128s\" %s; want a path such as \"/export\"",
+					 path, share->path, mistake);
 	for (const struct dfs_config_share *other = r->config->shares; other < share; other++)
 		if (strcmp(other->path, share->path) == 0)
-			return dfs_reader_refuse(r, at, "%s.path: \"%s\" is the path of shares.%s (%s) too; "
-			                                "want a path of its own",
-			                         path, share->path, other->name, other->where);
+			return dfs_reader_refuse(
+				r, at,
+				"%s.path: \"%s\" is the path of shares.%s (%s) too; "
+				"want a path of its own",
+				path, share->path, other->name, other->where);
 	return true;
 }
 
 /* The store that a key of the share names. */
 static const struct dfs_config_store *
 find_store(const struct dfs_config_reader *r, const config_setting_t *group, const char *path,
-           const char *key, enum dfs_plugin_kind kind, const char *name)
+	   const char *key, enum dfs_plugin_kind kind, const char *name)
 {
 	const struct dfs_config_store *store = dfs_config_find_store(r->config, kind, name);
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
@@ -73,13 +76,13 @@ find_store(const struct dfs_config_reader *r, const config_setting_t *group, con
 	intro = g_strdup_printf("%s stores", dfs_plugin_kind_name(kind));
 	hint = dfs_nearest_hint(name, (const char *const *)names->pdata, names->len, intro);
 	dfs_reader_refuse(r, member(group, key), "%s.%s: there is no %s store \"%s\"%s", path, key,
-	                  dfs_plugin_kind_name(kind), name, hint);
+			  dfs_plugin_kind_name(kind), name, hint);
 	return NULL;
 }
 
 static void
 warn_volatile(const struct dfs_config_reader *r, const config_setting_t *group, const char *path,
-              const struct dfs_config_share *share)
+	      const struct dfs_config_share *share)
 {
 	static const char *const names[] = {"none", "process", "power"};
 	const struct dfs_config_store *store = NULL;
@@ -90,15 +93,16 @@ warn_volatile(const struct dfs_config_reader *r, const config_setting_t *group, 
 		store = share->metadata;
 	if (!store || share->durability == DFS_DURABILITY_NONE)
 		return;
-	dfs_reader_warn(r, member(group, "durability"),
-	                "%s.durability: \"%s\" cannot hold, for nothing in the %s store \"%s\" survives "
-	                "the process; \"none\" says so",
-	                path, names[share->durability], dfs_plugin_kind_name(store->kind), store->name);
+	dfs_reader_warn(
+		r, member(group, "durability"),
+		"%s.durability: \"%s\" cannot hold, for nothing in the %s store \"%s\" survives "
+		"the process; \"none\" says so",
+		path, names[share->durability], dfs_plugin_kind_name(store->kind), store->name);
 }
 
 static bool
 read_share(const struct dfs_config_reader *r, const config_setting_t *group,
-           struct dfs_config_share *share)
+	   struct dfs_config_share *share)
 {
 	static const char *const extra[] = {"clients", NULL};
 	g_autofree char *path = g_strdup_printf("shares.%s", config_setting_name(group));
@@ -143,7 +147,8 @@ dfs_reader_shares(struct dfs_config_reader *r)
 			return false;
 	}
 	if (n == 0)
-		dfs_reader_warn(r, config_root_setting(&r->tree), "shares: none, so there is nothing to "
-		                                                  "serve");
+		dfs_reader_warn(r, config_root_setting(&r->tree),
+				"shares: none, so there is nothing to "
+				"serve");
 	return true;
 }

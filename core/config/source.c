@@ -21,22 +21,21 @@ struct run {
  * numbers. */
 struct scan {
 	struct dfs_source *source;
-	const char *p;        /* next byte; the text ends with NUL */
-	unsigned line;        /* of p, in this file */
-	unsigned flat;        /* of p, in the text made so far */
+	const char *p; /* next byte; the text ends with NUL */
+	unsigned line; /* of p, in this file */
+	unsigned flat; /* of p, in the text made so far */
 	unsigned file;
 	unsigned depth;
-	bool including;       /* @include is allowed */
-	bool line_start;      /* nothing but blanks since the line's begin */
-	GString *name;        /* the last name seen: the key that a number belongs to */
+	bool including;  /* @include is allowed */
+	bool line_start; /* nothing but blanks since the line's begin */
+	GString *name;   /* the last name seen: the key that a number belongs to */
 	char **error;
 };
 
 static bool scan_file(struct dfs_source *source, const char *path, unsigned *flat, unsigned depth,
-                      const char *includer, char **error);
+		      const char *includer, char **error);
 
-static bool __attribute__((format(printf, 2, 3)))
-refuse(const struct scan *s, const char *fmt, ...)
+static bool __attribute__((format(printf, 2, 3))) refuse(const struct scan *s, const char *fmt, ...)
 {
 	g_autofree char *text = NULL;
 	va_list ap;
@@ -45,7 +44,7 @@ refuse(const struct scan *s, const char *fmt, ...)
 	text = g_strdup_vprintf(fmt, ap);
 	va_end(ap);
 	*s->error = g_strdup_printf("%s:%u: %s", (char *)s->source->files->pdata[s->file], s->line,
-	                            text);
+				    text);
 	return false;
 }
 
@@ -70,27 +69,26 @@ begin_run(struct scan *s)
 	g_array_append_val(s->source->runs, run);
 }
 
+#define ENDLESS SIZE_MAX
+
+/* Length of the comment or string that begins at p; 0: none does; ENDLESS: its end is missing. */
 static size_t
-comment_length(const char *p)
+quiet_length(const char *p)
 {
 	const char *end;
 
 	if (p[0] == '#' || (p[0] == '/' && p[1] == '/'))
 		return strcspn(p, "\n");
-	if (p[0] != '/' || p[1] != '*')
+	if (p[0] == '/' && p[1] == '*') {
+		end = strstr(p + 2, "*/");
+		return end ? (size_t)(end + 2 - p) : ENDLESS;
+	}
+	if (p[0] != '"')
 		return 0;
-	end = strstr(p + 2, "*/");
-	return end ? (size_t)(end + 2 - p) : strlen(p);
-}
-
-static size_t
-string_length(const char *p)
-{
-	size_t n = 1;
-
-	while (p[n] && p[n] != '"')
-		n += p[n] == '\\' && p[n + 1] ? 2 : 1;
-	return p[n] ? n + 1 : n;
+	for (end = p + 1; *end && *end != '"'; end++)
+		if (*end == '\\' && end[1])
+			end++;
+	return *end ? (size_t)(end + 1 - p) : ENDLESS;
 }
 
 /* Length of a number; an integer that libconfig would cut is refused (0). */
@@ -131,14 +129,15 @@ include(struct scan *s)
 
 	if (!s->including)
 		return refuse(s, "@include is not allowed here");
-	n = *quote == '"' ? string_length(quote) : 0;
-	if (n < 3 || quote[n - 1] != '"')
+	n = *quote == '"' ? quiet_length(quote) : 0;
+	if (n < 3 || n == ENDLESS)
 		return refuse(s, "@include wants a file name in double quotes");
 	quoted = g_strndup(quote + 1, n - 2);
 	name = g_strcompress(quoted);
 	dir = g_path_get_dirname(s->source->files->pdata[s->file]);
-	path = g_path_is_absolute(name) || strcmp(dir, ".") == 0 ? g_strdup(name)
-	                                                         : g_build_filename(dir, name, NULL);
+	path = g_path_is_absolute(name) || strcmp(dir, ".") == 0
+		       ? g_strdup(name)
+		       : g_build_filename(dir, name, NULL);
 	s->p = quote + n;
 	where = g_strdup_printf("%s:%u", (char *)s->source->files->pdata[s->file], s->line);
 	if (!scan_file(s->source, path, &s->flat, s->depth + 1, where, s->error))
@@ -153,9 +152,11 @@ include(struct scan *s)
 static bool
 scan_name(struct scan *s)
 {
-	size_t n = strspn(s->p, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_*");
+	size_t n =
+		strspn(s->p, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_*");
 
-	if (g_ascii_strncasecmp(s->p, "true", n) != 0 && g_ascii_strncasecmp(s->p, "false", n) != 0) {
+	if (g_ascii_strncasecmp(s->p, "true", n) != 0 &&
+	    g_ascii_strncasecmp(s->p, "false", n) != 0) {
 		g_string_truncate(s->name, 0);
 		g_string_append_len(s->name, s->p, (gssize)MIN(n, 64));
 	}
@@ -166,14 +167,15 @@ scan_name(struct scan *s)
 static bool
 scan_token(struct scan *s)
 {
-	size_t n = comment_length(s->p);
+	size_t n = quiet_length(s->p);
 	bool at_start = s->line_start;
 
 	s->line_start = false;
+	if (n == ENDLESS)
+		return refuse(s, "the %s that begins here has no end",
+			      *s->p == '"' ? "string" : "comment");
 	if (n) {
 		copy(s, n);
-	} else if (*s->p == '"') {
-		copy(s, string_length(s->p));
 	} else if (g_ascii_isalpha(*s->p) || *s->p == '*') {
 		return scan_name(s);
 	} else if (g_ascii_isdigit(s->p[*s->p == '-' || *s->p == '+'])) {
@@ -192,7 +194,7 @@ scan_token(struct scan *s)
 
 static bool
 scan_text(struct dfs_source *source, const char *text, const char *name, unsigned *flat,
-          unsigned depth, bool including, char **error)
+	  unsigned depth, bool including, char **error)
 {
 	struct scan s = {
 		.source = source,
@@ -253,12 +255,13 @@ read_text(const char *path, char **why)
 /* includer: FILE:LINE of the @include, NULL for the first file. */
 static bool
 scan_file(struct dfs_source *source, const char *path, unsigned *flat, unsigned depth,
-          const char *includer, char **error)
+	  const char *includer, char **error)
 {
 	g_autofree char *why = NULL, *text = NULL;
 
 	if (depth > DEPTH_MAX) {
-		*error = g_strdup_printf("%s: @include goes deeper than %u files", includer, DEPTH_MAX);
+		*error = g_strdup_printf("%s: @include goes deeper than %u files", includer,
+					 DEPTH_MAX);
 		return false;
 	}
 	if (source->files->len == FILES_MAX) {
@@ -268,7 +271,7 @@ scan_file(struct dfs_source *source, const char *path, unsigned *flat, unsigned 
 	text = read_text(path, &why);
 	if (!text) {
 		*error = includer ? g_strdup_printf("%s: @include: %s %s", includer, path, why)
-		                  : g_strdup_printf("%s %s", path, why);
+				  : g_strdup_printf("%s %s", path, why);
 		return false;
 	}
 	return scan_text(source, text, path, flat, depth, true, error);
@@ -322,7 +325,7 @@ dfs_source_where(const struct dfs_source *source, unsigned line)
 	if (line < found->first)
 		line = found->first;
 	return g_strdup_printf("%s:%u", (char *)source->files->pdata[found->file],
-	                       line - found->first + found->line);
+			       line - found->first + found->line);
 }
 
 char *
@@ -334,22 +337,19 @@ dfs_source_quote(const struct dfs_source *source, unsigned line)
 
 	/* By tokens: a line may begin inside a string or a comment, which is left out too. */
 	while (*p && at < line) {
-		size_t n = comment_length(p);
-		if (!n)
-			n = *p == '"' ? string_length(p) : 1;
+		size_t n = MAX(quiet_length(p), 1);
 		for (size_t i = 0; i < n; i++)
 			at += p[i] == '\n';
 		p += n;
 	}
 	p += strspn(p, " \t");
 	while (*p && *p != '\n' && out->len < 72) {
-		if (*p == '"') {
-			p += string_length(p);
+		size_t n = quiet_length(p);
+		if (n && *p == '"')
 			g_string_append(out, "\"...\"");
-		} else {
+		else if (!n)
 			g_string_append_c(out, g_ascii_isprint(*p) ? *p : ' ');
-			p++;
-		}
+		p += MAX(n, 1);
 	}
 	return g_string_free(out, FALSE);
 }

@@ -14,8 +14,8 @@
 #include <glib.h>
 
 struct dfs_source {
-	GString *text;   /* all lines */
-	GArray *runs;    /* struct run: runs of lines from one file */
+	GString *text;    /* all lines */
+	GArray *runs;     /* struct run: runs of lines from one file */
 	GPtrArray *files; /* names */
 };
 
@@ -27,8 +27,8 @@ void dfs_source_clear(struct dfs_source *source);
 
 /* "dfs.conf:12" for a line of text, counted from 1 (g_free). */
 char *dfs_source_where(const struct dfs_source *source, unsigned line);
-/* The line itself for an error sentence: blanks around and all between quotes left out, since it
- * may be a secret (g_free). */
+/* The line itself for an error sentence, without comments and without what stands between quotes,
+ * since that may be a secret (g_free). */
 char *dfs_source_quote(const struct dfs_source *source, unsigned line);
 
 #endif

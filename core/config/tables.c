@@ -2,7 +2,10 @@
 #include "config/config.h"
 #include "config/tables.h"
 
-#define END {NULL, DFS_CONFIG_END, 0, 0, 0, 0, NULL, NULL, NULL}
+#define END                                                                                        \
+	{                                                                                          \
+		NULL, DFS_CONFIG_END, 0, 0, 0, 0, NULL, NULL, NULL                                 \
+	}
 
 #define SERVER(field) offsetof(struct dfs_config_server, field)
 const struct dfs_config_item dfs_server_table[] = {
@@ -16,16 +19,16 @@ const struct dfs_config_item dfs_server_table[] = {
 	 "Memory for file data; 0 takes half of the machine's."},
 	{"inode_cache", DFS_CONFIG_INT, 0, SERVER(inode_cache), 1024, 1000000000, "262144", NULL,
 	 "Inodes kept in memory, at about 300 bytes each beyond the names."},
-	{"drain", DFS_CONFIG_DURATION, DFS_CONFIG_RELOADABLE, SERVER(drain), 0, 3600000000000, "10s",
-	 NULL, "How long a stop waits for requests that run."},
+	{"drain", DFS_CONFIG_DURATION, DFS_CONFIG_RELOADABLE, SERVER(drain), 0, 3600000000000,
+	 "10s", NULL, "How long a stop waits for requests that run."},
 	END,
 };
 
 static const char *const level_names[] = {"error", "warn", "info", "debug", NULL};
 static const char *const format_names[] = {"text", "json", NULL};
 const struct dfs_config_item dfs_log_table[] = {
-	{"level", DFS_CONFIG_ENUM, DFS_CONFIG_RELOADABLE, SERVER(log_level), 0, 0, "info", level_names,
-	 "Lines less important than this are dropped."},
+	{"level", DFS_CONFIG_ENUM, DFS_CONFIG_RELOADABLE, SERVER(log_level), 0, 0, "info",
+	 level_names, "Lines less important than this are dropped."},
 	{"format", DFS_CONFIG_ENUM, DFS_CONFIG_RELOADABLE, SERVER(log_format), 0, 0, "text",
 	 format_names, "Lines as plain text or as one JSON object each."},
 	END,
@@ -56,12 +59,13 @@ const struct dfs_config_item dfs_client_table[] = {
 	 "The addresses that the rule is for: one or a list of ADDRESS, ADDRESS/BITS or \"*\"."},
 	{"access", DFS_CONFIG_ENUM, DFS_CONFIG_RELOADABLE, CLIENT(access), 0, 0, "rw", access_names,
 	 "Reading and writing, or reading only."},
-	{"squash", DFS_CONFIG_ENUM, DFS_CONFIG_RELOADABLE, CLIENT(squash), 0, 0, "root", squash_names,
+	{"squash", DFS_CONFIG_ENUM, DFS_CONFIG_RELOADABLE, CLIENT(squash), 0, 0, "root",
+	 squash_names,
 	 "Whose requests are served as the anonymous user: nobody's, root's, or all."},
-	{"anon_uid", DFS_CONFIG_INT, DFS_CONFIG_RELOADABLE, CLIENT(anon_uid), 0, 4294967294, "65534",
-	 NULL, "The user id of the anonymous user."},
-	{"anon_gid", DFS_CONFIG_INT, DFS_CONFIG_RELOADABLE, CLIENT(anon_gid), 0, 4294967294, "65534",
-	 NULL, "The group id of the anonymous user."},
+	{"anon_uid", DFS_CONFIG_INT, DFS_CONFIG_RELOADABLE, CLIENT(anon_uid), 0, 4294967294,
+	 "65534", NULL, "The user id of the anonymous user."},
+	{"anon_gid", DFS_CONFIG_INT, DFS_CONFIG_RELOADABLE, CLIENT(anon_gid), 0, 4294967294,
+	 "65534", NULL, "The group id of the anonymous user."},
 	{"secure", DFS_CONFIG_BOOL, DFS_CONFIG_RELOADABLE, CLIENT(secure), 0, 0, "false", NULL,
 	 "Whether a source port below 1024 is required."},
 	END,
@@ -76,7 +80,8 @@ dfs_config_sections(void)
 		{"shares.NAME", "A share: a tree of files on two stores, under a path.",
 		 dfs_share_table},
 		{"shares.NAME.clients[]",
-		 "A rule for clients, the first that matches decides; without rules only the loopback "
+		 "A rule for clients, the first that matches decides; without rules only the "
+		 "loopback "
 		 "addresses are served.",
 		 dfs_client_table},
 		{NULL, NULL, NULL},

@@ -22,7 +22,8 @@ static struct dfs_registry *registry;
 	"adapters = { plain = { }; };\n"
 /* A share that begins on line 6; more: further settings on line 7. */
 #define SHARE(more)                                                                                \
-	"shares = { home = { path = \"/home\"; metadata = \"meta\"; blocks = \"data\";\n" more " }; };\n"
+	"shares = { home = { path = \"/home\"; metadata = \"meta\"; blocks = \"data\";\n" more     \
+	" }; };\n"
 
 static struct dfs_config *
 parse(const char *text)
@@ -72,8 +73,9 @@ the_server_has_defaults(void)
 static void
 the_server_is_configured(void)
 {
-	struct dfs_config *c = parse("server = { threads = 3; cache_size = \"1G\"; drain = \"2m\";\n"
-	                             "log = { level = \"debug\"; format = \"json\"; }; };");
+	struct dfs_config *c =
+		parse("server = { threads = 3; cache_size = \"1G\"; drain = \"2m\";\n"
+		      "log = { level = \"debug\"; format = \"json\"; }; };");
 
 	g_assert_cmpint(c->server.threads, ==, 3);
 	g_assert_cmpuint(c->server.cache_size, ==, UINT64_C(1) << 30);
@@ -113,10 +115,10 @@ without_clients_only_loopback_is_served(void)
 static void
 client_rules_are_read(void)
 {
-	struct dfs_config *c = parse(
-		HEAD SHARE("clients = ( { match = \"10.1.0.0/16\"; access = \"ro\"; squash = \"all\";\n"
-	                   "anon_uid = 4000000000L; anon_gid = 7; secure = true; },\n"
-	                   "{ match = [ \"fe80::/10\", \"192.0.2.7\" ]; squash = \"none\"; } );"));
+	struct dfs_config *c = parse(HEAD SHARE(
+		"clients = ( { match = \"10.1.0.0/16\"; access = \"ro\"; squash = \"all\";\n"
+		"anon_uid = 4000000000L; anon_gid = 7; secure = true; },\n"
+		"{ match = [ \"fe80::/10\", \"192.0.2.7\" ]; squash = \"none\"; } );"));
 	const struct dfs_share_rules *rules = c->shares[0].rules;
 
 	g_assert_cmpuint(rules->n, ==, 3);
@@ -137,7 +139,7 @@ static void
 an_adapter_may_have_a_name_of_its_own(void)
 {
 	struct dfs_config *c = parse("adapters = { a = { type = \"plain\"; port = 1; };\n"
-	                             "b = { type = \"plain\"; port = 2; }; };");
+				     "b = { type = \"plain\"; port = 2; }; };");
 
 	g_assert_cmpuint(c->n_adapters, ==, 2);
 	g_assert_cmpstr(c->adapters[1].name, ==, "b");
@@ -156,6 +158,12 @@ static const struct text mistakes[] = {
 	{"syntax", "server = {\n a = ;\n};", "t.conf:2: syntax error in: a = ;"},
 	{"syntax-hides-strings", "server = {\n token = \"hunter2\" 3;\n};",
 	 "t.conf:2: syntax error in: token = \"...\" 3;"},
+	{"syntax-hides-comments", "server = {\n a = ; # \" /* \n};",
+	 "t.conf:2: syntax error in: a = ; "},
+	{"endless-string", "server = {\n state_dir = \"/x\\\";\n};",
+	 "t.conf:2: the string that begins here has no end"},
+	{"endless-comment", "\n\nserver = { }; /*/\n",
+	 "t.conf:3: the comment that begins here has no end"},
 	{"key-twice", "server = {\n threads = 1;\n threads = 2;\n};",
 	 "t.conf:3: duplicate setting name in: threads = 2;"},
 	{"integer-over-32-bits", "server = {\n threads = 4294967296;\n};",
@@ -163,9 +171,11 @@ static const struct text mistakes[] = {
 	{"integer-over-64-bits", "server = {\n threads = 99999999999999999999L;\n};",
 	 "t.conf:2: threads: 99999999999999999999 needs more than 64 bits"},
 	{"include-from-memory", "\n@include \"x\"", "t.conf:2: @include is not allowed here"},
-	{"unknown-section", "\nserve = { };", "t.conf:2: serve: unknown key; did you mean \"server\"?"},
-	{"section-no-group", "\nserver = 5;", "t.conf:2: server: an integer does not fit; want a group "
-	                                      "{ }"},
+	{"unknown-section", "\nserve = { };",
+	 "t.conf:2: serve: unknown key; did you mean \"server\"?"},
+	{"section-no-group", "\nserver = 5;",
+	 "t.conf:2: server: an integer does not fit; want a group "
+	 "{ }"},
 	{"stores-no-group", "\nblock_stores = ( 1, 2 );",
 	 "t.conf:2: block_stores: a list ( ) does not fit; want a group { }"},
 	{"adapters-no-group", "adapters = \"nfs\";",
@@ -181,7 +191,8 @@ static const struct text mistakes[] = {
 	{"unknown-log-key", "server = { log = {\n color = 1; }; };",
 	 "t.conf:2: server.log.color: unknown key; known keys: level, format"},
 	{"log-level", "server = { log = {\n level = \"inof\"; }; };",
-	 "t.conf:2: server.log.level: \"inof\" is not allowed; want one of error, warn, info, debug; did "
+	 "t.conf:2: server.log.level: \"inof\" is not allowed; want one of error, warn, info, "
+	 "debug; did "
 	 "you mean \"info\"?"},
 	{"relative-state", "server = {\n state_dir = \"state\"; };",
 	 "t.conf:2: server.state_dir: \"state\" is not absolute; want a path"},
@@ -190,24 +201,29 @@ static const struct text mistakes[] = {
 	{"tiny-cache", "server = {\n cache_size = 4096; };",
 	 "t.conf:2: server.cache_size: less than 16M is not enough; want 0 or at least 16M"},
 	{"drain-unit", "server = {\n drain = 10; };",
-	 "t.conf:2: server.drain: \"10\" has no unit; want a duration from 0s to 1h, with the unit ns, "
+	 "t.conf:2: server.drain: \"10\" has no unit; want a duration from 0s to 1h, with the unit "
+	 "ns, "
 	 "us, ms, s, m, h or d"},
 
 	{"store-no-group", "metadata_stores = {\n m = \"plain\"; };",
 	 "t.conf:2: metadata_stores.m: a string does not fit; want a group { }"},
 	{"store-without-type", "metadata_stores = {\n m = { path = \"x\"; }; };",
-	 "t.conf:2: metadata_stores.m.type: required, but not there; want the name of a metadata plugin"},
+	 "t.conf:2: metadata_stores.m.type: required, but not there; want the name of a metadata "
+	 "plugin"},
 	{"store-type-no-string", "metadata_stores = { m = {\n type = 3; }; };",
 	 "t.conf:2: metadata_stores.m.type: an integer does not fit; want the name of a plugin"},
 	{"store-type-no-name", "block_stores = { b = {\n type = \"../x\"; }; };",
 	 "t.conf:2: block_stores.b.type: \"../x\" is no plugin name: wanted [a-z][a-z0-9_-]*"},
 	{"store-name", "block_stores = {\n a*b = { type = \"good\"; }; };",
-	 "t.conf:2: block_stores.a*b: the name has the character *; want letters, digits and . _ -"},
+	 "t.conf:2: block_stores.a*b: the name has the character *; want letters, digits and . _ "
+	 "-"},
 	{"store-name-length",
 	 "block_stores = {\n "
-	 "a23456789012345678901234567890123456789012345678901234567890xyzw = { type = \"good\"; }; };",
+	 "a23456789012345678901234567890123456789012345678901234567890xyzw = { type = \"good\"; }; "
+	 "};",
 	 "t.conf:2: "
-	 "block_stores.a23456789012345678901234567890123456789012345678901234567890xyzw: the name has 64 "
+	 "block_stores.a23456789012345678901234567890123456789012345678901234567890xyzw: the name "
+	 "has 64 "
 	 "bytes; want at most 63"},
 	{"option-required", "metadata_stores = {\n m = { type = \"plain\"; }; };",
 	 "t.conf:2: metadata_stores.m.path: required, but not there; want a path"},
@@ -216,31 +232,38 @@ static const struct text mistakes[] = {
 	{"option-string-for-int", META "level = \"3\";" META_END,
 	 "t.conf:3: metadata_stores.m.level: a string does not fit; want an integer from 1 to 9"},
 	{"option-float-for-int", META "level = 3.5;" META_END,
-	 "t.conf:3: metadata_stores.m.level: a floating-point number does not fit; want an integer from "
+	 "t.conf:3: metadata_stores.m.level: a floating-point number does not fit; want an integer "
+	 "from "
 	 "1 to 9"},
 	{"option-int-for-string", META "label = 3;" META_END,
-	 "t.conf:3: metadata_stores.m.label: an integer does not fit; want a string of 1 to 8 bytes"},
+	 "t.conf:3: metadata_stores.m.label: an integer does not fit; want a string of 1 to 8 "
+	 "bytes"},
 	{"option-int-for-bool", META "sync = 1;" META_END,
 	 "t.conf:3: metadata_stores.m.sync: an integer does not fit; want true or false"},
 	{"option-int-for-mode", META "mode = 0755;" META_END,
-	 "t.conf:3: metadata_stores.m.mode: an integer does not fit; want permission bits as octal text "
+	 "t.conf:3: metadata_stores.m.mode: an integer does not fit; want permission bits as octal "
+	 "text "
 	 "such as \"0755\""},
 	{"option-bool-for-enum", META "order = true;" META_END,
 	 "t.conf:3: metadata_stores.m.order: a truth value does not fit; want one of up, down"},
 	{"option-list-for-string", META "label = [ \"a\" ];" META_END,
-	 "t.conf:3: metadata_stores.m.label: an array [ ] does not fit; want a string of 1 to 8 bytes"},
+	 "t.conf:3: metadata_stores.m.label: an array [ ] does not fit; want a string of 1 to 8 "
+	 "bytes"},
 	{"option-group-for-list", META "hosts = { };" META_END,
 	 "t.conf:3: metadata_stores.m.hosts: a group { } does not fit; want a list of strings"},
 	{"option-list-of-int", META "hosts = (\n\"a\",\n3 );" META_END,
 	 "t.conf:5: metadata_stores.m.hosts[1]: an integer does not fit; want a string"},
 	{"option-size-range", META "cache = \"2G\";" META_END,
-	 "t.conf:3: metadata_stores.m.cache: \"2G\" is out of range; want a size from 1M to 1G, in bytes "
+	 "t.conf:3: metadata_stores.m.cache: \"2G\" is out of range; want a size from 1M to 1G, in "
+	 "bytes "
 	 "or with the suffix K, M, G or T"},
 	{"option-size-negative", META "cache = -1;" META_END,
-	 "t.conf:3: metadata_stores.m.cache: \"-1\" does not begin with a digit; want a size from 1M to "
+	 "t.conf:3: metadata_stores.m.cache: \"-1\" does not begin with a digit; want a size from "
+	 "1M to "
 	 "1G, in bytes or with the suffix K, M, G or T"},
 	{"option-secret-hidden", META "token = \"abc\";" META_END,
-	 "t.conf:3: metadata_stores.m.token: the secret is too short; want a secret of 4 to 64 bytes: "
+	 "t.conf:3: metadata_stores.m.token: the secret is too short; want a secret of 4 to 64 "
+	 "bytes: "
 	 "file:PATH, env:NAME or the text itself"},
 	{"option-combination", META "level = 7;\n sync = false;" META_END,
 	 "t.conf:3: metadata_stores.m.level: level 7 wants sync"},
@@ -257,23 +280,29 @@ static const struct text mistakes[] = {
 	{"share-without-store", HEAD "shares = {\n a = { path = \"/a\"; metadata = \"meta\"; }; };",
 	 "t.conf:7: shares.a.blocks: required, but not there; want a string of 1 to 63 bytes"},
 	{"share-durability", HEAD SHARE("durability = \"remote\";"),
-	 "t.conf:7: shares.home.durability: \"remote\" is not allowed; want one of none, process, power"},
+	 "t.conf:7: shares.home.durability: \"remote\" is not allowed; want one of none, process, "
+	 "power"},
 	{"share-missing-metadata",
 	 HEAD "shares = { a = { path = \"/a\";\n metadata = \"mete\";\n blocks = \"data\"; }; };",
-	 "t.conf:7: shares.a.metadata: there is no metadata store \"mete\"; did you mean \"meta\"?"},
+	 "t.conf:7: shares.a.metadata: there is no metadata store \"mete\"; did you mean "
+	 "\"meta\"?"},
 	{"share-missing-blocks",
-	 HEAD "shares = { a = { path = \"/a\";\n metadata = \"meta\";\n blocks = \"nowhere\"; }; };",
-	 "t.conf:8: shares.a.blocks: there is no block store \"nowhere\"; known block stores: data, ram"},
+	 HEAD
+	 "shares = { a = { path = \"/a\";\n metadata = \"meta\";\n blocks = \"nowhere\"; }; };",
+	 "t.conf:8: shares.a.blocks: there is no block store \"nowhere\"; known block stores: "
+	 "data, ram"},
 	{"share-same-path",
 	 HEAD SHARE("}; more = {\n path = \"/home\"; metadata = \"meta\"; blocks = \"data\";"),
-	 "t.conf:8: shares.more.path: \"/home\" is the path of shares.home (t.conf:6) too; want a path "
+	 "t.conf:8: shares.more.path: \"/home\" is the path of shares.home (t.conf:6) too; want a "
+	 "path "
 	 "of its own"},
 
 	{"clients-no-list", HEAD SHARE("clients = { };"),
 	 "t.conf:7: shares.home.clients: a group { } does not fit; want a list ( ) of groups { }"},
 	{"client-no-group", HEAD SHARE("clients = ( \"127.0.0.1\" );"),
 	 "t.conf:7: shares.home.clients[0]: a string does not fit; want a group { }"},
-	{"client-without-match", HEAD SHARE("clients = (\n { match = \"::1\"; },\n{ access = \"rw\"; } );"),
+	{"client-without-match",
+	 HEAD SHARE("clients = (\n { match = \"::1\"; },\n{ access = \"rw\"; } );"),
 	 "t.conf:9: shares.home.clients[1].match: required, but not there; want a list of strings"},
 	{"client-unknown-key", HEAD SHARE("clients = ( { match = \"::1\";\n acess = \"rw\"; } );"),
 	 "t.conf:8: shares.home.clients[0].acess: unknown key; did you mean \"access\"?"},
@@ -284,18 +313,22 @@ static const struct text mistakes[] = {
 	 "t.conf:7: shares.home.clients[0].match: \"10.1.2.3/8\" has host bits set; did you mean "
 	 "\"10.0.0.0/8\"?"},
 	{"client-host-bits-6", HEAD SHARE("clients = ( { match = \"2001:db8::1/32\"; } );"),
-	 "t.conf:7: shares.home.clients[0].match: \"2001:db8::1/32\" has host bits set; did you mean "
+	 "t.conf:7: shares.home.clients[0].match: \"2001:db8::1/32\" has host bits set; did you "
+	 "mean "
 	 "\"2001:db8::/32\"?"},
 	{"client-prefix", HEAD SHARE("clients = ( { match = \"10.0.0.0/33\"; } );"),
-	 "t.conf:7: shares.home.clients[0].match: \"10.0.0.0/33\" has a wrong prefix length; want 0 to "
+	 "t.conf:7: shares.home.clients[0].match: \"10.0.0.0/33\" has a wrong prefix length; want "
+	 "0 to "
 	 "32"},
 	{"client-empty-match", HEAD SHARE("clients = ( { match = [ ]; } );"),
 	 "t.conf:7: shares.home.clients[0].match: the list is empty; want one address at least"},
 	{"client-squash", HEAD SHARE("clients = ( { match = \"*\"; squash = \"rot\"; } );"),
-	 "t.conf:7: shares.home.clients[0].squash: \"rot\" is not allowed; want one of none, root, all; "
+	 "t.conf:7: shares.home.clients[0].squash: \"rot\" is not allowed; want one of none, root, "
+	 "all; "
 	 "did you mean \"root\"?"},
 	{"client-uid", HEAD SHARE("clients = ( { match = \"*\"; anon_uid = 4294967295L; } );"),
-	 "t.conf:7: shares.home.clients[0].anon_uid: \"4294967295\" is out of range; want an integer "
+	 "t.conf:7: shares.home.clients[0].anon_uid: \"4294967295\" is out of range; want an "
+	 "integer "
 	 "from 0 to 4294967294"},
 };
 
@@ -326,8 +359,8 @@ a_share_path_is_well_formed(const void *data)
 	struct dfs_config *config = NULL;
 	g_autofree char *error = NULL;
 	g_autofree char *text = g_strdup_printf(HEAD "shares = { a = {\n path = \"%s\"; metadata = "
-	                                             "\"meta\"; blocks = \"data\"; }; };",
-	                                        t->text);
+						     "\"meta\"; blocks = \"data\"; }; };",
+						t->text);
 	g_autofree char *sentence = g_strdup_printf(
 		"t.conf:7: shares.a.path: \"%s\" %s; want a path such as \"/export\"", t->text,
 		t->sentence);
@@ -340,7 +373,8 @@ static void
 the_root_is_a_share_path(void)
 {
 	struct dfs_config *c = parse(
-		HEAD "shares = { a = { path = \"/\"; metadata = \"meta\"; blocks = \"data\"; }; };");
+		HEAD
+		"shares = { a = { path = \"/\"; metadata = \"meta\"; blocks = \"data\"; }; };");
 
 	g_assert_cmpstr(c->shares[0].path, ==, "/");
 	dfs_config_free(c);
@@ -355,11 +389,13 @@ static const struct text warnings[] = {
 	{"durability-of-volatile",
 	 HEAD "shares = { a = { path = \"/a\"; metadata = \"meta\"; blocks = \"ram\";\n"
 	      "durability = \"power\"; }; };",
-	 "t.conf:7: shares.a.durability: \"power\" cannot hold, for nothing in the block store \"ram\" "
+	 "t.conf:7: shares.a.durability: \"power\" cannot hold, for nothing in the block store "
+	 "\"ram\" "
 	 "survives the process; \"none\" says so"},
 	{"covered-rule",
 	 HEAD SHARE("clients = ( { match = \"10.0.0.0/8\"; },\n{ match = \"10.1.0.0/16\"; } );"),
-	 "t.conf:8: shares.home.clients[1].match: \"10.1.0.0/16\" is never reached, an earlier rule has "
+	 "t.conf:8: shares.home.clients[1].match: \"10.1.0.0/16\" is never reached, an earlier "
+	 "rule has "
 	 "it"},
 	{"no-clients", HEAD SHARE("clients = ( );"),
 	 "t.conf:7: shares.home.clients: the list is empty, so no client has access"},
@@ -379,8 +415,9 @@ a_doubt_is_a_warning(const void *data)
 static void
 no_warning_when_durability_none_is_said(void)
 {
-	struct dfs_config *c = parse(HEAD "shares = { a = { path = \"/a\"; metadata = \"meta\"; blocks "
-	                                  "= \"ram\"; durability = \"none\"; }; };");
+	struct dfs_config *c =
+		parse(HEAD "shares = { a = { path = \"/a\"; metadata = \"meta\"; blocks "
+			   "= \"ram\"; durability = \"none\"; }; };");
 
 	g_assert_null(c->warnings[0]);
 	dfs_config_free(c);
@@ -393,10 +430,11 @@ a_missing_plugin_is_told(void)
 	g_autofree char *error = NULL;
 
 	g_assert_false(dfs_config_parse("block_stores = { b = {\n type = \"god\"; }; };", "t.conf",
-	                                registry, &config, &error));
+					registry, &config, &error));
 	g_assert_true(g_str_has_prefix(
-		error, "t.conf:2: block_stores.b.type: there is no block plugin \"god\": no block_god.so "
-		       "in "));
+		error,
+		"t.conf:2: block_stores.b.type: there is no block plugin \"god\": no block_god.so "
+		"in "));
 	g_assert_true(g_str_has_suffix(error, "; did you mean \"good\"?"));
 }
 
@@ -406,8 +444,8 @@ a_broken_plugin_is_told(void)
 	struct dfs_config *config = NULL;
 	g_autofree char *error = NULL;
 
-	g_assert_false(dfs_config_parse("block_stores = { b = {\n type = \"major\"; }; };", "t.conf",
-	                                registry, &config, &error));
+	g_assert_false(dfs_config_parse("block_stores = { b = {\n type = \"major\"; }; };",
+					"t.conf", registry, &config, &error));
 	g_assert_true(g_str_has_prefix(error, "t.conf:2: block_stores.b.type: /"));
 	g_assert_nonnull(strstr(error, "block_major.so is built for version 99.0"));
 }
@@ -509,8 +547,9 @@ a_mistake_after_an_include_has_its_line(struct files *f, const void *data)
 static void
 an_include_in_a_comment_is_none(struct files *f, const void *data)
 {
-	g_autofree char *main = put(
-		f, "dfs.conf", "/*\n@include \"absent\"\n*/ # \"\n// \"\nserver = { threads = 2; };\n", -1);
+	g_autofree char *main =
+		put(f, "dfs.conf",
+		    "/*\n@include \"absent\"\n*/ # \"\n// \"\nserver = { threads = 2; };\n", -1);
 
 	g_assert_true(load(f, main));
 	g_assert_cmpint(f->config->server.threads, ==, 2);
@@ -520,9 +559,8 @@ static void
 a_missing_include_is_told(struct files *f, const void *data)
 {
 	g_autofree char *main = put(f, "dfs.conf", "\n@include \"absent.conf\"\n", -1);
-	g_autofree char *sentence =
-		g_strdup_printf(":2: @include: %s/absent.conf cannot be opened: No such file or directory",
-	                        f->dir);
+	g_autofree char *sentence = g_strdup_printf(
+		":2: @include: %s/absent.conf cannot be opened: No such file or directory", f->dir);
 
 	tells(f, main, sentence);
 }
@@ -616,7 +654,8 @@ main(int argc, char **argv)
 		{"an-include-stands-in-its-place", an_include_stands_in_its_place},
 		{"an-absolute-include-works", an_absolute_include_works},
 		{"a-mistake-in-an-include-has-its-line", a_mistake_in_an_include_has_its_line},
-		{"a-mistake-after-an-include-has-its-line", a_mistake_after_an_include_has_its_line},
+		{"a-mistake-after-an-include-has-its-line",
+		 a_mistake_after_an_include_has_its_line},
 		{"an-include-in-a-comment-is-none", an_include_in_a_comment_is_none},
 		{"a-missing-include-is-told", a_missing_include_is_told},
 		{"an-included-folder-is-told", an_included_folder_is_told},
@@ -638,12 +677,12 @@ main(int argc, char **argv)
 	g_test_add_func("/read/the-server-has-defaults", the_server_has_defaults);
 	g_test_add_func("/read/the-server-is-configured", the_server_is_configured);
 	g_test_add_func("/read/store-paths-start-at-the-state-folder",
-	                store_paths_start_at_the_state_folder);
+			store_paths_start_at_the_state_folder);
 	g_test_add_func("/read/without-clients-only-loopback-is-served",
-	                without_clients_only_loopback_is_served);
+			without_clients_only_loopback_is_served);
 	g_test_add_func("/read/client-rules", client_rules_are_read);
 	g_test_add_func("/read/an-adapter-may-have-a-name-of-its-own",
-	                an_adapter_may_have_a_name_of_its_own);
+			an_adapter_may_have_a_name_of_its_own);
 	g_test_add_func("/read/the-root-is-a-share-path", the_root_is_a_share_path);
 	for (unsigned i = 0; i < G_N_ELEMENTS(mistakes); i++) {
 		g_autofree char *path = g_strdup_printf("/mistake/%s", mistakes[i].test);
@@ -657,7 +696,8 @@ main(int argc, char **argv)
 		g_autofree char *path = g_strdup_printf("/warning/%s", warnings[i].test);
 		g_test_add_data_func(path, &warnings[i], a_doubt_is_a_warning);
 	}
-	g_test_add_func("/warning/none-for-durability-none", no_warning_when_durability_none_is_said);
+	g_test_add_func("/warning/none-for-durability-none",
+			no_warning_when_durability_none_is_said);
 	g_test_add_func("/mistake/missing-plugin", a_missing_plugin_is_told);
 	g_test_add_func("/mistake/broken-plugin", a_broken_plugin_is_told);
 	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {

@@ -8,8 +8,14 @@
 
 #define OPS_SIZE_MAX 65536u
 
-#define REQUIRED(type, op) {#op, offsetof(struct type, op), true}
-#define OPTIONAL(type, op) {#op, offsetof(struct type, op), false}
+#define REQUIRED(type, op)                                                                         \
+	{                                                                                          \
+#op, offsetof(struct type, op), true                                               \
+	}
+#define OPTIONAL(type, op)                                                                         \
+	{                                                                                          \
+#op, offsetof(struct type, op), false                                              \
+	}
 
 #define META(op) REQUIRED(dfs_metadata_ops, op)
 static const struct dfs_op_name metadata_ops[] = {
@@ -68,13 +74,8 @@ static const struct dfs_op_name block_ops[] = {
 
 #define ADAPTER(op) REQUIRED(dfs_adapter_ops, op)
 static const struct dfs_op_name adapter_ops[] = {
-	OPTIONAL(dfs_adapter_ops, validate),
-	ADAPTER(create),
-	ADAPTER(destroy),
-	ADAPTER(start),
-	OPTIONAL(dfs_adapter_ops, reload),
-	ADAPTER(stop),
-	{NULL, 0, false},
+	OPTIONAL(dfs_adapter_ops, validate), ADAPTER(create), ADAPTER(destroy), ADAPTER(start),
+	OPTIONAL(dfs_adapter_ops, reload),   ADAPTER(stop),   {NULL, 0, false},
 };
 
 static const struct dfs_cap_name metadata_caps[] = {
@@ -91,11 +92,11 @@ static const struct dfs_cap_name no_caps[] = {{NULL, 0}};
 
 static const struct dfs_kind kinds[] = {
 	[DFS_KIND_ADAPTER] = {"adapter", DFS_ADAPTER_ABI_MAJOR, DFS_ADAPTER_ABI_MINOR, true,
-	                      sizeof(struct dfs_adapter_ops), adapter_ops, no_caps},
+			      sizeof(struct dfs_adapter_ops), adapter_ops, no_caps},
 	[DFS_KIND_METADATA] = {"metadata", DFS_METADATA_ABI_MAJOR, DFS_METADATA_ABI_MINOR, false,
-	                       sizeof(struct dfs_metadata_ops), metadata_ops, metadata_caps},
+			       sizeof(struct dfs_metadata_ops), metadata_ops, metadata_caps},
 	[DFS_KIND_BLOCK] = {"block", DFS_BLOCK_ABI_MAJOR, DFS_BLOCK_ABI_MINOR, false,
-	                    sizeof(struct dfs_block_ops), block_ops, block_caps},
+			    sizeof(struct dfs_block_ops), block_ops, block_caps},
 };
 
 const struct dfs_kind *
@@ -120,8 +121,7 @@ dfs_thread_model_name(uint32_t model)
 	return model < G_N_ELEMENTS(names) ? names[model] : "unknown";
 }
 
-static bool __attribute__((format(printf, 2, 3)))
-refuse(char **error, const char *fmt, ...)
+static bool __attribute__((format(printf, 2, 3))) refuse(char **error, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -140,30 +140,33 @@ check_head(const struct dfs_plugin *raw, size_t symbol_size, char **error)
 
 	if (symbol_size && symbol_size < offsetof(struct dfs_plugin, kind))
 		return refuse(error, "exports a description of %zu bytes, wanted at least %zu",
-		              symbol_size, least);
+			      symbol_size, least);
 	if (raw->magic != DFS_PLUGIN_MAGIC)
 		return refuse(error, "has the wrong magic number 0x%08x, wanted 0x%08x", raw->magic,
-		              DFS_PLUGIN_MAGIC);
+			      DFS_PLUGIN_MAGIC);
 	if (raw->size < least || (symbol_size && raw->size > symbol_size))
-		return refuse(error, "declares a description of %u bytes, wanted %zu to %zu", raw->size,
-		              least, symbol_size ? symbol_size : least);
+		return refuse(error, "declares a description of %u bytes, wanted %zu to %zu",
+			      raw->size, least, symbol_size ? symbol_size : least);
 	kind = dfs_kind_get(raw->kind);
 	if (!kind)
-		return refuse(error, "declares the unknown kind %u, wanted 1 (adapter), 2 (metadata) or "
-		                     "3 (block)",
-		              raw->kind);
+		return refuse(error,
+			      "declares the unknown kind %u, wanted 1 (adapter), 2 (metadata) or "
+			      "3 (block)",
+			      raw->kind);
 	if (raw->abi_major != kind->abi_major)
-		return refuse(error, "is built for version %u.%u of the %s interface, wanted %u.x; "
-		                     "rebuild it against this release",
-		              raw->abi_major, raw->abi_minor, kind->name, kind->abi_major);
+		return refuse(error,
+			      "is built for version %u.%u of the %s interface, wanted %u.x; "
+			      "rebuild it against this release",
+			      raw->abi_major, raw->abi_minor, kind->name, kind->abi_major);
 	if (kind->lock_step && raw->abi_minor != kind->abi_minor)
-		return refuse(error, "is built for version %u.%u of the %s interface, wanted exactly "
-		                     "%u.%u; rebuild it against this release",
-		              raw->abi_major, raw->abi_minor, kind->name, kind->abi_major,
-		              kind->abi_minor);
+		return refuse(error,
+			      "is built for version %u.%u of the %s interface, wanted exactly "
+			      "%u.%u; rebuild it against this release",
+			      raw->abi_major, raw->abi_minor, kind->name, kind->abi_major,
+			      kind->abi_minor);
 	if (raw->min_host_minor > DFS_HOST_MINOR)
 		return refuse(error, "needs host table minor %u, this server has %u",
-		              raw->min_host_minor, DFS_HOST_MINOR);
+			      raw->min_host_minor, DFS_HOST_MINOR);
 	return true;
 }
 
@@ -187,13 +190,15 @@ check_name(const struct dfs_plugin *desc, const char *module, char **error)
 		return false;
 	if (!g_ascii_islower(desc->name[0]) || strlen(desc->name) > 32 ||
 	    desc->name[strspn(desc->name, "abcdefghijklmnopqrstuvwxyz0123456789_")])
-		return refuse(error, "declares the name \"%.64s\", wanted up to 32 of [a-z][a-z0-9_]*",
-		              desc->name);
+		return refuse(error,
+			      "declares the name \"%.64s\", wanted up to 32 of [a-z][a-z0-9_]*",
+			      desc->name);
 	wanted = g_strdup_printf("%s_%s", dfs_plugin_kind_name(desc->kind), desc->name);
 	if (strcmp(wanted, module) != 0)
-		return refuse(error, "has the wrong name: it declares %s plugin \"%s\", wanted the file "
-		                     "name %s.so",
-		              dfs_plugin_kind_name(desc->kind), desc->name, wanted);
+		return refuse(error,
+			      "has the wrong name: it declares %s plugin \"%s\", wanted the file "
+			      "name %s.so",
+			      dfs_plugin_kind_name(desc->kind), desc->name, wanted);
 	return check_line("version", desc->version, error) &&
 	       check_line("summary", desc->summary, error) &&
 	       check_line("licence", desc->license, error);
@@ -207,14 +212,15 @@ check_table(const struct dfs_plugin *desc, char **error)
 	if (!dfs_options_check_table(desc->config, desc->config_size, &why))
 		return refuse(error, "has a mistake in its configuration table: %s", why);
 	if (dfs_options_find(desc->config, "type"))
-		return refuse(error, "has a mistake in its configuration table: the key \"type\" belongs "
-		                     "to the configuration file");
+		return refuse(error,
+			      "has a mistake in its configuration table: the key \"type\" belongs "
+			      "to the configuration file");
 	return true;
 }
 
 static bool
-copy_ops(const struct dfs_plugin *desc, const struct dfs_kind *kind,
-         struct dfs_plugin_entry *entry, char **error)
+copy_ops(const struct dfs_plugin *desc, const struct dfs_kind *kind, struct dfs_plugin_entry *entry,
+	 char **error)
 {
 	uint32_t size;
 
@@ -222,8 +228,8 @@ copy_ops(const struct dfs_plugin *desc, const struct dfs_kind *kind,
 		return refuse(error, "has no operation table");
 	memcpy(&size, desc->ops, sizeof size);
 	if (size < 2 * sizeof(void *) || size % sizeof(void *) != 0 || size > OPS_SIZE_MAX)
-		return refuse(error, "declares an operation table of %u bytes, wanted about %zu", size,
-		              kind->ops_size);
+		return refuse(error, "declares an operation table of %u bytes, wanted about %zu",
+			      size, kind->ops_size);
 	memset(&entry->ops, 0, sizeof entry->ops);
 	memcpy(&entry->ops, desc->ops, MIN(size, kind->ops_size));
 	for (const struct dfs_op_name *op = kind->ops; op->name; op++) {
@@ -237,7 +243,7 @@ copy_ops(const struct dfs_plugin *desc, const struct dfs_kind *kind,
 
 bool
 dfs_plugin_describe(const struct dfs_plugin *raw, size_t symbol_size, const char *module,
-                    struct dfs_plugin_entry *entry, char **error)
+		    struct dfs_plugin_entry *entry, char **error)
 {
 	struct dfs_plugin *desc = &entry->desc;
 
@@ -246,9 +252,10 @@ dfs_plugin_describe(const struct dfs_plugin *raw, size_t symbol_size, const char
 	memset(desc, 0, sizeof *desc);
 	memcpy(desc, raw, MIN(raw->size, sizeof *desc));
 	if (desc->thread_model > DFS_THREADS_NONBLOCKING)
-		return refuse(error, "declares the unknown thread model %u, wanted 0 (serial) to 3 "
-		                     "(nonblocking)",
-		              desc->thread_model);
+		return refuse(error,
+			      "declares the unknown thread model %u, wanted 0 (serial) to 3 "
+			      "(nonblocking)",
+			      desc->thread_model);
 	return check_name(desc, module, error) && check_table(desc, error) &&
 	       copy_ops(desc, dfs_kind_get(desc->kind), entry, error);
 }

@@ -40,6 +40,6 @@ const char *dfs_thread_model_name(uint32_t model);
  * symbol_size: bytes of the datum, 0: not known.  False: *error (g_free) is a sentence without
  * its subject: "declares ...". */
 bool dfs_plugin_describe(const struct dfs_plugin *raw, size_t symbol_size, const char *module,
-                         struct dfs_plugin_entry *entry, char **error);
+			 struct dfs_plugin_entry *entry, char **error);
 
 #endif

@@ -41,9 +41,9 @@ static bool
 truncated(const struct image *im, uint64_t end)
 {
 	return refuse(im,
-	              "is truncated: it has %" G_GUINT64_FORMAT
-	              " bytes, its headers promise at least %" G_GUINT64_FORMAT,
-	              im->size, end);
+		      "is truncated: it has %" G_GUINT64_FORMAT
+		      " bytes, its headers promise at least %" G_GUINT64_FORMAT,
+		      im->size, end);
 }
 
 /* [offset, offset + len) lies inside the file. */
@@ -68,7 +68,7 @@ read_at(const struct image *im, void *to, uint64_t len, uint64_t offset)
 			continue;
 		if (got <= 0)
 			return refuse(im, "cannot be read: %s",
-			              got ? g_strerror(errno) : "it has just become shorter");
+				      got ? g_strerror(errno) : "it has just become shorter");
 		p += got;
 		len -= (uint64_t)got;
 		offset += (uint64_t)got;
@@ -87,10 +87,11 @@ check_file(struct image *im)
 	if (!S_ISREG(st.st_mode))
 		return refuse(im, "is no regular file");
 	if (st.st_mode & (S_IWGRP | S_IWOTH))
-		return refuse(im,
-		              "is writable by others: its mode is %04o, wanted at most 0755; remedy: "
-		              "chmod go-w",
-		              st.st_mode & 07777);
+		return refuse(
+			im,
+			"is writable by others: its mode is %04o, wanted at most 0755; remedy: "
+			"chmod go-w",
+			st.st_mode & 07777);
 	im->size = (uint64_t)st.st_size;
 	return true;
 }
@@ -106,26 +107,29 @@ check_header(struct image *im)
 	if (!read_at(im, head->e_ident, SELFMAG, 0))
 		return false;
 	if (memcmp(head->e_ident, ELFMAG, SELFMAG) != 0)
-		return refuse(im, "is no ELF file: it begins with %02x %02x %02x %02x, wanted 7f 45 4c 46",
-		              head->e_ident[0], head->e_ident[1], head->e_ident[2], head->e_ident[3]);
+		return refuse(
+			im,
+			"is no ELF file: it begins with %02x %02x %02x %02x, wanted 7f 45 4c 46",
+			head->e_ident[0], head->e_ident[1], head->e_ident[2], head->e_ident[3]);
 	if (!read_at(im, head, sizeof *head, 0))
 		return false;
 	if (head->e_ident[EI_CLASS] != ours->e_ident[EI_CLASS] ||
 	    head->e_ident[EI_DATA] != ours->e_ident[EI_DATA] || head->e_machine != ours->e_machine)
-		return refuse(im,
-		              "is for another machine: ELF class %u, byte order %u, machine %u, wanted "
-		              "%u, %u, %u",
-		              head->e_ident[EI_CLASS], head->e_ident[EI_DATA], head->e_machine,
-		              ours->e_ident[EI_CLASS], ours->e_ident[EI_DATA], ours->e_machine);
+		return refuse(
+			im,
+			"is for another machine: ELF class %u, byte order %u, machine %u, wanted "
+			"%u, %u, %u",
+			head->e_ident[EI_CLASS], head->e_ident[EI_DATA], head->e_machine,
+			ours->e_ident[EI_CLASS], ours->e_ident[EI_DATA], ours->e_machine);
 	if (head->e_type != ET_DYN)
-		return refuse(im, "is no shared object: its ELF type is %u, wanted %u", head->e_type,
-		              ET_DYN);
+		return refuse(im, "is no shared object: its ELF type is %u, wanted %u",
+			      head->e_type, ET_DYN);
 	if (head->e_phentsize != sizeof(ElfW(Phdr)) || head->e_phnum == 0)
 		return refuse(im, "has no program headers that we know: %u of %u bytes, wanted %zu",
-		              head->e_phnum, head->e_phentsize, sizeof(ElfW(Phdr)));
+			      head->e_phnum, head->e_phentsize, sizeof(ElfW(Phdr)));
 	if (head->e_shoff && head->e_shentsize != sizeof(ElfW(Shdr)))
 		return refuse(im, "has section headers of %u bytes, wanted %zu", head->e_shentsize,
-		              sizeof(ElfW(Shdr)));
+			      sizeof(ElfW(Shdr)));
 	return true;
 }
 
@@ -142,8 +146,10 @@ check_segments(const struct image *im)
 		if (!check_bounds(im, ph[i].p_offset, ph[i].p_filesz))
 			return false;
 		if (ph[i].p_type == PT_LOAD && ph[i].p_filesz > ph[i].p_memsz)
-			return refuse(im, "is damaged: segment %u has more bytes in the file than in memory",
-			              i);
+			return refuse(
+				im,
+				"is damaged: segment %u has more bytes in the file than in memory",
+				i);
 		dynamic |= ph[i].p_type == PT_DYNAMIC;
 	}
 	return dynamic || refuse(im, "is no shared object: it has no dynamic segment");
@@ -151,8 +157,8 @@ check_segments(const struct image *im)
 
 /* Look through one symbol table for the exported datum. */
 static bool
-find_symbol(const struct image *im, const ElfW(Shdr) *syms, const ElfW(Shdr) *names,
-            struct dfs_elf_symbol *symbol)
+find_symbol(const struct image *im, const ElfW(Shdr) * syms, const ElfW(Shdr) * names,
+	    struct dfs_elf_symbol *symbol)
 {
 	g_autofree ElfW(Sym) *sym = NULL;
 	g_autofree char *text = NULL;

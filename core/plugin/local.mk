@@ -16,10 +16,14 @@ core_libdittofs_la_SOURCES += \
 	core/plugin/registry.c \
 	core/plugin/registry.h
 
-check_PROGRAMS += core/plugin/test-describe core/plugin/test-host core/plugin/test-options \
-	core/plugin/test-registry
-TESTS += core/plugin/test-describe core/plugin/test-host core/plugin/test-options \
-	core/plugin/test-registry
+check_PROGRAMS += core/plugin/test-builtin core/plugin/test-describe core/plugin/test-host \
+	core/plugin/test-options core/plugin/test-registry
+TESTS += core/plugin/test-builtin core/plugin/test-describe core/plugin/test-host \
+	core/plugin/test-options core/plugin/test-registry
+core_plugin_test_builtin_SOURCES = core/plugin/test-builtin.c
+core_plugin_test_builtin_LDADD = core/libdittofs.la $(LTDL_LIBS) $(GLIB_LIBS)
+core_plugin_test_builtin_LDFLAGS = -dlpreopen core/plugin/block_built_in.la
+core_plugin_test_builtin_DEPENDENCIES = core/libdittofs.la core/plugin/block_built_in.la
 core_plugin_test_describe_SOURCES = core/plugin/test-describe.c
 core_plugin_test_describe_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_plugin_test_host_SOURCES = core/plugin/test-host.c
@@ -68,3 +72,8 @@ core_plugin_metadata_plain_la_LDFLAGS = $(FIXTURE_LDFLAGS)
 core_plugin_adapter_plain_la_SOURCES = core/plugin/fixtures/adapter.c
 core_plugin_adapter_plain_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
 core_plugin_adapter_plain_la_LDFLAGS = $(FIXTURE_LDFLAGS)
+# An archive, which libtool can link into a program.
+check_LTLIBRARIES += core/plugin/block_built_in.la
+core_plugin_block_built_in_la_SOURCES = core/plugin/fixtures/fixture.c
+core_plugin_block_built_in_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -DMODULE=block_built_in -DNAME=built_in
+core_plugin_block_built_in_la_LDFLAGS = -module -avoid-version -static -rpath /nonexistent

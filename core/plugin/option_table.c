@@ -14,8 +14,8 @@
 #define NAMES_MAX 64u
 
 static const char *const type_names[] = {
-	"end",    "bool", "int",  "size", "duration", "string",
-	"path",   "enum", "list", "secret", "mode",
+	"end",  "bool", "int",  "size",   "duration", "string",
+	"path", "enum", "list", "secret", "mode",
 };
 
 const char *
@@ -44,16 +44,16 @@ row_mistake(const struct dfs_config_item *item, uint64_t size)
 		return g_strdup_printf("type %u is unknown", item->type);
 	if (item->offset % field != 0 || item->offset > size || field > size - item->offset)
 		return g_strdup_printf("offset %zu is not inside the struct of %" G_GUINT64_FORMAT
-		                       " bytes, or not aligned to %zu",
-		                       item->offset, size, field);
+				       " bytes, or not aligned to %zu",
+				       item->offset, size, field);
 	if (item->flags & ~(uint32_t)(DFS_CONFIG_REQUIRED | DFS_CONFIG_RELOADABLE))
 		return g_strdup_printf("flags 0x%x are unknown", item->flags);
-	if (item->type == DFS_CONFIG_INT ? item->min >= item->max
-	                                 : item->min < 0 || item->max < 0 ||
-	                                           (item->max > 0 && item->min > item->max))
+	if (item->type == DFS_CONFIG_INT
+		    ? item->min >= item->max
+		    : item->min < 0 || item->max < 0 || (item->max > 0 && item->min > item->max))
 		return g_strdup_printf("the range %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT
-		                       " is empty or negative",
-		                       item->min, item->max);
+				       " is empty or negative",
+				       item->min, item->max);
 	if (help == 0 || item->help[help - 1] != '.')
 		return g_strdup("help is not a sentence with its full stop");
 	if ((item->flags & DFS_CONFIG_REQUIRED) && item->def)
@@ -84,7 +84,8 @@ table_mistake(const struct dfs_config_item *table, unsigned i, uint64_t size)
 		size_t other = dfs_option_field_size(table[j].type);
 		if (strcmp(table[j].key, item->key) == 0)
 			return g_strdup("the key is there twice");
-		if (item->offset < table[j].offset + other && table[j].offset < item->offset + field)
+		if (item->offset < table[j].offset + other &&
+		    table[j].offset < item->offset + field)
 			return g_strdup_printf("its field overlaps that of %s", table[j].key);
 	}
 	if (item->def) {
@@ -109,12 +110,13 @@ dfs_options_check_table(const struct dfs_config_item *table, uint64_t size, char
 		g_autofree char *mistake = NULL;
 
 		if (i == ROWS_MAX) {
-			*error = g_strdup_printf("the option table has more than %u rows, or no end",
-			                         ROWS_MAX);
+			*error = g_strdup_printf(
+				"the option table has more than %u rows, or no end", ROWS_MAX);
 			return false;
 		}
 		if (!well_formed_key(table[i].key)) {
-			*error = g_strdup_printf("option row %u: the key is not [a-z][a-z0-9_]*", i);
+			*error =
+				g_strdup_printf("option row %u: the key is not [a-z][a-z0-9_]*", i);
 			return false;
 		}
 		mistake = table_mistake(table, i, size);
@@ -163,6 +165,7 @@ dfs_options_man(const struct dfs_config_item *table, FILE *out)
 		} else {
 			fputs("; unset by default", out);
 		}
-		fputs(table->flags & DFS_CONFIG_RELOADABLE ? "; taken over on SIGHUP.\n" : ".\n", out);
+		fputs(table->flags & DFS_CONFIG_RELOADABLE ? "; taken over on SIGHUP.\n" : ".\n",
+		      out);
 	}
 }

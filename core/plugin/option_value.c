@@ -19,13 +19,19 @@ struct unit {
 
 /* Largest first, so that formatting takes the first that divides. */
 static const struct unit size_units[] = {
-	{"T", UINT64_C(1) << 40}, {"G", UINT64_C(1) << 30}, {"M", UINT64_C(1) << 20},
-	{"K", UINT64_C(1) << 10}, {"", 1},
+	{"T", UINT64_C(1) << 40},
+	{"G", UINT64_C(1) << 30},
+	{"M", UINT64_C(1) << 20},
+	{"K", UINT64_C(1) << 10},
+	{"", 1},
 };
 static const struct unit duration_units[] = {
-	{"d", UINT64_C(86400000000000)}, {"h", UINT64_C(3600000000000)},
-	{"m", UINT64_C(60000000000)},    {"s", UINT64_C(1000000000)},
-	{"ms", UINT64_C(1000000)},       {"us", UINT64_C(1000)},
+	{"d", UINT64_C(86400000000000)},
+	{"h", UINT64_C(3600000000000)},
+	{"m", UINT64_C(60000000000)},
+	{"s", UINT64_C(1000000000)},
+	{"ms", UINT64_C(1000000)},
+	{"us", UINT64_C(1000)},
 	{"ns", 1},
 };
 
@@ -96,7 +102,7 @@ format_length(const struct dfs_config_item *item)
 {
 	if (item->max > 0)
 		return g_strdup_printf(" of %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT " bytes",
-		                       item->min, item->max);
+				       item->min, item->max);
 	if (item->min > 1)
 		return g_strdup_printf(" of at least %" G_GINT64_FORMAT " bytes", item->min);
 	return g_strdup("");
@@ -115,13 +121,15 @@ dfs_option_allowed(const struct dfs_config_item *item)
 		if (item->min == INT64_MIN && item->max == INT64_MAX)
 			return g_strdup("an integer");
 		return g_strdup_printf("an integer from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT,
-		                       item->min, item->max);
+				       item->min, item->max);
 	case DFS_CONFIG_SIZE:
 		bounds = format_range(item, size_units, "0");
-		return g_strdup_printf("a size%s, in bytes or with the suffix K, M, G or T", bounds);
+		return g_strdup_printf("a size%s, in bytes or with the suffix K, M, G or T",
+				       bounds);
 	case DFS_CONFIG_DURATION:
 		bounds = format_range(item, duration_units, "0s");
-		return g_strdup_printf("a duration%s, with the unit ns, us, ms, s, m, h or d", bounds);
+		return g_strdup_printf("a duration%s, with the unit ns, us, ms, s, m, h or d",
+				       bounds);
 	case DFS_CONFIG_STRING:
 		bounds = format_length(item);
 		return g_strdup_printf("a string%s", bounds);
@@ -134,7 +142,8 @@ dfs_option_allowed(const struct dfs_config_item *item)
 		return g_strdup("a list of strings");
 	case DFS_CONFIG_SECRET:
 		bounds = format_length(item);
-		return g_strdup_printf("a secret%s: file:PATH, env:NAME or the text itself", bounds);
+		return g_strdup_printf("a secret%s: file:PATH, env:NAME or the text itself",
+				       bounds);
 	case DFS_CONFIG_MODE:
 		return g_strdup("permission bits as octal text such as \"0755\"");
 	default:
@@ -188,7 +197,7 @@ parse_int(const struct dfs_config_item *item, const char *text, int64_t *field, 
 /* Digits and a unit of the list.  A missing unit is allowed where "" is one of them, and for 0. */
 static bool
 parse_units(const struct dfs_config_item *item, const char *text, const struct unit *units,
-            unsigned n, uint64_t *field, char **error)
+	    unsigned n, uint64_t *field, char **error)
 {
 	uint64_t value, factor = 0;
 	char *end;
@@ -262,7 +271,7 @@ check_length(const struct dfs_config_item *item, const char *text, char **error)
 
 static bool
 parse_string(const struct dfs_config_item *item, const char *text, GPtrArray *owned,
-             const char **field, char **error)
+	     const char **field, char **error)
 {
 	if (!check_length(item, text, error))
 		return false;
@@ -273,7 +282,7 @@ parse_string(const struct dfs_config_item *item, const char *text, GPtrArray *ow
 
 static bool
 parse_path(const struct dfs_config_item *item, const char *text, const char *base_dir,
-           GPtrArray *owned, const char **field, char **error)
+	   GPtrArray *owned, const char **field, char **error)
 {
 	if (!*text)
 		return refuse(item, text, "is empty", error);
@@ -322,7 +331,7 @@ read_secret(const char *path, char **why)
 
 static bool
 parse_secret(const struct dfs_config_item *item, const char *text, const char *base_dir,
-             GPtrArray *owned, const char **field, char **error)
+	     GPtrArray *owned, const char **field, char **error)
 {
 	g_autofree char *why = NULL, *path = NULL;
 	char *secret;
@@ -339,7 +348,7 @@ parse_secret(const struct dfs_config_item *item, const char *text, const char *b
 	} else if (g_str_has_prefix(text, "env:") && text[4]) {
 		if (!getenv(text + 4)) {
 			*error = g_strdup_printf("the secret's environment variable %s is not set",
-			                         text + 4);
+						 text + 4);
 			return false;
 		}
 		secret = g_strdup(getenv(text + 4));
@@ -358,7 +367,7 @@ parse_secret(const struct dfs_config_item *item, const char *text, const char *b
 
 bool
 dfs_option_parse(const struct dfs_config_item *item, const char *text, const char *base_dir,
-                 GPtrArray *owned, void *field, char **error)
+		 GPtrArray *owned, void *field, char **error)
 {
 	switch (item->type) {
 	case DFS_CONFIG_BOOL:
@@ -369,7 +378,7 @@ dfs_option_parse(const struct dfs_config_item *item, const char *text, const cha
 		return parse_units(item, text, size_units, G_N_ELEMENTS(size_units), field, error);
 	case DFS_CONFIG_DURATION:
 		return parse_units(item, text, duration_units, G_N_ELEMENTS(duration_units), field,
-		                   error);
+				   error);
 	case DFS_CONFIG_STRING:
 		return parse_string(item, text, owned, field, error);
 	case DFS_CONFIG_PATH:
@@ -378,7 +387,7 @@ dfs_option_parse(const struct dfs_config_item *item, const char *text, const cha
 		return parse_enum(item, text, field, error);
 	case DFS_CONFIG_LIST:
 		return dfs_option_parse_list(item, (const char *const[]){text, NULL}, owned, field,
-		                             error);
+					     error);
 	case DFS_CONFIG_SECRET:
 		return parse_secret(item, text, base_dir, owned, field, error);
 	case DFS_CONFIG_MODE:
@@ -389,8 +398,8 @@ dfs_option_parse(const struct dfs_config_item *item, const char *text, const cha
 }
 
 bool
-dfs_option_parse_list(const struct dfs_config_item *item, const char *const *list,
-                      GPtrArray *owned, void *field, char **error)
+dfs_option_parse_list(const struct dfs_config_item *item, const char *const *list, GPtrArray *owned,
+		      void *field, char **error)
 {
 	unsigned n = g_strv_length((char **)list);
 	const char **copy;

@@ -19,9 +19,9 @@ size_t dfs_option_field_size(uint32_t type);
  * wrong and what is allowed, without the key and never with a secret's text.  base_dir is what a
  * relative path is taken from; NULL refuses it, "" leaves it as it is. */
 bool dfs_option_parse(const struct dfs_config_item *item, const char *text, const char *base_dir,
-                      GPtrArray *owned, void *field, char **error);
+		      GPtrArray *owned, void *field, char **error);
 bool dfs_option_parse_list(const struct dfs_config_item *item, const char *const *list,
-                           GPtrArray *owned, void *field, char **error);
+			   GPtrArray *owned, void *field, char **error);
 
 /* The field as text that dfs_option_parse takes (but "(secret)", and "[a, b]" for a list); ""
  * when unset. */

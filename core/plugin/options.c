@@ -24,7 +24,7 @@ mark_set(struct dfs_options *o, const struct dfs_config_item *item)
 
 void
 dfs_options_init(struct dfs_options *o, const struct dfs_config_item *table, uint64_t size,
-                 const char *base_dir)
+		 const char *base_dir)
 {
 	memset(o, 0, sizeof *o);
 	o->table = table;
@@ -37,8 +37,8 @@ dfs_options_init(struct dfs_options *o, const struct dfs_config_item *table, uin
 		/* Without a base folder a default path stays relative: nobody will open it. */
 		const char *base = base_dir ? base_dir : "";
 
-		if (item->def && !dfs_option_parse(item, item->def, base, o->strings,
-		                                   field_of(o, item), &error))
+		if (item->def &&
+		    !dfs_option_parse(item, item->def, base, o->strings, field_of(o, item), &error))
 			g_error("default of %s: %s", item->key, error);
 	}
 }
@@ -129,12 +129,11 @@ dfs_options_finish(struct dfs_options *o, char **error)
 	for (unsigned i = 0; o->table[i].type != DFS_CONFIG_END; i++) {
 		g_autofree char *allowed = NULL;
 
-		if (!(o->table[i].flags & DFS_CONFIG_REQUIRED) ||
-		    (o->set[i / 32] >> (i % 32) & 1))
+		if (!(o->table[i].flags & DFS_CONFIG_REQUIRED) || (o->set[i / 32] >> (i % 32) & 1))
 			continue;
 		allowed = dfs_option_allowed(&o->table[i]);
 		*error = g_strdup_printf("%s: required, but not there; want %s", o->table[i].key,
-		                         allowed);
+					 allowed);
 		return false;
 	}
 	return true;

@@ -25,9 +25,10 @@
 #define BUILT_IN "built in"
 
 struct dfs_registry {
-	pthread_mutex_t mu;               /* outside ltdl_mu */
-	char **dirs;                      /* absolute */
-	struct dfs_plugin_entry *entries; /* guarded by mu; an entry never changes once it is listed */
+	pthread_mutex_t mu; /* outside ltdl_mu */
+	char **dirs;        /* absolute */
+	struct dfs_plugin_entry
+		*entries; /* guarded by mu; an entry never changes once it is listed */
 };
 
 static pthread_mutex_t ltdl_mu = PTHREAD_MUTEX_INITIALIZER;
@@ -157,7 +158,7 @@ find_module_locked(struct dfs_registry *registry, const char *module)
 /* Copy and list what a loaded module declares. */
 static const struct dfs_plugin_entry *
 enter_locked(struct dfs_registry *registry, const struct dfs_plugin *raw, size_t symbol_size,
-             const char *module, const char *path, char **error)
+	     const char *module, const char *path, char **error)
 {
 	struct dfs_plugin_entry *entry = g_new0(struct dfs_plugin_entry, 1);
 	g_autofree char *why = NULL;
@@ -176,7 +177,7 @@ enter_locked(struct dfs_registry *registry, const struct dfs_plugin *raw, size_t
 /* The file exports the symbol that its name asks for. */
 static bool
 check_symbol(const char *path, const char *module, const struct dfs_elf_symbol *symbol,
-             char **error)
+	     char **error)
 {
 	g_autofree char *wanted = g_strconcat(module, DFS_PLUGIN_SYMBOL_SUFFIX, NULL);
 
@@ -184,13 +185,15 @@ check_symbol(const char *path, const char *module, const struct dfs_elf_symbol *
 	if (symbol->stripped)
 		return true;
 	if (!symbol->name) {
-		*error = g_strdup_printf("%s exports no symbol %s: it is no DittoFS plugin", path, wanted);
+		*error = g_strdup_printf("%s exports no symbol %s: it is no DittoFS plugin", path,
+					 wanted);
 		return false;
 	}
 	if (strcmp(symbol->name, wanted) != 0) {
-		*error = g_strdup_printf("%s has the wrong name: it exports %s, wanted %s; remedy: give "
-		                         "the file its own name back",
-		                         path, symbol->name, wanted);
+		*error = g_strdup_printf(
+			"%s has the wrong name: it exports %s, wanted %s; remedy: give "
+			"the file its own name back",
+			path, symbol->name, wanted);
 		return false;
 	}
 	return true;
@@ -218,9 +221,9 @@ load_locked(struct dfs_registry *registry, const char *path, char **error)
 	if (!check_symbol(path, module, &symbol, error))
 		return NULL;
 	if (there) {
-		*error = g_strdup_printf("%s is a duplicate: %s plugin \"%s\" is loaded from %s already",
-		                         path, dfs_plugin_kind_name(there->desc.kind), there->desc.name,
-		                         there->path);
+		*error = g_strdup_printf(
+			"%s is a duplicate: %s plugin \"%s\" is loaded from %s already", path,
+			dfs_plugin_kind_name(there->desc.kind), there->desc.name, there->path);
 		return NULL;
 	}
 	raw = open_module(path, false, &why);
@@ -269,7 +272,7 @@ list_dir(const char *dir)
 /* The sentence for a name that no folder has. */
 static char *
 explain_absent(const struct dfs_registry *registry, enum dfs_plugin_kind kind, const char *name,
-               const char *module)
+	       const char *module)
 {
 	g_autofree char *prefix = g_strdup_printf("%s_", dfs_plugin_kind_name(kind));
 	g_autofree char *dirs = g_strjoinv(", ", registry->dirs);
@@ -282,20 +285,20 @@ explain_absent(const struct dfs_registry *registry, enum dfs_plugin_kind kind, c
 		for (unsigned i = 0; i < files->len; i++) {
 			g_autofree char *base = module_of(files->pdata[i]);
 			if (!g_str_has_prefix(base, prefix) ||
-			    g_ptr_array_find_with_equal_func(known, base + strlen(prefix), g_str_equal,
-			                                     NULL))
+			    g_ptr_array_find_with_equal_func(known, base + strlen(prefix),
+							     g_str_equal, NULL))
 				continue;
 			g_ptr_array_add(known, g_strdup(base + strlen(prefix)));
 		}
 	}
 	hint = dfs_nearest_hint(name, (const char *const *)known->pdata, known->len, intro);
 	return g_strdup_printf("there is no %s plugin \"%.64s\": no %s.so in %s%s",
-	                       dfs_plugin_kind_name(kind), name, module, dirs, hint);
+			       dfs_plugin_kind_name(kind), name, module, dirs, hint);
 }
 
 static const struct dfs_plugin_entry *
 find_locked(struct dfs_registry *registry, enum dfs_plugin_kind kind, const char *name,
-            const char *module, char **error)
+	    const char *module, char **error)
 {
 	const struct dfs_plugin_entry *entry = find_module_locked(registry, module);
 	const struct dfs_plugin *raw;
@@ -319,7 +322,7 @@ find_locked(struct dfs_registry *registry, enum dfs_plugin_kind kind, const char
 
 const struct dfs_plugin_entry *
 dfs_registry_find(struct dfs_registry *registry, enum dfs_plugin_kind kind, const char *name,
-                  char **error)
+		  char **error)
 {
 	g_autofree char *module = NULL;
 	const struct dfs_plugin_entry *entry;
@@ -327,7 +330,8 @@ dfs_registry_find(struct dfs_registry *registry, enum dfs_plugin_kind kind, cons
 
 	if (len == 0 || len > 64 || !g_ascii_islower(name[0]) ||
 	    name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-")]) {
-		*error = g_strdup_printf("\"%.64s\" is no plugin name: wanted [a-z][a-z0-9_-]*", name);
+		*error = g_strdup_printf("\"%.64s\" is no plugin name: wanted [a-z][a-z0-9_-]*",
+					 name);
 		return NULL;
 	}
 	module = g_strdup_printf("%s_%s", dfs_plugin_kind_name(kind), name);
@@ -340,12 +344,12 @@ dfs_registry_find(struct dfs_registry *registry, enum dfs_plugin_kind kind, cons
 }
 
 typedef void (*each_fn)(void *arg, const char *path, const struct dfs_plugin_entry *entry,
-                        const char *error);
+			const char *error);
 
 /* One file of a folder; seen: file name to the path that came first. */
 static void
 visit_file(struct dfs_registry *registry, GHashTable *seen, const char *dir, const char *file,
-           each_fn fn, void *arg)
+	   each_fn fn, void *arg)
 {
 	g_autofree char *path = g_build_filename(dir, file, NULL);
 	g_autofree char *error = NULL;
@@ -353,7 +357,8 @@ visit_file(struct dfs_registry *registry, GHashTable *seen, const char *dir, con
 	const struct dfs_plugin_entry *entry = NULL;
 
 	if (first) {
-		error = g_strdup_printf("%s is hidden by %s, whose folder comes first", path, first);
+		error = g_strdup_printf("%s is hidden by %s, whose folder comes first", path,
+					first);
 	} else {
 		g_hash_table_insert(seen, g_strdup(file), g_strdup(path));
 		entry = dfs_registry_load(registry, path, &error);
@@ -364,8 +369,7 @@ visit_file(struct dfs_registry *registry, GHashTable *seen, const char *dir, con
 void
 dfs_registry_each(struct dfs_registry *registry, each_fn fn, void *arg)
 {
-	g_autoptr(GHashTable) seen =
-		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	struct dfs_plugin_entry *loaded;
 
 	/* Entries are never removed: the list that starts here stays as it is. */

@@ -35,16 +35,16 @@ void dfs_registry_free(struct dfs_registry *registry);
 /* Find KIND_NAME.so in the folders and load it, or answer the loaded one.  NULL: *error holds a
  * sentence (g_free). */
 const struct dfs_plugin_entry *dfs_registry_find(struct dfs_registry *registry,
-                                                 enum dfs_plugin_kind kind, const char *name,
-                                                 char **error);
+						 enum dfs_plugin_kind kind, const char *name,
+						 char **error);
 /* Load one file by path and check it; for dfs-inspect --check and --plugin PATH options. */
 const struct dfs_plugin_entry *dfs_registry_load(struct dfs_registry *registry, const char *path,
-                                                 char **error);
+						 char **error);
 /* Load all files of all folders; fn gets either the entry or the sentence why not. */
 void dfs_registry_each(struct dfs_registry *registry,
-                       void (*fn)(void *arg, const char *path, const struct dfs_plugin_entry *entry,
-                                  const char *error),
-                       void *arg);
+		       void (*fn)(void *arg, const char *path, const struct dfs_plugin_entry *entry,
+				  const char *error),
+		       void *arg);
 
 /* "adapter", "metadata", "block". */
 const char *dfs_plugin_kind_name(enum dfs_plugin_kind kind);

@@ -25,7 +25,8 @@ no_op(void)
 static void
 set_up(struct fixture *f, const void *data)
 {
-	f->table[0] = (struct dfs_config_item){"level", DFS_CONFIG_INT, 0, 0, 1, 9, "5", NULL, "Level."};
+	f->table[0] =
+		(struct dfs_config_item){"level", DFS_CONFIG_INT, 0, 0, 1, 9, "5", NULL, "Level."};
 	f->table[1] = (struct dfs_config_item){.type = DFS_CONFIG_END};
 	for (const struct dfs_op_name *op = dfs_kind_get(DFS_KIND_BLOCK)->ops; op->name; op++)
 		*(enum dfs_status(**)(void))((char *)&f->ops + op->offset) = no_op;
@@ -93,9 +94,9 @@ the_kind_must_be_known(struct fixture *f, const void *data)
 static void
 the_size_must_hold_the_first_release(struct fixture *f, const void *data)
 {
-	g_autofree char *sentence = g_strdup_printf(
-		"declares a description of 16 bytes, wanted %zu to %zu",
-		offsetof(struct dfs_plugin, ops) + sizeof(void *), sizeof f->raw);
+	g_autofree char *sentence =
+		g_strdup_printf("declares a description of 16 bytes, wanted %zu to %zu",
+				offsetof(struct dfs_plugin, ops) + sizeof(void *), sizeof f->raw);
 
 	f->raw.size = 16;
 	refuses(f, sentence);
@@ -114,7 +115,8 @@ static void
 a_tiny_symbol_is_not_read(struct fixture *f, const void *data)
 {
 	g_assert_false(dfs_plugin_describe(&f->raw, 4, "block_x", &f->entry, &f->error));
-	g_assert_true(g_str_has_prefix(f->error, "exports a description of 4 bytes, wanted at least"));
+	g_assert_true(
+		g_str_has_prefix(f->error, "exports a description of 4 bytes, wanted at least"));
 }
 
 static void
@@ -130,8 +132,9 @@ an_adapters_minor_must_match(struct fixture *f, const void *data)
 	f->raw.kind = DFS_KIND_ADAPTER;
 	f->raw.abi_major = DFS_ADAPTER_ABI_MAJOR;
 	f->raw.abi_minor = 77;
-	refuses(f, "is built for version 0.77 of the adapter interface, wanted exactly 0.1; rebuild "
-	           "it against this release");
+	refuses(f,
+		"is built for version 0.77 of the adapter interface, wanted exactly 0.1; rebuild "
+		"it against this release");
 }
 
 static void
@@ -172,15 +175,16 @@ the_name_must_match_the_file(struct fixture *f, const void *data)
 {
 	f->raw.name = "y";
 	refuses(f, "has the wrong name: it declares block plugin \"y\", wanted the file name "
-	           "block_y.so");
+		   "block_y.so");
 }
 
 static void
 table_mistakes_are_told(struct fixture *f, const void *data)
 {
 	f->table[0].def = "12";
-	refuses(f, "has a mistake in its configuration table: option level: the default \"12\" is out "
-	           "of range; want an integer from 1 to 9");
+	refuses(f,
+		"has a mistake in its configuration table: option level: the default \"12\" is out "
+		"of range; want an integer from 1 to 9");
 }
 
 static void
@@ -188,7 +192,7 @@ the_key_type_is_taken(struct fixture *f, const void *data)
 {
 	f->table[0].key = "type";
 	refuses(f, "has a mistake in its configuration table: the key \"type\" belongs to the "
-	           "configuration file");
+		   "configuration file");
 }
 
 static void
@@ -270,7 +274,7 @@ main(int argc, char **argv)
 		{"a-table-must-be-there", a_table_must_be_there},
 		{"required-operations-must-be-there", required_operations_must_be_there},
 		{"operations-past-the-tables-size-do-not-count",
-	         operations_past_the_tables_size_do_not_count},
+		 operations_past_the_tables_size_do_not_count},
 		{"an-optional-operation-may-lack", an_optional_operation_may_lack},
 		{"a-longer-table-is-cut", a_longer_table_is_cut},
 		{"operation-tables-have-sane-sizes", operation_tables_have_sane_sizes},

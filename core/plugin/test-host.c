@@ -117,7 +117,8 @@ main(int argc, char **argv)
 	g_test_add_func("/host/log-lines-name-the-instance", log_lines_name_the_instance);
 	g_test_add_func("/host/buffers-come-and-go", buffers_come_and_go);
 	g_test_add_func("/host/counters-carry-the-instance", counters_carry_the_instance);
-	g_test_add_func("/host/more-names-than-slots-still-count", more_names_than_slots_still_count);
+	g_test_add_func("/host/more-names-than-slots-still-count",
+			more_names_than_slots_still_count);
 	g_test_add_func("/host/threads-count-together", threads_count_together);
 	return g_test_run();
 }

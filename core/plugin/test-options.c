@@ -29,10 +29,12 @@ static const char *const access_names[] = {"rw", "ro", NULL};
 
 #define FIELD(name) offsetof(struct sample, name)
 static const struct dfs_config_item table[] = {
-	{"port", DFS_CONFIG_INT, DFS_CONFIG_REQUIRED, FIELD(port), 1, 65535, NULL, NULL, "The port."},
-	{"cache", DFS_CONFIG_SIZE, 0, FIELD(cache), 1 << 20, INT64_C(1) << 40, "64M", NULL, "The cache."},
-	{"timeout", DFS_CONFIG_DURATION, DFS_CONFIG_RELOADABLE, FIELD(timeout), 1000000, 0, "30s", NULL,
-	 "The wait."},
+	{"port", DFS_CONFIG_INT, DFS_CONFIG_REQUIRED, FIELD(port), 1, 65535, NULL, NULL,
+	 "The port."},
+	{"cache", DFS_CONFIG_SIZE, 0, FIELD(cache), 1 << 20, INT64_C(1) << 40, "64M", NULL,
+	 "The cache."},
+	{"timeout", DFS_CONFIG_DURATION, DFS_CONFIG_RELOADABLE, FIELD(timeout), 1000000, 0, "30s",
+	 NULL, "The wait."},
 	{"name", DFS_CONFIG_STRING, 0, FIELD(name), 1, 8, NULL, NULL, "The name."},
 	{"path", DFS_CONFIG_PATH, 0, FIELD(path), 0, 0, "data", NULL, "The folder."},
 	{"hosts", DFS_CONFIG_LIST, 0, FIELD(hosts), 0, 0, NULL, NULL, "The hosts."},
@@ -152,11 +154,12 @@ durations_take_units(struct fixture *f, const void *data)
 	g_assert_cmpuint(f->v->timeout, ==, 1500000);
 	accepts(f, "timeout", "2d");
 	g_assert_cmpuint(f->v->timeout, ==, UINT64_C(172800000000000));
-	refuses(f, "timeout", "30", "timeout: \"30\" has no unit; want a duration of at least 1ms, "
-	                            "with the unit ns, us, ms, s, m, h or d");
+	refuses(f, "timeout", "30",
+		"timeout: \"30\" has no unit; want a duration of at least 1ms, "
+		"with the unit ns, us, ms, s, m, h or d");
 	refuses(f, "timeout", "999us",
-	        "timeout: \"999us\" is out of range; want a duration of at least 1ms, "
-	        "with the unit ns, us, ms, s, m, h or d");
+		"timeout: \"999us\" is out of range; want a duration of at least 1ms, "
+		"with the unit ns, us, ms, s, m, h or d");
 }
 
 static void
@@ -164,7 +167,8 @@ strings_keep_their_length(struct fixture *f, const void *data)
 {
 	accepts(f, "name", "12345678");
 	g_assert_cmpstr(f->v->name, ==, "12345678");
-	refuses(f, "name", "123456789", "name: \"123456789\" is too long; want a string of 1 to 8 bytes");
+	refuses(f, "name", "123456789",
+		"name: \"123456789\" is too long; want a string of 1 to 8 bytes");
 	refuses(f, "name", "", "name: \"\" is empty; want a string of 1 to 8 bytes");
 }
 
@@ -183,7 +187,7 @@ enums_suggest(struct fixture *f, const void *data)
 	accepts(f, "access", "rw");
 	g_assert_cmpuint(f->v->access, ==, 0);
 	refuses(f, "access", "rv",
-	        "access: \"rv\" is not allowed; want one of rw, ro; did you mean \"rw\"?");
+		"access: \"rv\" is not allowed; want one of rw, ro; did you mean \"rw\"?");
 }
 
 static void
@@ -191,8 +195,9 @@ modes_are_octal(struct fixture *f, const void *data)
 {
 	accepts(f, "mode", "0755");
 	g_assert_cmpuint(f->v->mode, ==, 0755);
-	refuses(f, "mode", "0798", "mode: \"0798\" is not an octal mode; want permission bits as "
-	                           "octal text such as \"0755\"");
+	refuses(f, "mode", "0798",
+		"mode: \"0798\" is not an octal mode; want permission bits as "
+		"octal text such as \"0755\"");
 }
 
 static void
@@ -215,7 +220,7 @@ a_list_fits_no_scalar(struct fixture *f, const void *data)
 
 	g_assert_false(dfs_options_set_list(&f->o, "port", items, &f->error));
 	g_assert_cmpstr(f->error, ==,
-	                "port: \"a list\" does not fit; want an integer from 1 to 65535");
+			"port: \"a list\" does not fit; want an integer from 1 to 65535");
 }
 
 static void
@@ -239,7 +244,7 @@ secrets_come_from_the_environment(struct fixture *f, const void *data)
 	accepts(f, "token", "env:DFS_TEST_TOKEN");
 	g_assert_cmpstr(f->v->token, ==, "from env");
 	refuses(f, "token", "env:DFS_TEST_ABSENT",
-	        "token: the secret's environment variable DFS_TEST_ABSENT is not set");
+		"token: the secret's environment variable DFS_TEST_ABSENT is not set");
 }
 
 static void
@@ -247,7 +252,7 @@ secret_files_must_be_regular(struct fixture *f, const void *data)
 {
 	refuses(f, "token", "file:/", "token: the secret's file / is no regular file");
 	refuses(f, "token", "file:/nowhere/x",
-	        "token: the secret's file /nowhere/x cannot be read: No such file or directory");
+		"token: the secret's file /nowhere/x cannot be read: No such file or directory");
 }
 
 static void
@@ -256,8 +261,9 @@ secrets_are_never_shown(struct fixture *f, const void *data)
 	g_autofree char *text = NULL;
 
 	refuses(f, "token", "abc",
-	        "token: the secret is too short; want a secret of 4 to 64 bytes: file:PATH, env:NAME "
-	        "or the text itself");
+		"token: the secret is too short; want a secret of 4 to 64 bytes: file:PATH, "
+		"env:NAME "
+		"or the text itself");
 	accepts(f, "token", "abcdef");
 	text = dfs_options_text(&f->o, dfs_options_find(table, "token"));
 	g_assert_cmpstr(text, ==, "(secret)");
@@ -268,8 +274,9 @@ unknown_keys_get_a_suggestion(struct fixture *f, const void *data)
 {
 	refuses(f, "prot", "1", "prot: unknown key; did you mean \"port\"?");
 	refuses(f, "zzzzzzzzzz", "1",
-	        "zzzzzzzzzz: unknown key; known keys: port, cache, timeout, name, path, hosts, token, "
-	        "access, mode, sync");
+		"zzzzzzzzzz: unknown key; known keys: port, cache, timeout, name, path, hosts, "
+		"token, "
+		"access, mode, sync");
 }
 
 static void
@@ -277,7 +284,7 @@ required_keys_must_come(struct fixture *f, const void *data)
 {
 	g_assert_false(dfs_options_finish(&f->o, &f->error));
 	g_assert_cmpstr(f->error, ==,
-	                "port: required, but not there; want an integer from 1 to 65535");
+			"port: required, but not there; want an integer from 1 to 65535");
 	g_clear_pointer(&f->error, g_free);
 	accepts(f, "port", "1");
 	g_assert_true(dfs_options_finish(&f->o, &f->error));
@@ -287,9 +294,9 @@ static void
 values_print_as_they_are_read(struct fixture *f, const void *data)
 {
 	static const char *const texts[][2] = {
-		{"port", "12049"},      {"cache", "3M"},  {"timeout", "90m"}, {"name", "x"},
-		{"path", "/a/b"},       {"access", "ro"}, {"mode", "0700"},   {"sync", "false"},
-		{"timeout", "1500ms"},
+		{"port", "12049"}, {"cache", "3M"},   {"timeout", "90m"},
+		{"name", "x"},     {"path", "/a/b"},  {"access", "ro"},
+		{"mode", "0700"},  {"sync", "false"}, {"timeout", "1500ms"},
 	};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
@@ -323,8 +330,9 @@ man_text_names_type_and_default(struct fixture *f, const void *data)
 	dfs_options_man(&table[1], out);
 	fclose(out);
 	g_assert_true(g_str_has_prefix(
-		text, ".TP\n\\fBcache\\fR = \\fIsize\\fR\nThe cache.\nThe value is a size from 1M to "
-		      "1T, in bytes or with the suffix K, M, G or T; default \\fB64M\\fR.\n"));
+		text,
+		".TP\n\\fBcache\\fR = \\fIsize\\fR\nThe cache.\nThe value is a size from 1M to "
+		"1T, in bytes or with the suffix K, M, G or T; default \\fB64M\\fR.\n"));
 }
 
 static void
@@ -341,7 +349,10 @@ struct bad_row {
 	const char *sentence;
 };
 
-#define ROW(...) {__VA_ARGS__}
+#define ROW(...)                                                                                   \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
 static const struct bad_row bad_rows[] = {
 	{"key", ROW("Port", DFS_CONFIG_BOOL, 0, 0, 0, 0, NULL, NULL, "Help."),
 	 "option row 0: the key is not [a-z][a-z0-9_]*"},
@@ -351,7 +362,8 @@ static const struct bad_row bad_rows[] = {
 	{"alignment", ROW("a", DFS_CONFIG_INT, 0, 4, 0, 1, NULL, NULL, "Help."),
 	 "option a: offset 4 is not inside the struct of 16 bytes, or not aligned to 8"},
 	{"wrapping-offset", ROW("a", DFS_CONFIG_INT, 0, SIZE_MAX - 7, 0, 1, NULL, NULL, "Help."),
-	 "option a: offset 18446744073709551608 is not inside the struct of 16 bytes, or not aligned to "
+	 "option a: offset 18446744073709551608 is not inside the struct of 16 bytes, or not "
+	 "aligned to "
 	 "8"},
 	{"flags", ROW("a", DFS_CONFIG_BOOL, 64, 0, 0, 0, NULL, NULL, "Help."),
 	 "option a: flags 0x40 are unknown"},
@@ -359,7 +371,8 @@ static const struct bad_row bad_rows[] = {
 	 "option a: the range 2 to 1 is empty or negative"},
 	{"help", ROW("a", DFS_CONFIG_BOOL, 0, 0, 0, 0, NULL, NULL, "Help"),
 	 "option a: help is not a sentence with its full stop"},
-	{"required-default", ROW("a", DFS_CONFIG_BOOL, DFS_CONFIG_REQUIRED, 0, 0, 0, "true", NULL, "H."),
+	{"required-default",
+	 ROW("a", DFS_CONFIG_BOOL, DFS_CONFIG_REQUIRED, 0, 0, 0, "true", NULL, "H."),
 	 "option a: it is required and has a default"},
 	{"secret-default", ROW("a", DFS_CONFIG_SECRET, 0, 0, 0, 0, "x", NULL, "Help."),
 	 "option a: a secret has a default"},
@@ -410,8 +423,8 @@ a_table_without_end_is_told(void)
 
 	for (unsigned i = 0; i < 257; i++) {
 		g_snprintf(keys[i], sizeof keys[i], "k%u", i);
-		rows[i] = (struct dfs_config_item){.key = keys[i], .type = DFS_CONFIG_BOOL, .offset = i,
-		                                   .help = "Help."};
+		rows[i] = (struct dfs_config_item){
+			.key = keys[i], .type = DFS_CONFIG_BOOL, .offset = i, .help = "Help."};
 	}
 	g_assert_false(dfs_options_check_table(rows, 257, &error));
 	g_assert_cmpstr(error, ==, "the option table has more than 256 rows, or no end");

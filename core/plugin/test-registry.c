@@ -75,8 +75,8 @@ write_file(const struct fixture *f, const char *name, const void *data, size_t l
 static char *
 read_fixture(const char *module, size_t *len)
 {
-	g_autofree char *path = g_strdup_printf("%s/core/plugin/.libs/%s.so",
-	                                        g_getenv("DFS_BUILDDIR"), module);
+	g_autofree char *path =
+		g_strdup_printf("%s/core/plugin/.libs/%s.so", g_getenv("DFS_BUILDDIR"), module);
 	char *data;
 
 	g_assert_true(g_file_get_contents(path, &data, len, NULL));
@@ -142,9 +142,10 @@ an_absent_plugin_gets_a_suggestion(struct fixture *f, const void *data)
 static void
 an_absent_plugin_lists_the_known(struct fixture *f, const void *data)
 {
-	g_autofree char *sentence = g_strdup_printf("there is no adapter plugin \"nfs\": no "
-	                                            "adapter_nfs.so in %s; known adapter plugins: none",
-	                                            f->dir);
+	g_autofree char *sentence =
+		g_strdup_printf("there is no adapter plugin \"nfs\": no "
+				"adapter_nfs.so in %s; known adapter plugins: none",
+				f->dir);
 
 	g_assert_null(dfs_registry_find(f->registry, DFS_KIND_ADAPTER, "nfs", &f->error));
 	g_assert_cmpstr(f->error, ==, sentence);
@@ -265,10 +266,11 @@ another_machine_is_told(struct fixture *f, const void *data)
 
 	head->e_machine = EM_PPC;
 	path = write_file(f, "block_good.so", bytes, len);
-	sentence = g_strdup_printf("is for another machine: ELF class %u, byte order %u, machine 20, "
-	                           "wanted %u, %u, %u",
-	                           head->e_ident[EI_CLASS], head->e_ident[EI_DATA],
-	                           head->e_ident[EI_CLASS], head->e_ident[EI_DATA], machine);
+	sentence =
+		g_strdup_printf("is for another machine: ELF class %u, byte order %u, machine 20, "
+				"wanted %u, %u, %u",
+				head->e_ident[EI_CLASS], head->e_ident[EI_DATA],
+				head->e_ident[EI_CLASS], head->e_ident[EI_DATA], machine);
 	refuses(f, path, sentence);
 }
 
@@ -277,8 +279,9 @@ another_abi_major_is_told(struct fixture *f, const void *data)
 {
 	g_autofree char *path = install(f, "block_major", "block_major.so");
 
-	refuses(f, path, "is built for version 99.0 of the block interface, wanted 1.x; rebuild it "
-	                 "against this release");
+	refuses(f, path,
+		"is built for version 99.0 of the block interface, wanted 1.x; rebuild it "
+		"against this release");
 }
 
 static void
@@ -286,8 +289,9 @@ a_renamed_file_is_told(struct fixture *f, const void *data)
 {
 	g_autofree char *path = install(f, "block_good", "block_better.so");
 
-	refuses(f, path, "has the wrong name: it exports block_good_LTX_dfs_plugin, wanted "
-	                 "block_better_LTX_dfs_plugin; remedy: give the file its own name back");
+	refuses(f, path,
+		"has the wrong name: it exports block_good_LTX_dfs_plugin, wanted "
+		"block_better_LTX_dfs_plugin; remedy: give the file its own name back");
 }
 
 static void
@@ -295,8 +299,9 @@ a_name_other_than_declared_is_told(struct fixture *f, const void *data)
 {
 	g_autofree char *path = install(f, "block_alias", "block_alias.so");
 
-	refuses(f, path, "has the wrong name: it declares block plugin \"good\", wanted the file name "
-	                 "block_good.so");
+	refuses(f, path,
+		"has the wrong name: it declares block plugin \"good\", wanted the file name "
+		"block_good.so");
 }
 
 static void
@@ -313,7 +318,7 @@ a_library_without_the_symbol_is_told(struct fixture *f, const void *data)
 	g_autofree char *path = install(f, "block_nosymbol", "block_nosymbol.so");
 
 	refuses(f, path,
-	        "exports no symbol block_nosymbol_LTX_dfs_plugin: it is no DittoFS plugin");
+		"exports no symbol block_nosymbol_LTX_dfs_plugin: it is no DittoFS plugin");
 }
 
 static void
@@ -332,11 +337,13 @@ a_file_writable_by_others_is_refused(struct fixture *f, const void *data)
 	g_autofree char *path = install(f, "block_good", "block_good.so");
 
 	g_chmod(path, 0757);
-	refuses(f, path, "is writable by others: its mode is 0757, wanted at most 0755; remedy: chmod "
-	                 "go-w");
+	refuses(f, path,
+		"is writable by others: its mode is 0757, wanted at most 0755; remedy: chmod "
+		"go-w");
 	g_chmod(path, 0775);
-	refuses(f, path, "is writable by others: its mode is 0775, wanted at most 0755; remedy: chmod "
-	                 "go-w");
+	refuses(f, path,
+		"is writable by others: its mode is 0775, wanted at most 0755; remedy: chmod "
+		"go-w");
 }
 
 static void
@@ -349,8 +356,8 @@ a_duplicate_names_both_paths(struct fixture *f, const void *data)
 	g_mkdir(sub, 0755);
 	second = install(f, "block_good", "sub/block_good.so");
 	g_assert_nonnull(dfs_registry_load(f->registry, first, &f->error));
-	sentence = g_strdup_printf("is a duplicate: block plugin \"good\" is loaded from %s already",
-	                           first);
+	sentence = g_strdup_printf(
+		"is a duplicate: block plugin \"good\" is loaded from %s already", first);
 	refuses(f, second, sentence);
 }
 
@@ -386,7 +393,8 @@ collect(void *arg, const char *path, const struct dfs_plugin_entry *entry, const
 {
 	g_autofree char *base = g_path_get_basename(path);
 
-	g_string_append_printf(arg, "%s:%s\n", base, entry ? entry->desc.name : error + strlen(path));
+	g_string_append_printf(arg, "%s:%s\n", base,
+			       entry ? entry->desc.name : error + strlen(path));
 	g_assert_true(!entry == !!error);
 }
 
@@ -399,9 +407,10 @@ each_lists_good_and_broken_files(struct fixture *f, const void *data)
 	GString *all = g_string_new(NULL);
 
 	dfs_registry_each(f->registry, collect, all);
-	g_assert_cmpstr(all->str, ==,
-	                "block_good.so:good\nblock_text.so: is no ELF file: it begins with 74 65 78 "
-	                "74, wanted 7f 45 4c 46\n");
+	g_assert_cmpstr(
+		all->str, ==,
+		"block_good.so:good\nblock_text.so: is no ELF file: it begins with 74 65 78 "
+		"74, wanted 7f 45 4c 46\n");
 	g_string_free(all, TRUE);
 }
 
@@ -418,7 +427,8 @@ each_tells_of_hidden_files(struct fixture *f, const void *data)
 	second = install(f, "block_good", "sub/block_good.so");
 	registry = dfs_registry_new((const char *const[]){f->dir, sub, NULL});
 	wanted = g_strdup_printf(
-		"block_good.so:good\nblock_good.so: is hidden by %s, whose folder comes first\n", good);
+		"block_good.so:good\nblock_good.so: is hidden by %s, whose folder comes first\n",
+		good);
 	dfs_registry_each(registry, collect, all);
 	g_assert_cmpstr(all->str, ==, wanted);
 	g_string_free(all, TRUE);

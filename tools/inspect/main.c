@@ -30,7 +30,7 @@ static enum dfs_plugin_kind
 kind_of(const char *name)
 {
 	static const enum dfs_plugin_kind kinds[] = {DFS_KIND_ADAPTER, DFS_KIND_METADATA,
-	                                             DFS_KIND_BLOCK};
+						     DFS_KIND_BLOCK};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++)
 		if (strcmp(name, dfs_plugin_kind_name(kinds[i])) == 0)
@@ -54,8 +54,8 @@ find(struct dfs_registry *registry, const char *what, int *status)
 		entry = dfs_registry_find(registry, kind_of(parts[0]), parts[1], &error);
 	} else {
 		error = g_strdup_printf("\"%s\" is no plugin: want adapter/NAME, metadata/NAME, "
-		                        "block/NAME or a file that ends in .so",
-		                        what);
+					"block/NAME or a file that ends in .so",
+					what);
 		*status = USAGE;
 	}
 	if (!entry)
@@ -124,15 +124,15 @@ main(int argc, char **argv)
 	struct options o = {0};
 	const GOptionEntry entries[] = {
 		{"plugin-dir", 'd', 0, G_OPTION_ARG_FILENAME_ARRAY, &o.dirs,
-	         "Look for plugins in DIR (repeatable, the first wins)", "DIR"},
+		 "Look for plugins in DIR (repeatable, the first wins)", "DIR"},
 		{"format", 'f', 0, G_OPTION_ARG_STRING, &o.format,
-	         "Print text, or keyvalue for programs", "FORMAT"},
+		 "Print text, or keyvalue for programs", "FORMAT"},
 		{"check", 'c', 0, G_OPTION_ARG_FILENAME, &o.check,
-	         "Only check FILE; the exit status tells", "FILE"},
+		 "Only check FILE; the exit status tells", "FILE"},
 		{"man", 0, 0, G_OPTION_ARG_STRING, &o.man,
-	         "Print the OPTIONS section of a plugin's man page", "KIND/NAME"},
+		 "Print the OPTIONS section of a plugin's man page", "KIND/NAME"},
 		{"server-man", 0, 0, G_OPTION_ARG_NONE, &o.server_man,
-	         "Print the sections of dfs.conf(5)", NULL},
+		 "Print the sections of dfs.conf(5)", NULL},
 		{"version", 0, 0, G_OPTION_ARG_NONE, &o.version, "Print the version", NULL},
 		{NULL},
 	};

@@ -34,7 +34,8 @@ join_caps(const struct dfs_plugin_entry *entry, const char *separator)
 	g_autofree char *rest = NULL;
 	uint64_t unnamed = entry->desc.caps;
 
-	for (const struct dfs_cap_name *cap = dfs_kind_get(entry->desc.kind)->caps; cap->name; cap++) {
+	for (const struct dfs_cap_name *cap = dfs_kind_get(entry->desc.kind)->caps; cap->name;
+	     cap++) {
 		if (entry->desc.caps & cap->bit)
 			g_ptr_array_add(names, (char *)cap->name);
 		unnamed &= ~cap->bit;
@@ -74,8 +75,8 @@ inspect_show_text(const struct dfs_plugin_entry *entry, FILE *out)
 	fprintf(out, "File           %s\n", entry->path);
 	fprintf(out, "Licence        %s\n", desc->license);
 	fprintf(out, "Interface      %s %u.%u, host table minor %u or later\n",
-	        dfs_plugin_kind_name(desc->kind), desc->abi_major, desc->abi_minor,
-	        desc->min_host_minor);
+		dfs_plugin_kind_name(desc->kind), desc->abi_major, desc->abi_minor,
+		desc->min_host_minor);
 	fprintf(out, "Threads        %s", dfs_thread_model_name(desc->thread_model));
 	if (desc->max_threads)
 		fprintf(out, ", at most %u blocking calls at once", desc->max_threads);
@@ -85,7 +86,8 @@ inspect_show_text(const struct dfs_plugin_entry *entry, FILE *out)
 	fputs("\nOptions\n", out);
 	if (desc->config->type == DFS_CONFIG_END)
 		fputs("  none\n", out);
-	for (const struct dfs_config_item *item = desc->config; item->type != DFS_CONFIG_END; item++)
+	for (const struct dfs_config_item *item = desc->config; item->type != DFS_CONFIG_END;
+	     item++)
 		show_option(item, out);
 }
 
@@ -96,7 +98,7 @@ keyvalue_option(const struct dfs_config_item *item, const char *prefix, FILE *ou
 		item->type == DFS_CONFIG_ENUM ? g_strjoinv(",", (char **)item->names) : NULL;
 	g_autofree char *key = g_strdup_printf("%soption.%s", prefix, item->key);
 	bool bounded = item->type != DFS_CONFIG_BOOL && item->type != DFS_CONFIG_ENUM &&
-	               item->type != DFS_CONFIG_LIST && item->type != DFS_CONFIG_PATH;
+		       item->type != DFS_CONFIG_LIST && item->type != DFS_CONFIG_PATH;
 
 	fprintf(out, "%s.type=%s\n", key, dfs_options_type_name(item->type));
 	fprintf(out, "%s.required=%d\n", key, !!(item->flags & DFS_CONFIG_REQUIRED));
@@ -136,7 +138,8 @@ inspect_show_keyvalue(const struct dfs_plugin_entry *entry, const char *prefix, 
 	fprintf(out, "%sops=%s\n", prefix, present);
 	fprintf(out, "%sops_absent=%s\n", prefix, absent);
 	fprintf(out, "%sconfig_size=%" G_GUINT64_FORMAT "\n", prefix, desc->config_size);
-	for (const struct dfs_config_item *item = desc->config; item->type != DFS_CONFIG_END; item++)
+	for (const struct dfs_config_item *item = desc->config; item->type != DFS_CONFIG_END;
+	     item++)
 		keyvalue_option(item, prefix, out);
 }
 
@@ -151,7 +154,7 @@ list_line(void *arg, const char *path, const struct dfs_plugin_entry *entry, con
 	}
 	name = g_strdup_printf("%s/%s", dfs_plugin_kind_name(entry->desc.kind), entry->desc.name);
 	fprintf(arg, "%-20s  %-8s  %s\n%-20s  %-8s  %s\n", name, entry->desc.version,
-	        entry->desc.summary, "", "", entry->path);
+		entry->desc.summary, "", "", entry->path);
 }
 
 void
@@ -169,7 +172,8 @@ list_keyvalue(void *arg, const char *path, const struct dfs_plugin_entry *entry,
 		fprintf(arg, "broken=%s\n", error);
 		return;
 	}
-	prefix = g_strdup_printf("%s/%s.", dfs_plugin_kind_name(entry->desc.kind), entry->desc.name);
+	prefix =
+		g_strdup_printf("%s/%s.", dfs_plugin_kind_name(entry->desc.kind), entry->desc.name);
 	fprintf(arg, "plugin=%s/%s\n", dfs_plugin_kind_name(entry->desc.kind), entry->desc.name);
 	fprintf(arg, "%sversion=%s\n", prefix, entry->desc.version);
 	fprintf(arg, "%ssummary=%s\n", prefix, entry->desc.summary);

@@ -3,6 +3,7 @@
 # dfs-inspect over the fixture plugins of core/plugin.
 . "$DFS_SRCDIR/tests/lib.sh"
 unset DFS_PLUGIN_PATH
+requires mandoc
 inspect=$DFS_BUILDDIR/dfs-inspect
 mkdir "$work/plugins" "$work/broken"
 cp "$DFS_BUILDDIR/core/plugin/.libs/metadata_plain.so" "$DFS_BUILDDIR/core/plugin/.libs/block_good.so" \
@@ -62,17 +63,11 @@ ok "an unknown option is status 2" status 2 here --formt=text
 ok "an unknown format is status 2" status 2 here --format=xml
 ok "two tasks at once are status 2" status 2 here --server-man block/good
 
-# roff FILE...: groff finds nothing to complain about.
-roff() {
-	command -v groff >/dev/null || return 0
-	for page in "$@"; do
-		groff -man -Tutf8 -ww "$page" 2>&1 >/dev/null | grep . && return 1
-	done
-	return 0
-}
+# roff FILE: mandoc has nothing to complain about.
+roff() { mandoc -T lint -W warning "$1"; }
 here --man metadata/plain >"$work/options.man"
 "$inspect" --server-man >"$work/server.man"
-sed -i '1i .TH X 5' "$work/options.man" "$work/server.man"
+sed -i '1i .TH X 5 2000-01-01' "$work/options.man" "$work/server.man"
 ok "the options section is clean roff" roff "$work/options.man"
 ok "the server sections are clean roff" roff "$work/server.man"
 ok "the man page is clean roff" roff "$DFS_SRCDIR/tools/inspect/dfs-inspect.1"
