@@ -11,7 +11,7 @@ work_on() {
 	guest 1 "$DFS_SRCDIR/tests/kernel/workload" "$work/tree.tar" "$1"
 }
 megabytes=${DFS_KERNEL_MEGABYTES:-64}
-for stores in "memory memory" "memory filesystem" "leveldb memory" "leveldb filesystem"; do
+for stores in ${DFS_KERNEL_STORES:-"memory memory" "memory filesystem" "leveldb memory" "leveldb filesystem"}; do
 	set -- $stores
 	rm -rf "$work/state"
 	port=12049 listen=0.0.0.0 make_config "$work/dfs.conf" "$1" "$2"
