@@ -25,7 +25,7 @@ ok "--check-config accepts a good file" "$dfs" -c "$work/dfs.conf" --check-confi
 ok "--check-config opens nothing" test ! -e "$work/state"
 sed 's/listen/lisen/' "$work/dfs.conf" >"$work/bad.conf"
 ok "a misspelt key: file, line, key and the nearest known key" \
-	fails 2 'bad.conf:8: .*lisen.*listen' "$dfs" -c "$work/bad.conf" --check-config
+	fails 2 'bad.conf:6: .*lisen.*listen' "$dfs" -c "$work/bad.conf" --check-config
 sed 's/metadata = "m"/metadata = "n"/' "$work/dfs.conf" >"$work/bad.conf"
 ok "a store that is not declared is named" fails 2 'bad.conf:4: .*"?n"?' "$dfs" -c "$work/bad.conf" --check-config
 
