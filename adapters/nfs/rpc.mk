@@ -17,3 +17,12 @@ TESTS += adapters/nfs/rpc/test-rpc
 adapters_nfs_rpc_test_rpc_SOURCES = adapters/nfs/rpc/test-rpc.c adapters/nfs/rpc/test-doubles.c \
 	adapters/nfs/rpc/test-doubles.h adapters/nfs/test-runtime.c adapters/nfs/test-runtime.h
 adapters_nfs_rpc_test_rpc_LDADD = adapters/nfs/libnfsrpc.la $(NFS_TEST_LIBS)
+
+EXTRA_DIST += tests/fuzz/corpus/fuzz-rpc
+if FUZZING
+FUZZ_TARGETS += tests/fuzz/fuzz-rpc
+tests_fuzz_fuzz_rpc_SOURCES = tests/fuzz/fuzz-rpc.c adapters/nfs/rpc/test-doubles.c \
+	adapters/nfs/rpc/test-doubles.h adapters/nfs/test-runtime.c adapters/nfs/test-runtime.h
+tests_fuzz_fuzz_rpc_LDADD = adapters/nfs/libnfsrpc.la $(NFS_TEST_LIBS)
+tests_fuzz_fuzz_rpc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif

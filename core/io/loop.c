@@ -234,7 +234,7 @@ dfs_loop_turn(struct dfs_loop *loop, int max_wait)
 
 	/* Those queued from here on are for the next turn, so that a busy one cannot keep the loop. */
 	job_list_init(&loop->again);
-	if (again) {
+	if (again || loop->end.head) {
 		wait = 0;
 	} else {
 		int timers = wheel_wait(loop, loop->now);

@@ -5,6 +5,7 @@
  * answer DFS_AGAIN, so that requests outlive the stream.
  */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "adapters/nfs/rpc/conn.h"
