@@ -121,7 +121,7 @@ class Dfs(Server):
             'clients = ( { match = "127.0.0.0/8"; access = "rw"; squash = "none"; } ); }; };\n'
             f'adapters = {{ nfs = {{ listen = "127.0.0.1"; port = {self.port}; }}; }};\n')
         (self.folder / "state").mkdir()
-        return [f"{self.build}/dfs", "-c", str(config)]
+        return [f"{self.build}/tools/dfs/dfs", "-c", str(config)]
 
     def environment(self):
         return dict(os.environ, DFS_PLUGIN_PATH=f"{self.build}/.plugins")
@@ -176,8 +176,8 @@ CLASSES = {ECHO: Echo, DFS_MEM: Dfs, DFS_DISK: Dfs, GANESHA_MEM: Ganesha, GANESH
 
 def missing(name, build):
     """Why a server cannot run here, or None."""
-    if name in (DFS_MEM, DFS_DISK) and not os.access(f"{build}/dfs", os.X_OK):
-        return f"{build}/dfs is not built"
+    if name in (DFS_MEM, DFS_DISK) and not os.access(f"{build}/tools/dfs/dfs", os.X_OK):
+        return f"{build}/tools/dfs/dfs is not built"
     if CLASSES[name] is Ganesha:
         plugin = "libfsalmem.so" if name == GANESHA_MEM else "libfsalvfs.so"
         if not (shutil.which("ganesha.nfsd") and shutil.which("rpcbind")

@@ -4,7 +4,7 @@ dist_man_MANS += tools/bench/dfs-bench.1
 EXTRA_DIST += tools/bench/compare tools/bench/compare_rows.py tools/bench/compare_servers.py \
 	tools/bench/compare_table.py
 
-dfs_bench_SOURCES = \
+bench_sources = \
 	tools/bench/bench.h \
 	tools/bench/call.c \
 	tools/bench/call.h \
@@ -21,7 +21,6 @@ dfs_bench_SOURCES = \
 	tools/bench/hist.h \
 	tools/bench/limits.c \
 	tools/bench/loop.c \
-	tools/bench/main.c \
 	tools/bench/nfs3.c \
 	tools/bench/nfs3.h \
 	tools/bench/options.c \
@@ -54,12 +53,14 @@ dfs_bench_SOURCES = \
 	tools/bench/workload.h \
 	tools/bench/xdrr.h \
 	tools/bench/xdrw.h
+dfs_bench_SOURCES = tools/bench/main.c $(bench_sources)
 dfs_bench_LDADD = $(GLIB_LIBS)
 
 check_PROGRAMS += tools/bench/test-hist tools/bench/test-wire tools/bench/test-stream \
-	tools/bench/test-procstat
+	tools/bench/test-procstat tools/bench/test-reply tools/bench/test-faults
 TESTS += tools/bench/test-hist tools/bench/test-wire tools/bench/test-stream \
-	tools/bench/test-procstat tools/bench/test-dfs-bench.sh tools/bench/test-compare.sh
+	tools/bench/test-procstat tools/bench/test-reply tools/bench/test-faults \
+	tools/bench/test-dfs-bench.sh tools/bench/test-compare.sh
 dist_check_SCRIPTS += tools/bench/test-dfs-bench.sh tools/bench/test-compare.sh
 
 tools_bench_test_hist_SOURCES = tools/bench/test-hist.c tools/bench/hist.c
@@ -72,3 +73,8 @@ tools_bench_test_stream_LDADD = $(GLIB_LIBS)
 tools_bench_test_procstat_SOURCES = tools/bench/test-procstat.c tools/bench/procstat.c \
 	tools/bench/size.c
 tools_bench_test_procstat_LDADD = $(GLIB_LIBS)
+tools_bench_test_reply_SOURCES = tools/bench/test-reply.c tools/bench/reply.c \
+	tools/bench/nfs3.c tools/bench/pattern.c
+tools_bench_test_reply_LDADD = $(GLIB_LIBS)
+tools_bench_test_faults_SOURCES = tools/bench/test-faults.c $(bench_sources)
+tools_bench_test_faults_LDADD = $(GLIB_LIBS)
