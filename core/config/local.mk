@@ -19,3 +19,4 @@ check_PROGRAMS += core/config/test-config
 TESTS += core/config/test-config
 core_config_test_config_SOURCES = core/config/test-config.c
 core_config_test_config_LDADD = core/libdittofs.la $(GLIB_LIBS)
+dist_man_MANS += core/config/dfs.conf.5

@@ -19,8 +19,8 @@ const struct dfs_config_item dfs_server_table[] = {
 	 "Memory for file data; 0 takes half of the machine's."},
 	{"inode_cache", DFS_CONFIG_INT, 0, SERVER(inode_cache), 1024, 1000000000, "262144", NULL,
 	 "Inodes kept in memory, at about 300 bytes each beyond the names."},
-	{"drain", DFS_CONFIG_DURATION, DFS_CONFIG_RELOADABLE, SERVER(drain), 0, 3600000000000,
-	 "10s", NULL, "How long a stop waits for requests that run."},
+	{"drain", DFS_CONFIG_DURATION, 0, SERVER(drain), 0, 3600000000000, "10s", NULL,
+	 "How long a stop waits for requests that run."},
 	END,
 };
 

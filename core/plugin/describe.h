@@ -36,7 +36,7 @@ const struct dfs_kind *dfs_kind_get(enum dfs_plugin_kind kind);
 /* "serial", "blocking", "try", "nonblocking". */
 const char *dfs_thread_model_name(uint32_t model);
 
-/* Check what a file declares, and copy it.  module: base name of the file, "block_memory";
+/* Check what a file declares, and copy it.  module: base name of the file, "block_x";
  * symbol_size: bytes of the datum, 0: not known.  False: *error (g_free) is a sentence without
  * its subject: "declares ...". */
 bool dfs_plugin_describe(const struct dfs_plugin *raw, size_t symbol_size, const char *module,

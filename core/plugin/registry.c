@@ -132,7 +132,7 @@ open_module(const char *name, bool preloaded, char **why)
 	return raw;
 }
 
-/* "/a/block_memory.so" to "block_memory"; NULL: not such a name. */
+/* "/a/block_x.so" to "block_x"; NULL: not such a name. */
 static char *
 module_of(const char *path)
 {

@@ -73,6 +73,26 @@ ok "the server sections are clean roff" roff "$work/server.man"
 ok "the man page is clean roff" roff "$DFS_SRCDIR/tools/inspect/dfs-inspect.1"
 ok "the server sections have the client rules" grep -q 'anon_uid' "$work/server.man"
 
+# Generated text: after a change of the tables, put the new output into the page.
+same_sections() {
+	sed -n '/^\.SH SECTIONS/,/^\.SH NOTES/p' "$DFS_SRCDIR/core/config/dfs.conf.5" | sed '$d' >"$work/page"
+	"$inspect" --server-man | diff - "$work/page"
+}
+ok "dfs.conf(5) has the sections as the tables say" same_sections
+ok "dfs.conf(5) is clean roff" roff "$DFS_SRCDIR/core/config/dfs.conf.5"
+
+# The page of a plugin, dittofs-KIND-NAME.5 beside its code, has the OPTIONS that its table gives.
+same_options() {
+	"$inspect" -d "$DFS_BUILDDIR/.plugins" --man "$2" >"$work/table" || return 1
+	awk '/^\.SH / { on = /^\.SH OPTIONS/ } on' "$1" | diff "$work/table" -
+}
+for page in "$DFS_SRCDIR"/plugins/*/*/dittofs-*.5 "$DFS_SRCDIR"/adapters/*/dittofs-*.5; do
+	[ -f "$page" ] || continue
+	plugin=$(basename "$page" .5 | sed 's/^dittofs-//; s/-/\//')
+	[ -e "$DFS_BUILDDIR/.plugins/$(echo "$plugin" | tr / _).so" ] || continue
+	ok "the man page of $plugin has its options" same_options "$page" "$plugin"
+done
+
 documented() {
 	"$inspect" --help | grep -o -e '--[a-z-]*' | sort -u | while read -r option; do
 		sed 's/\\-/-/g' "$DFS_SRCDIR/tools/inspect/dfs-inspect.1" | grep -qF -e "$option" ||
