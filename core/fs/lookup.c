@@ -48,13 +48,8 @@ dfs_fs_lookup(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name na
 	struct dfs_namespace *ns = ctx->share->ns;
 	struct dfs_dirent d;
 	enum dfs_status status;
-	uint64_t chain = 0;
-	enum dfs_status name_status = op_check_name(name);
+	uint64_t chain = op_name_prefetch(ctx, dir, name);
 
-	if (name_status == DFS_OK) {
-		chain = dfs_dirent_cookie(ns, name);
-		dfs_name_cache_prefetch(ns, dir->fileid, chain);
-	}
 	status = dfs_fs_getattr(ctx, dir, dir_attr);
 	if (status != DFS_OK) {
 		dir_attr->type = DFS_TYPE_NONE;
@@ -62,8 +57,9 @@ dfs_fs_lookup(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name na
 	}
 	if (dir_attr->type != DFS_TYPE_DIR)
 		return DFS_NOTDIR;
-	if (name_status != DFS_OK)
-		return name_status;
+	status = op_check_name(name);
+	if (status != DFS_OK)
+		return status;
 	if (!dfs_may(&ctx->id, dir_attr, DFS_MAY_EXEC))
 		return DFS_ACCESS;
 	if (name.bytes[0] == '.') {

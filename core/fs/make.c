@@ -128,10 +128,9 @@ put_all(struct op *op, struct dfs_inode *dir, struct dfs_name name, const struct
  * file that has the name already. */
 static enum dfs_status
 make_locked(struct op *op, struct dfs_inode *dir, struct dfs_attr *dir_attr, struct dfs_name name,
-            const struct op_make *make, struct dfs_attr *attr, uint64_t *taken)
+            uint64_t chain, const struct op_make *make, struct dfs_attr *attr, uint64_t *taken)
 {
 	struct dfs_namespace *ns = op->ns;
-	uint64_t chain = dfs_dirent_cookie(ns, name);
 	struct dfs_inode_record rec;
 	struct dfs_dirent d;
 	enum dfs_status status;
@@ -197,11 +196,13 @@ make_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_name name,
 	INODE_REF dir = NULL;
 	struct dfs_attr dir_attr;
 	struct op op;
-	uint64_t taken = 0;
+	uint64_t taken = 0, chain;
 	enum dfs_status status = op_start(&op, ctx, true);
 
-	if (status == DFS_OK)
-		status = op_get(ctx, ref, &dir, &dir_attr);
+	if (status != DFS_OK)
+		return status;
+	chain = op_name_prefetch(ctx, ref, name);
+	status = op_get(ctx, ref, &dir, &dir_attr);
 	if (status != DFS_OK)
 		return status;
 	if (dir_attr.type != DFS_TYPE_DIR)
@@ -215,7 +216,7 @@ make_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_name name,
 	if (status != DFS_OK)
 		return status;
 	op_wcc_pre(wcc, &dir_attr);
-	status = make_locked(&op, dir, &dir_attr, name, make, attr, &taken);
+	status = make_locked(&op, dir, &dir_attr, name, chain, make, attr, &taken);
 	if (status != DFS_OK)
 		dfs_inode_attr(dir, &dir_attr);
 	op_wcc_post(wcc, &dir_attr);

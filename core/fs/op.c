@@ -253,6 +253,18 @@ op_reclaim(struct dfs_ctx *ctx, struct dfs_inode *inode)
 	}
 }
 
+uint64_t
+op_name_prefetch(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name)
+{
+	uint64_t chain;
+
+	if (name.len > DFS_NAME_MAX)
+		return 0;
+	chain = dfs_dirent_cookie(ctx->share->ns, name);
+	dfs_name_cache_prefetch(ctx->share->ns, dir->fileid, chain);
+	return chain;
+}
+
 void
 op_name_set(struct dfs_inode *dir, struct dfs_name name, const struct dfs_dirent *d)
 {

@@ -95,6 +95,8 @@ void op_reclaim(struct dfs_ctx *ctx, struct dfs_inode *inode);
 /* True: the file may have rows or objects. */
 bool op_has_content(struct dfs_inode *inode, const struct dfs_attr *attr);
 
+/* The chain of name; what is known of it comes nearer meanwhile. */
+uint64_t op_name_prefetch(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name);
 /* The entry of `name` changed: count, then tell the cache. */
 void op_name_set(struct dfs_inode *dir, struct dfs_name name, const struct dfs_dirent *d);
 

@@ -117,7 +117,7 @@ unlink_locked(struct op *op, struct dfs_inode *dir, struct dfs_attr *dir_attr, s
 /* With dir locked.  *child: referenced, for the caller to release. */
 static enum dfs_status
 unlink_in(struct op *op, struct dfs_inode *dir, struct dfs_attr *dir_attr, struct dfs_name name,
-          bool want_dir, struct dfs_inode **child, bool *last)
+          uint64_t chain, bool want_dir, struct dfs_inode **child, bool *last)
 {
 	struct dfs_attr attr;
 	struct dfs_dirent d;
@@ -125,7 +125,7 @@ unlink_in(struct op *op, struct dfs_inode *dir, struct dfs_attr *dir_attr, struc
 
 	if (!dfs_may(&op->ctx->id, dir_attr, DFS_MAY_EXEC))
 		return DFS_ACCESS;
-	status = dfs_dirent_find(op->ctx, dir, name, dfs_dirent_cookie(op->ns, name), &d);
+	status = dfs_dirent_find(op->ctx, dir, name, chain, &d);
 	if (status != DFS_OK)
 		return status;
 	if (d.fileid == 0)
@@ -156,10 +156,13 @@ unlink_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_name name
 	struct dfs_attr dir_attr;
 	struct op op;
 	bool last = false;
+	uint64_t chain;
 	enum dfs_status status = op_start(&op, ctx, true);
 
-	if (status == DFS_OK)
-		status = op_get(ctx, ref, &dir, &dir_attr);
+	if (status != DFS_OK)
+		return status;
+	chain = op_name_prefetch(ctx, ref, name);
+	status = op_get(ctx, ref, &dir, &dir_attr);
 	if (status != DFS_OK)
 		return status;
 	if (dir_attr.type != DFS_TYPE_DIR)
@@ -175,7 +178,7 @@ unlink_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_name name
 	if (status != DFS_OK)
 		return status;
 	op_wcc_pre(wcc, &dir_attr);
-	status = unlink_in(&op, dir, &dir_attr, name, want_dir, &child, &last);
+	status = unlink_in(&op, dir, &dir_attr, name, chain, want_dir, &child, &last);
 	if (status != DFS_OK)
 		dfs_inode_attr(dir, &dir_attr);
 	op_wcc_post(wcc, &dir_attr);

@@ -18,6 +18,7 @@ enum { FROM_DIR, TO_DIR, SOURCE, TARGET, N_LOCKED };
 struct rename {
 	struct op op;
 	struct dfs_name from, to;
+	uint64_t from_chain, to_chain;
 	struct dfs_dirent from_d, to_d;
 	struct dfs_inode *in[N_LOCKED]; /* TARGET may be NULL */
 	struct dfs_attr attr[N_LOCKED];
@@ -41,12 +42,13 @@ resolve(struct rename *r)
 	struct dfs_namespace *ns = r->op.ns;
 	enum dfs_status status;
 
-	status = dfs_dirent_find(ctx, r->in[FROM_DIR], r->from, dfs_dirent_cookie(ns, r->from), &r->from_d);
+	status = dfs_dirent_find(ctx, r->in[FROM_DIR], r->from, r->from_chain, &r->from_d);
 	if (status != DFS_OK)
 		return status;
-	r->to_known = dfs_name_cache_find(ns, r->in[TO_DIR]->fileid, r->to, dfs_dirent_cookie(ns, r->to), &r->to_d);
+	dfs_inode_prefetch(ns, r->from_d.fileid);
+	r->to_known = dfs_name_cache_find(ns, r->in[TO_DIR]->fileid, r->to, r->to_chain, &r->to_d);
 	if (!r->to_known)
-		r->to_d = (struct dfs_dirent){.cookie = dfs_dirent_cookie(ns, r->to)};
+		r->to_d = (struct dfs_dirent){.cookie = r->to_chain};
 	if (!r->from_d.fileid)
 		return DFS_NOENT;
 	status = op_get_id(ctx, r->from_d.fileid, &r->in[SOURCE], &r->attr[SOURCE]);
@@ -87,11 +89,10 @@ static bool
 still_the_same(struct rename *r, enum dfs_status *status)
 {
 	uint64_t from = r->from_d.fileid, to = r->to_d.fileid;
-	struct dfs_namespace *ns = r->op.ns;
 
-	*status = dfs_dirent_find(r->op.ctx, r->in[FROM_DIR], r->from, dfs_dirent_cookie(ns, r->from), &r->from_d);
+	*status = dfs_dirent_find(r->op.ctx, r->in[FROM_DIR], r->from, r->from_chain, &r->from_d);
 	if (*status == DFS_OK && r->to_known)
-		*status = dfs_dirent_find(r->op.ctx, r->in[TO_DIR], r->to, dfs_dirent_cookie(ns, r->to), &r->to_d);
+		*status = dfs_dirent_find(r->op.ctx, r->in[TO_DIR], r->to, r->to_chain, &r->to_d);
 	if (*status != DFS_OK)
 		return false;
 	*status = DFS_AGAIN;
@@ -167,13 +168,11 @@ write_names(struct rename *r)
 {
 	struct dfs_namespace *ns = r->op.ns;
 	struct dfs_txn *txn = r->op.txn;
-	uint64_t from_chain = r->from_d.cookie & ~(uint64_t)(DFS_CHAIN_MAX - 1);
-	uint64_t to_chain = r->to_d.cookie & ~(uint64_t)(DFS_CHAIN_MAX - 1);
 	uint64_t to_dir = r->in[TO_DIR]->fileid;
 	enum dfs_status status;
 
 	if (!r->to_known) {
-		status = dfs_dirent_read(ns, txn, to_dir, r->to, to_chain, &r->to_d);
+		status = dfs_dirent_read(ns, txn, to_dir, r->to, r->to_chain, &r->to_d);
 		if (status == DFS_OK && r->to_d.fileid) {
 			/* It was not free: the next try knows it. */
 			op_name_set(r->in[TO_DIR], r->to, &r->to_d);
@@ -184,8 +183,8 @@ write_names(struct rename *r)
 	}
 	status = dfs_dirent_del(ns, txn, r->in[FROM_DIR]->fileid, r->from, &r->from_d);
 	/* One chain: what was known of the other name is not true any more. */
-	if (status == DFS_OK && from_chain == to_chain && r->in[FROM_DIR] == r->in[TO_DIR])
-		status = dfs_dirent_read(ns, txn, to_dir, r->to, to_chain, &r->to_d);
+	if (status == DFS_OK && r->from_chain == r->to_chain && r->in[FROM_DIR] == r->in[TO_DIR])
+		status = dfs_dirent_read(ns, txn, to_dir, r->to, r->to_chain, &r->to_d);
 	if (status != DFS_OK)
 		return status;
 	if (r->in[TARGET])
@@ -271,8 +270,11 @@ rename_once(struct dfs_ctx *ctx, const struct dfs_ref *from_dir, struct dfs_name
 	struct dfs_lock *tree = NULL;
 	enum dfs_status status = op_start(&r.op, ctx, true);
 
-	if (status == DFS_OK)
-		status = op_get(ctx, from_dir, &r.in[FROM_DIR], &r.attr[FROM_DIR]);
+	if (status != DFS_OK)
+		return status;
+	r.from_chain = op_name_prefetch(ctx, from_dir, from);
+	r.to_chain = op_name_prefetch(ctx, to_dir, to);
+	status = op_get(ctx, from_dir, &r.in[FROM_DIR], &r.attr[FROM_DIR]);
 	if (status == DFS_OK)
 		status = op_get(ctx, to_dir, &r.in[TO_DIR], &r.attr[TO_DIR]);
 	if (status != DFS_OK)
