@@ -74,6 +74,15 @@ void rpc_put_prog_mismatch(struct xdr_out *out, uint32_t xid, uint32_t low, uint
 void rpc_put_rpc_mismatch(struct xdr_out *out, uint32_t xid);
 void rpc_put_auth_error(struct xdr_out *out, uint32_t xid, enum rpc_auth_stat stat);
 
+/* The head of every successful reply: RPC_REPLY_SIZE bytes at `at`, unchecked. */
+static inline void
+rpc_store_success(unsigned char *at, uint32_t xid)
+{
+	uint32_t head[6] = {__builtin_bswap32(xid), __builtin_bswap32(1), 0, 0, 0, 0};
+
+	memcpy(at, head, sizeof head);
+}
+
 /* len: bytes of the record without the mark. */
 static inline void
 rpc_put_mark(unsigned char *at, uint32_t len)

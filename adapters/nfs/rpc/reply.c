@@ -49,9 +49,13 @@ void
 nfs_reply_success(struct nfs_conn *conn, struct dfs_buf *buf, uint32_t xid, unsigned char *base,
                   struct xdr_out *out)
 {
-	struct xdr_out head = {.p = base + RPC_MARK_SIZE, .end = base + NFS_HEAD_SIZE};
-
-	rpc_put_accepted(&head, xid, RPC_SUCCESS);
+	rpc_store_success(base + RPC_MARK_SIZE, xid);
+	if (!buf && out->n_refs == 0) { /* nearly every reply */
+		uint32_t n = (uint32_t)(out->p - base);
+		rpc_put_mark(base, n - RPC_MARK_SIZE);
+		dfs_conn_commit(&conn->io, base, n);
+		return;
+	}
 	nfs_reply_send(conn, buf, base, out);
 }
 
