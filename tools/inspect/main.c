@@ -78,19 +78,14 @@ check(struct dfs_registry *registry, const char *path)
 	return EXIT_SUCCESS;
 }
 
+/* One of KIND/NAME, a file, or nothing for the list. */
 static int
-run(struct dfs_registry *registry, const struct options *o, const char *what)
+inspect(struct dfs_registry *registry, const struct options *o, const char *what)
 {
 	bool keyvalue = o->format && strcmp(o->format, "keyvalue") == 0;
 	const struct dfs_plugin_entry *entry;
 	int status;
 
-	if (o->server_man) {
-		inspect_server_man(stdout);
-		return EXIT_SUCCESS;
-	}
-	if (o->check)
-		return check(registry, o->check);
 	if (!what && !o->man) {
 		(keyvalue ? inspect_list_keyvalue : inspect_list_text)(registry, stdout);
 		return EXIT_SUCCESS;
@@ -105,6 +100,25 @@ run(struct dfs_registry *registry, const struct options *o, const char *what)
 	else
 		inspect_show_text(entry, stdout);
 	return EXIT_SUCCESS;
+}
+
+static int
+run(const struct options *o, const char *what)
+{
+	struct dfs_registry *registry;
+	int status = EXIT_SUCCESS;
+
+	if (o->version) {
+		puts("dfs-inspect " PACKAGE_VERSION);
+		return EXIT_SUCCESS;
+	}
+	registry = dfs_registry_new((const char *const *)o->dirs);
+	if (o->server_man)
+		inspect_server_man(stdout);
+	else
+		status = o->check ? check(registry, o->check) : inspect(registry, o, what);
+	dfs_registry_free(registry);
+	return status;
 }
 
 /* What is wrong with the command line; NULL: nothing. */
@@ -138,29 +152,18 @@ main(int argc, char **argv)
 	};
 	g_autoptr(GOptionContext) context = g_option_context_new("[KIND/NAME | FILE.so]");
 	g_autoptr(GError) error = NULL;
-	struct dfs_registry *registry;
-	const char *wrong;
-	int status;
+	const char *wrong = NULL;
+	int status = USAGE;
 
 	setlocale(LC_ALL, "");
 	g_option_context_set_summary(context, "List plugins, or show all that one declares.");
 	g_option_context_add_main_entries(context, entries, NULL);
-	if (!g_option_context_parse(context, &argc, &argv, &error)) {
+	if (!g_option_context_parse(context, &argc, &argv, &error))
 		complain(error->message);
-		return USAGE;
-	}
-	wrong = mistake(&o, argc - 1);
-	if (wrong) {
+	else if ((wrong = mistake(&o, argc - 1)))
 		complain(wrong);
-		return USAGE;
-	}
-	if (o.version) {
-		puts("dfs-inspect " PACKAGE_VERSION);
-		return EXIT_SUCCESS;
-	}
-	registry = dfs_registry_new((const char *const *)o.dirs);
-	status = run(registry, &o, argc > 1 ? argv[1] : NULL);
-	dfs_registry_free(registry);
+	else
+		status = run(&o, argc > 1 ? argv[1] : NULL);
 	g_strfreev(o.dirs);
 	g_free(o.format);
 	g_free(o.check);
