@@ -87,6 +87,7 @@ nfs_server_new(struct dfs_runtime *runtime, struct dfs_workers *workers, unsigne
 	server->calls = dfs_counter_get("nfs_calls");
 	server->worker_calls = dfs_counter_get("nfs_calls_on_workers");
 	server->gated_replies = dfs_counter_get("nfs_replies_gated");
+	server->slow_turns = dfs_counter_get("nfs_slow_turns");
 	server->bad_records = dfs_counter_get("nfs_bad_records");
 	pthread_mutex_init(&server->watch_mu, NULL);
 	pthread_condattr_init(&attr);

@@ -50,9 +50,9 @@ struct nfs_server {
 	uint32_t max_record;       /* bytes of one call */
 	int64_t request_timeout;   /* ns */
 	int64_t stuck_after;       /* ns under way after which the watchdog names a request */
-	_Atomic int64_t receiving; /* bytes of WRITEs being received into pages, all connections */
+	_Atomic int64_t receiving; /* bytes set aside for records that are not all here */
 	int64_t max_receiving;
-	struct dfs_counter *calls, *worker_calls, *gated_replies, *bad_records;
+	struct dfs_counter *calls, *worker_calls, *gated_replies, *bad_records, *slow_turns;
 	struct nfs_config config;
 	pthread_t watchdog;
 	bool watching;

@@ -4,7 +4,7 @@
  *
  * A run (one a turn at most) offers what is buffered, reads until the socket is drained or the
  * quantum is used up, and sends.  A short rest of a record is copied to a stash of its exact size, so
- * that a thousand idle or slow connections hold no chunks.  While bytes go straight into the
+ * that thousands of slow connections hold little more than they have sent.  While bytes go straight into the
  * adapter's memory, a small piece of the chunk is the last vector: the next record's header comes
  * along with the same system call, and little of its data.
  */
@@ -24,7 +24,7 @@
 
 #define QUANTUM_CALLS 64
 #define QUANTUM_BYTES (1 << 20)
-#define STASH_MAX 4096u
+#define STASH_MAX (DFS_PAGE_SIZE / 4)
 #define TAIL_BYTES 4096u /* read beyond the adapter's memory, and first after a large record */
 #define VECTORS 32
 #define ACTIVE_NS (10 * DFS_SECOND)
@@ -315,8 +315,7 @@ conn_offer(struct dfs_conn *conn)
 			continue;
 		}
 		if (!dfs_conn_may_go_on(conn)) {
-			/* Quantum used up; with a bound met or a pause, the end of that brings it back. */
-			conn->yielded = !conn->full && !conn->paused;
+			dfs_conn_yield(conn);
 			return;
 		}
 		if (conn->draining)

@@ -144,11 +144,12 @@ dfs_conn_used(struct dfs_conn *conn)
 	conn->calls_left--;
 }
 
-/* data() leaves a complete record behind: offer it again in the next turn. */
+/* data() leaves a complete record behind: offer it again in the next turn, or, when a bound is met
+ * or reading rests, at the end of that. */
 static inline void
 dfs_conn_yield(struct dfs_conn *conn)
 {
-	conn->yielded = true;
+	conn->yielded = !conn->full && !conn->paused;
 }
 
 /* Read nothing for a while (memory is short); data() is offered its rest again then. */

@@ -19,6 +19,7 @@
 #define SHORTAGE_RETRY (DFS_SECOND / 20)
 #define SHORTAGE_MAX DFS_SECOND
 #define HELD_TOO_LONG (DFS_SECOND / 200) /* a turn of one connection on the loop */
+#define HELD_EVERY (10 * DFS_SECOND)     /* between log lines about that */
 
 static void
 nfs_opened(struct dfs_conn *io)
@@ -32,8 +33,28 @@ nfs_opened(struct dfs_conn *io)
 }
 
 static void
+uncharge(struct nfs_conn *conn, uint32_t len)
+{
+	atomic_fetch_sub_explicit(&conn->server->receiving, len, memory_order_relaxed);
+}
+
+/* Count memory that is set aside for bytes that have not come.  False: too much already. */
+static bool
+charge(struct nfs_conn *conn, uint32_t len)
+{
+	struct nfs_server *server = conn->server;
+
+	if (atomic_fetch_add_explicit(&server->receiving, len, memory_order_relaxed) + len <=
+	    server->max_receiving)
+		return true;
+	uncharge(conn, len);
+	return false;
+}
+
+static void
 record_forget(struct nfs_conn *conn)
 {
+	uncharge(conn, conn->record_cap);
 	free(conn->record);
 	conn->record = NULL;
 	conn->record_len = conn->record_cap = 0;
@@ -108,25 +129,16 @@ peek_write(struct nfs_conn *conn, const unsigned char *p, uint32_t n, uint32_t l
 	return PEEK_YES;
 }
 
-static void
-uncharge(struct nfs_conn *conn, uint32_t len)
-{
-	atomic_fetch_sub_explicit(&conn->server->receiving, len, memory_order_relaxed);
-}
-
-/* Pages for the data, within the bound on what may be reserved by data that has not come. */
+/* Pages for the data of w. */
 static bool
 reserve(struct nfs_conn *conn, const struct write_head *w, struct nfs_req *req)
 {
-	struct nfs_server *server = conn->server;
-
-	if (atomic_fetch_add_explicit(&server->receiving, w->len, memory_order_relaxed) + w->len >
-	        server->max_receiving ||
-	    dfs_fs_write_reserve(w->offset, w->len, &req->write) != DFS_OK) {
-		uncharge(conn, w->len);
+	if (!charge(conn, w->len))
 		return false;
-	}
-	return true;
+	if (dfs_fs_write_reserve(w->offset, w->len, &req->write) == DFS_OK)
+		return true;
+	uncharge(conn, w->len);
+	return false;
 }
 
 /* The record at p begins with w.  Answers the bytes used up; 0: no memory now, or closed. */
@@ -174,9 +186,14 @@ begin_fragment(struct nfs_conn *conn, uint32_t len, bool last)
 	if (total > conn->record_cap) {
 		/* Twice as much, so that many small fragments cost no more than few large ones. */
 		uint32_t cap = conn->record_cap * 2 > total ? conn->record_cap * 2 : total;
-		unsigned char *mem = realloc(conn->record, cap);
-		if (!mem)
+		unsigned char *mem;
+		if (!charge(conn, cap - conn->record_cap))
 			return false;
+		mem = realloc(conn->record, cap);
+		if (!mem) {
+			uncharge(conn, cap - conn->record_cap);
+			return false;
+		}
 		conn->record = mem;
 		conn->record_cap = cap;
 	}
@@ -242,16 +259,24 @@ large_record(struct nfs_conn *conn, const unsigned char *p, size_t n, uint32_t l
 	return begin_fragment(conn, len, true) ? RPC_MARK_SIZE : DFS_CONN_CLOSE;
 }
 
+/* Name what held the loop, one line in ten seconds: on a machine with too few processors a
+ * preemption looks the same. */
 static void
 watch_turn(struct nfs_conn *conn, int64_t began, int32_t calls)
 {
-	int64_t held = dfs_clock_mono() - began;
+	static _Atomic int64_t last;
+	int64_t now = dfs_clock_mono(), before = atomic_load_explicit(&last, memory_order_relaxed);
 	char text[64];
 
-	if (held > HELD_TOO_LONG && calls > 0)
-		dfs_log(DFS_LOG_WARN, "%d calls of %s held an event loop for %lld ms (the last: %s)", calls,
-		        dfs_conn_peer_text(&conn->io, text), (long long)(held / 1000000),
-		        atomic_load_explicit(&conn->io.loop->doing, memory_order_relaxed));
+	if (now - began <= HELD_TOO_LONG || calls == 0)
+		return;
+	dfs_counter_add(conn->server->slow_turns, 1);
+	if ((before && now - before < HELD_EVERY) ||
+	    !atomic_compare_exchange_strong(&last, &before, now))
+		return;
+	dfs_log(DFS_LOG_WARN, "%d calls of %s held an event loop for %lld ms (the last: %s)", calls,
+	        dfs_conn_peer_text(&conn->io, text), (long long)((now - began) / 1000000),
+	        atomic_load_explicit(&conn->io.loop->doing, memory_order_relaxed));
 }
 
 static size_t
