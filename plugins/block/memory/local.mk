@@ -4,6 +4,10 @@ block_memory_la_SOURCES = \
 	plugins/block/memory/memory.c \
 	plugins/block/memory/object.c \
 	plugins/block/memory/object.h \
+	plugins/block/memory/prefix.c \
+	plugins/block/memory/store.h \
+	plugins/block/memory/table.c \
+	plugins/block/memory/table.h \
 	plugins/block/memory/trie.c \
 	plugins/block/memory/trie.h
 block_memory_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)

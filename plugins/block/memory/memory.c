@@ -2,13 +2,12 @@
  *
  * Block store "memory": objects in this process, gone with it.
  *
- * Keys are spread by hash over shards; each shard is an ordered trie behind a mutex that is held
- * for a walk of a few nodes only: making, delivering and freeing objects happens outside.  So every
- * operation runs at memory speed on the event loops, and erasing a deleted file's objects is one
- * cut per shard, whatever else the store holds.
+ * The keys that a server uses are alike: a file's folder, then chunk and block.  So keys of the usual
+ * number of parts are grouped by all but their last two, and groups are spread by hash: a point
+ * operation costs two cache misses however many objects there are, and all that is a file's lies in
+ * one small trie.  Keys of another number of parts share one trie of their own, and are only slower.
+ * A lock is held for one step; making, delivering and freeing objects happens outside.
  */
-#include <errno.h>
-#include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +15,9 @@
 
 #include <dittofs/block_check.h>
 
-#include "object.h"
-#include "trie.h"
+#include "store.h"
 
-/* Few, because erase_prefix visits all; with 0.2 us a walk eight feed dozens of loops. */
-#define SHARDS 8u
-#define LIST_BATCH 64u
-/* What the trie and the allocator add to an object, roughly. */
+/* What the table, the trie and the allocator add to an object, roughly. */
 #define OBJECT_OVERHEAD 64u
 
 struct memory_config {
@@ -36,43 +31,126 @@ static const struct dfs_config_item config_table[] = {
 	{0},
 };
 
-struct shard {
-	pthread_mutex_t mu;
-	struct trie trie; /* guarded by mu */
-	uint64_t objects; /* guarded by mu; what erase_prefix frees just now still counts */
-} __attribute__((aligned(64)));
+/* ---- places ---- */
 
-struct memory {
-	const struct dfs_host *host;
-	uint64_t limit;
-	_Atomic uint64_t used __attribute__((aligned(64)));
-	struct shard shard[SHARDS];
-};
-
-static struct shard *
-shard_of(struct memory *m, const char *key, uint32_t len)
+/* How many parts the key has, and where its group ends when it has depth of them. */
+static uint32_t
+count_parts(const char *key, uint32_t len, uint32_t depth, uint32_t *group_len)
 {
-	uint64_t h = len, word;
+	const char *end = key + len;
+	uint32_t parts = 1;
 
-	for (; len >= 8; key += 8, len -= 8) {
-		memcpy(&word, key, 8);
+	*group_len = 0;
+	for (const char *p = key; (p = memchr(p, '/', (size_t)(end - p))); p++)
+		if (parts++ + 2 == depth)
+			*group_len = (uint32_t)(p - key);
+	return parts;
+}
+
+static uint64_t
+hash_bytes(const char *p, uint32_t len)
+{
+	uint64_t h = len + 1, word;
+
+	for (; len >= 8; p += 8, len -= 8) {
+		memcpy(&word, p, 8);
 		h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
 		h ^= h >> 32;
 	}
 	word = 0;
-	memcpy(&word, key, len);
-	h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-	return &m->shard[h >> 61];
+	memcpy(&word, p, len);
+	h = (h ^ word) * UINT64_C(0xd6e8feb86659fd93);
+	return h ^ h >> 32;
 }
-_Static_assert(SHARDS == 8, "shard_of takes three bits");
 
-static enum dfs_status
+static struct place
+group_place(struct memory *m, const char *key, uint32_t group_len)
+{
+	uint64_t hash = hash_bytes(key, group_len);
+
+	return (struct place){&m->shard[hash % SHARDS], hash};
+}
+
+struct place
+place_of(struct memory *m, const char *key, uint32_t len)
+{
+	uint32_t depth = atomic_load_explicit(&m->depth, memory_order_relaxed), group_len;
+
+	if (count_parts(key, len, depth, &group_len) != depth)
+		return (struct place){&m->shard[ODD], 0};
+	return group_place(m, key, group_len);
+}
+
+bool
+place_of_prefix(struct memory *m, const char *prefix, struct place *place)
+{
+	uint32_t depth = atomic_load_explicit(&m->depth, memory_order_relaxed), group_len;
+	uint32_t folders = count_parts(prefix, (uint32_t)strlen(prefix), depth, &group_len) - 1;
+
+	if (folders + 2 < depth)
+		return false;
+	*place = group_place(m, prefix, group_len);
+	return true;
+}
+
+/* The first object decides what the usual number of parts is. */
+static void
+learn_depth(struct memory *m, const char *key, uint32_t len)
+{
+	uint32_t none = 0, group_len;
+
+	if (atomic_load_explicit(&m->depth, memory_order_relaxed) == 0)
+		atomic_compare_exchange_strong(&m->depth, &none, count_parts(key, len, 0, &group_len));
+}
+
+static bool
+insert(struct place p, struct object *o, struct object **old)
+{
+	struct trie *trie;
+	bool ok = false;
+
+	*old = NULL;
+	pthread_mutex_lock(&p.shard->mu);
+	trie = table_add(&p.shard->table, p.hash);
+	/* A new trie is never left empty: its first put needs no memory. */
+	if (trie)
+		ok = trie_put(trie, o, old);
+	p.shard->objects += ok && !*old;
+	pthread_mutex_unlock(&p.shard->mu);
+	return ok;
+}
+
+/* A reference, NULL when there is none. */
+static struct object *
+find(struct memory *m, const char *key, uint32_t len)
+{
+	struct place p = place_of(m, key, len);
+	struct object *o = NULL;
+	const struct trie *trie;
+
+	pthread_mutex_lock(&p.shard->mu);
+	trie = table_find(&p.shard->table, p.hash);
+	if (trie)
+		o = trie_find(trie, key, len);
+	if (o)
+		object_ref(o);
+	pthread_mutex_unlock(&p.shard->mu);
+	return o;
+}
+
+enum dfs_status
 bad_key(const struct memory *m, const char *key)
 {
 	return m->host->fail(m->host->ctx, DFS_INVAL, "\"%.200s\" is no object key", key);
 }
 
-static void
+static enum dfs_status
+no_object(const struct memory *m, const char *key)
+{
+	return m->host->fail(m->host->ctx, DFS_NOENT, "there is no object %s", key);
+}
+
+void
 release(struct memory *m, struct object *o)
 {
 	atomic_fetch_sub_explicit(&m->used, o->charge + OBJECT_OVERHEAD, memory_order_relaxed);
@@ -84,6 +162,8 @@ release_each(void *arg, struct object *o)
 {
 	release(arg, o);
 }
+
+/* ---- operations ---- */
 
 static enum dfs_status
 create(const struct dfs_host *host, const void *config, void **inst, struct dfs_diag *diag)
@@ -100,7 +180,7 @@ create(const struct dfs_host *host, const void *config, void **inst, struct dfs_
 	m->limit = c->size;
 	if (m->limit == 0)
 		m->limit = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
-	for (uint32_t i = 0; i < SHARDS; i++)
+	for (uint32_t i = 0; i <= ODD; i++)
 		pthread_mutex_init(&m->shard[i].mu, NULL);
 	*inst = m;
 	return DFS_OK;
@@ -111,8 +191,12 @@ destroy(void *inst)
 {
 	struct memory *m = inst;
 
-	for (uint32_t i = 0; i < SHARDS; i++) {
-		trie_clear(&m->shard[i].trie, release_each, m);
+	for (uint32_t i = 0; i <= ODD; i++) {
+		struct table *t = &m->shard[i].table;
+
+		for (uint32_t k = 0; k < t->size; k++)
+			trie_clear(&t->slots[k].trie, release_each, m);
+		table_clear(t);
 		pthread_mutex_destroy(&m->shard[i].mu);
 	}
 	free(m);
@@ -123,11 +207,9 @@ put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n, uint3
 {
 	struct memory *m = inst;
 	uint32_t key_len = dfs_key_length(key);
-	struct shard *shard;
 	struct object *o, *old;
 	uint64_t length, charge;
 	enum dfs_status st;
-	bool ok;
 
 	if (key_len == 0)
 		return bad_key(m, key);
@@ -146,12 +228,8 @@ put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n, uint3
 		                     "the store's limit of %llu bytes is reached",
 		                     (unsigned long long)m->limit);
 	}
-	shard = shard_of(m, key, key_len);
-	pthread_mutex_lock(&shard->mu);
-	ok = trie_put(&shard->trie, o, &old);
-	shard->objects += ok && !old;
-	pthread_mutex_unlock(&shard->mu);
-	if (!ok) {
+	learn_depth(m, key, key_len);
+	if (!insert(place_of(m, key, key_len), o, &old)) {
 		release(m, o);
 		return m->host->fail(m->host->ctx, DFS_NOSPC, "out of memory");
 	}
@@ -166,20 +244,14 @@ get(void *inst, const char *key, uint64_t offset, uint64_t length, const struct 
 {
 	struct memory *m = inst;
 	uint32_t key_len = dfs_key_length(key);
-	struct shard *shard;
 	struct object *o;
 	enum dfs_status st;
 
 	if (key_len == 0)
 		return bad_key(m, key);
-	shard = shard_of(m, key, key_len);
-	pthread_mutex_lock(&shard->mu);
-	o = trie_find(&shard->trie, key, key_len);
-	if (o)
-		object_ref(o);
-	pthread_mutex_unlock(&shard->mu);
+	o = find(m, key, key_len);
 	if (!o)
-		return m->host->fail(m->host->ctx, DFS_NOENT, "there is no object %s", key);
+		return no_object(m, key);
 	if (offset > o->length || length > o->length - offset)
 		st = m->host->fail(m->host->ctx, DFS_INVAL,
 		                   "bytes %llu+%llu of the object %s, which has %u",
@@ -195,18 +267,16 @@ head(void *inst, const char *key, uint64_t *length, uint32_t flags)
 {
 	struct memory *m = inst;
 	uint32_t key_len = dfs_key_length(key);
-	struct shard *shard;
-	const struct object *o;
+	struct object *o;
 
 	if (key_len == 0)
 		return bad_key(m, key);
-	shard = shard_of(m, key, key_len);
-	pthread_mutex_lock(&shard->mu);
-	o = trie_find(&shard->trie, key, key_len);
-	if (o)
-		*length = o->length;
-	pthread_mutex_unlock(&shard->mu);
-	return o ? DFS_OK : m->host->fail(m->host->ctx, DFS_NOENT, "there is no object %s", key);
+	o = find(m, key, key_len);
+	if (!o)
+		return no_object(m, key);
+	*length = o->length;
+	object_unref(m->host, o);
+	return DFS_OK;
 }
 
 static enum dfs_status
@@ -214,132 +284,23 @@ erase(void *inst, const char *key, uint32_t flags)
 {
 	struct memory *m = inst;
 	uint32_t key_len = dfs_key_length(key);
-	struct shard *shard;
-	struct object *o;
+	struct object *o = NULL;
+	struct trie *trie;
+	struct place p;
 
 	if (key_len == 0)
 		return bad_key(m, key);
-	shard = shard_of(m, key, key_len);
-	pthread_mutex_lock(&shard->mu);
-	o = trie_remove(&shard->trie, key, key_len);
-	shard->objects -= o != NULL;
-	pthread_mutex_unlock(&shard->mu);
+	p = place_of(m, key, key_len);
+	pthread_mutex_lock(&p.shard->mu);
+	trie = table_find(&p.shard->table, p.hash);
+	if (trie)
+		o = trie_remove(trie, key, key_len);
+	if (o && !trie->root)
+		table_drop(&p.shard->table, trie);
+	p.shard->objects -= o != NULL;
+	pthread_mutex_unlock(&p.shard->mu);
 	if (o)
 		release(m, o);
-	return DFS_OK;
-}
-
-struct tally {
-	struct memory *m;
-	uint64_t objects;
-};
-
-static void
-release_tallied(void *arg, struct object *o)
-{
-	struct tally *t = arg;
-
-	release(t->m, o);
-	t->objects++;
-}
-
-static enum dfs_status
-erase_prefix(void *inst, const char *prefix)
-{
-	struct memory *m = inst;
-	uint32_t len = (uint32_t)strnlen(prefix, DFS_KEY_MAX + 1);
-
-	if (len == 0 || !dfs_key_prefix(prefix) || prefix[len - 1] != '/')
-		return m->host->fail(m->host->ctx, DFS_INVAL, "\"%.200s\" is no prefix to erase", prefix);
-	for (uint32_t i = 0; i < SHARDS; i++) {
-		struct shard *shard = &m->shard[i];
-		struct tally tally = {.m = m};
-		struct trie cut;
-
-		pthread_mutex_lock(&shard->mu);
-		cut = trie_cut(&shard->trie, prefix, len);
-		pthread_mutex_unlock(&shard->mu);
-		if (!cut.root)
-			continue;
-		trie_clear(&cut, release_tallied, &tally);
-		pthread_mutex_lock(&shard->mu);
-		shard->objects -= tally.objects;
-		pthread_mutex_unlock(&shard->mu);
-	}
-	return DFS_OK;
-}
-
-/* Where list() stands in one shard: a batch of objects, referenced. */
-struct cursor {
-	struct object *batch[LIST_BATCH];
-	uint32_t pos, n;
-	int at_end; /* the shard has no more behind the batch */
-};
-
-static void
-refill(struct memory *m, uint32_t i, struct cursor *c, const char *prefix, const char *after)
-{
-	struct shard *shard = &m->shard[i];
-	/* after may be the key of an object of the old batch: that is dropped last. */
-	struct object *last = c->n > 0 ? c->batch[c->n - 1] : NULL;
-
-	pthread_mutex_lock(&shard->mu);
-	c->n = trie_scan(&shard->trie, prefix, last ? last->key : after, c->batch, LIST_BATCH);
-	for (uint32_t k = 0; k < c->n; k++)
-		object_ref(c->batch[k]);
-	pthread_mutex_unlock(&shard->mu);
-	c->pos = 0;
-	c->at_end = c->n < LIST_BATCH;
-	if (last)
-		object_unref(m->host, last);
-}
-
-/* The lowest key of all cursors; NULL at the end. */
-static struct cursor *
-lowest(struct memory *m, struct cursor *cursors, const char *prefix, const char *after)
-{
-	struct cursor *low = NULL;
-
-	for (uint32_t i = 0; i < SHARDS; i++) {
-		struct cursor *c = &cursors[i];
-
-		if (c->pos == c->n && !c->at_end)
-			refill(m, i, c, prefix, after);
-		if (c->pos < c->n &&
-		    (!low || strcmp(c->batch[c->pos]->key, low->batch[low->pos]->key) < 0))
-			low = c;
-	}
-	return low;
-}
-
-static enum dfs_status
-list(void *inst, const char *prefix, const char *after, dfs_object_fn fn, void *arg)
-{
-	struct memory *m = inst;
-	struct cursor *cursors, *c;
-	int go_on = 1;
-
-	if (!dfs_key_prefix(prefix))
-		return m->host->fail(m->host->ctx, DFS_INVAL, "\"%.200s\" begins no object key", prefix);
-	cursors = calloc(SHARDS, sizeof *cursors);
-	if (!cursors)
-		return m->host->fail(m->host->ctx, DFS_NOMEM, "out of memory");
-	while (go_on && (c = lowest(m, cursors, prefix, after))) {
-		struct object *o = c->batch[c->pos++];
-
-		go_on = fn(arg, o->key, o->length);
-		/* The last of a batch says where the next begins. */
-		if (c->pos < c->n || c->at_end)
-			object_unref(m->host, o);
-	}
-	for (uint32_t i = 0; i < SHARDS; i++) {
-		c = &cursors[i];
-		if (c->pos == c->n && c->n > 0 && !c->at_end)
-			c->pos--;
-		while (c->pos < c->n)
-			object_unref(m->host, c->batch[c->pos++]);
-	}
-	free(cursors);
 	return DFS_OK;
 }
 
@@ -359,7 +320,7 @@ stats(void *inst, struct dfs_block_stats *out)
 	out->bytes_used = used;
 	out->bytes_free = used < m->limit ? m->limit - used : 0;
 	out->objects = 0;
-	for (uint32_t i = 0; i < SHARDS; i++) {
+	for (uint32_t i = 0; i <= ODD; i++) {
 		pthread_mutex_lock(&m->shard[i].mu);
 		out->objects += m->shard[i].objects;
 		pthread_mutex_unlock(&m->shard[i].mu);

@@ -164,6 +164,48 @@ test_paging(struct conform *c)
 	box_close(&b);
 }
 
+/* Keys as a server makes them: a folder for each file, its blocks in chunks. */
+static void
+test_files(struct conform *c)
+{
+	struct box b;
+
+	if (!box_open(c, &b))
+		return;
+	g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
+	for (unsigned i = 0; i < 4000; i++) {
+		unsigned file = i * 7919 % 1500;
+		char *key = key_of(&b, "%02x/%08x/chunk-%u/block-%u.1", file % 256, file, i / 3000, i / 1500);
+
+		g_ptr_array_add(keys, key);
+		if (!EXPECT(c, put_bytes(&b, key, i, 1 + i % 5), DFS_OK))
+			break;
+	}
+	g_ptr_array_sort(keys, by_bytes);
+	check_list(&b, keys, b.prefix, "", 0);
+	check_list(&b, keys, b.prefix, keys->pdata[1234], 0);
+	check_list(&b, keys, b.prefix, keys->pdata[77], 1500);
+	for (unsigned file = 3; file < 1500; file += 400) {
+		g_autofree char *prefix = key_of(&b, "%02x/%08x/", file % 256, file);
+		unsigned before = keys->len;
+
+		check_list(&b, keys, prefix, "", 0);
+		EXPECT(c, b.ops->erase_prefix(b.inst, prefix), DFS_OK);
+		for (unsigned k = keys->len; k-- > 0;)
+			if (g_str_has_prefix(keys->pdata[k], prefix))
+				g_ptr_array_remove_index(keys, k);
+		CHECK(c, keys->len < before, "file %u has no object", file);
+	}
+	check_list(&b, keys, b.prefix, "", 0);
+	g_autofree char *folder = key_of(&b, "03/");
+	EXPECT(c, b.ops->erase_prefix(b.inst, folder), DFS_OK);
+	for (unsigned k = keys->len; k-- > 0;)
+		if (g_str_has_prefix(keys->pdata[k], folder))
+			g_ptr_array_remove_index(keys, k);
+	check_list(&b, keys, b.prefix, "", 0);
+	box_close(&b);
+}
+
 static int
 check_length(void *arg, const char *key, uint64_t length)
 {
@@ -255,6 +297,7 @@ const struct conform_test list_tests[] = {
 	{"list", "a list begins behind any text", test_after},
 	{"list", "a list stops when it is told", test_stop},
 	{"list", "pages together hold each of 3000 objects once", test_paging},
+	{"list", "the objects of 1500 files are listed, and erased by file", test_files},
 	{"list", "the length of each object is told", test_lengths},
 	{"list", "what is visited may be erased", test_erase_within},
 	{"list", "erase_prefix takes exactly what begins with it", test_erase_prefix},

@@ -49,7 +49,7 @@ own_keys(gpointer arg)
 	unsigned me = t->next++;
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
-		g_autofree char *key = key_of(t->b, "%u/%u", me, i % 50);
+		g_autofree char *key = key_of(t->b, "%u-%u/own/x", me, i % 50);
 		unsigned id = me * ROUNDS + i;
 
 		EXPECT(t->b->c, put_bytes(t->b, key, id, 1 + id % 9000), DFS_OK);
@@ -175,7 +175,7 @@ test_list_beside(struct conform *c)
 	if (!begin(c, &b))
 		return;
 	for (int i = 0; i < 100; i++) {
-		g_autofree char *key = key_of(&b, "fixed/%d/x", i);
+		g_autofree char *key = key_of(&b, "%d/fixed/x", i);
 
 		EXPECT(c, put_bytes(&b, key, i, 1), DFS_OK);
 	}
