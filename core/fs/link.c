@@ -107,7 +107,7 @@ dfs_fs_link(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_ref
 		attr->type = DFS_TYPE_NONE;
 		memset(dir_wcc, 0, offsetof(struct dfs_wcc, post));
 		status = link_once(ctx, ref, dir, name, attr, dir_wcc);
-	} while (op_again(ctx, &status, &tries));
+	} while (dfs_metadata_again(ctx, &status, &tries));
 	if (status != DFS_OK)
 		op_wcc_known(dir_wcc, ctx, dir);
 	return status;

@@ -234,7 +234,7 @@ op_make(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
 	do {
 		memset(wcc, 0, offsetof(struct dfs_wcc, post));
 		status = make_once(ctx, dir, name, make, attr, wcc);
-	} while (op_again(ctx, &status, &tries));
+	} while (dfs_metadata_again(ctx, &status, &tries));
 	if (status != DFS_OK) {
 		attr->type = DFS_TYPE_NONE;
 		op_wcc_known(wcc, ctx, dir);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <assert.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "fs/op.h"
 #include "payload/payload.h"
-
-#define TRIES_MAX 256
+#include "payload/store.h"
 
 enum dfs_status
 op_start(struct op *op, struct dfs_ctx *ctx, bool write)
@@ -185,19 +183,6 @@ op_wcc_known(struct dfs_wcc *wcc, struct dfs_ctx *ctx, const struct dfs_ref *ref
 	                  wcc->post.generation == ref->generation && wcc->post.nlink;
 }
 
-bool
-op_again(struct dfs_ctx *ctx, enum dfs_status *status, unsigned *tries)
-{
-	if (*status != DFS_AGAIN || ctx->nonblock)
-		return false;
-	if (++*tries >= TRIES_MAX || dfs_clock_mono() > ctx->deadline) {
-		*status = DFS_DELAY;
-		return false;
-	}
-	usleep(*tries < 16 ? 10u * *tries : 1000);
-	return true;
-}
-
 static enum dfs_status
 publish_content(void *owner, struct dfs_txn *txn, uint64_t used)
 {
@@ -231,6 +216,17 @@ op_has_content(struct dfs_inode *inode, const struct dfs_attr *attr)
 	       (attr->length || attr->used || atomic_load_explicit(&inode->file, memory_order_acquire));
 }
 
+bool
+op_memory_speed(const struct dfs_ctx *ctx)
+{
+	const struct dfs_share *share = ctx->share;
+
+	return atomic_load_explicit(&share->ns->store->thread_model, memory_order_relaxed) ==
+	               DFS_THREADS_NONBLOCKING &&
+	       atomic_load_explicit(&share->blocks->thread_model, memory_order_relaxed) ==
+	               DFS_THREADS_NONBLOCKING;
+}
+
 #define RECLAIM_INLINE_MAX (64u << 20)
 
 void
@@ -245,7 +241,7 @@ op_reclaim(struct dfs_ctx *ctx, struct dfs_inode *inode)
 		return;
 	if (file)
 		dfs_file_discard(file);
-	if (ns->memory_speed && ns->no_orphans && attr.used <= RECLAIM_INLINE_MAX) {
+	if (op_memory_speed(ctx) && ns->no_orphans && attr.used <= RECLAIM_INLINE_MAX) {
 		if (attr.used)
 			dfs_payload_reclaim(ctx->share->payload, &inode->content);
 	} else {

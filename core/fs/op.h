@@ -3,7 +3,7 @@
  * What the operations have in common: finding the file, changing it inside a transaction with a
  * way back, weak cache consistency, retries.
  *
- * A mutating operation is written as a function that runs once, and op_retry around it.  Inside:
+ * A mutating operation is written as a function that runs once, and a loop with dfs_metadata_again around it.  Inside:
  * lock, check everything, op_begin, op_stage (memory takes the new state), op_put (records from
  * memory), op_commit.  Memory changes before the commit so that a concurrent writer of the same
  * record, whose transaction comes later, writes our state and not the one before; a failed
@@ -84,9 +84,8 @@ void op_wcc_post(struct dfs_wcc *wcc, const struct dfs_attr *attr);
 /* Nothing happened: what the cache knows, for a failure before the lock. */
 void op_wcc_known(struct dfs_wcc *wcc, struct dfs_ctx *ctx, const struct dfs_ref *ref);
 
-/* After a failed try: true, wait a little and try again; false, *status is final (DFS_AGAIN on
- * loops, DFS_DELAY on workers). */
-bool op_again(struct dfs_ctx *ctx, enum dfs_status *status, unsigned *tries);
+/* Neither of the share's stores ever blocks. */
+bool op_memory_speed(const struct dfs_ctx *ctx);
 
 /* The inode's content object, made if need be; NULL: no memory. */
 struct dfs_file *op_file(struct dfs_ctx *ctx, struct dfs_inode *inode);

@@ -90,7 +90,7 @@ dfs_fs_close(struct dfs_ctx *ctx, struct dfs_open *open)
 		if (status == DFS_OK)
 			atomic_fetch_sub(&inode->opens, 1);
 		dfs_inode_unlock(inode);
-	} while (op_again(ctx, &status, &tries));
+	} while (dfs_metadata_again(ctx, &status, &tries));
 	if (status == DFS_AGAIN)
 		return status;
 	if (status != DFS_OK)

@@ -195,7 +195,11 @@ dfs_fs_readdir(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t cookie, 
 	}
 	s->max = SLICE;
 	for (;;) {
-		status = read_slice(ctx, dir->fileid, cookie + 1, want_attrs, s);
+		unsigned tries = 0;
+
+		do
+			status = read_slice(ctx, dir->fileid, cookie + 1, want_attrs, s);
+		while (dfs_metadata_again(ctx, &status, &tries));
 		if (status != DFS_OK)
 			return status;
 		for (unsigned i = 0; i < s->n; i++) {

@@ -7,7 +7,7 @@ dfs_fs_readlink(struct dfs_ctx *ctx, const struct dfs_ref *ref, char *buf, uint3
 {
 	struct dfs_namespace *ns = ctx->share->ns;
 	enum dfs_status status = dfs_fs_getattr(ctx, ref, attr);
-	struct dfs_txn *txn;
+	unsigned tries = 0;
 
 	if (status != DFS_OK) {
 		attr->type = DFS_TYPE_NONE;
@@ -15,11 +15,16 @@ dfs_fs_readlink(struct dfs_ctx *ctx, const struct dfs_ref *ref, char *buf, uint3
 	}
 	if (attr->type != DFS_TYPE_LNK)
 		return DFS_INVAL;
-	status = dfs_metadata_begin(ns->store, ctx, DFS_TXN_READ, &txn);
-	if (status != DFS_OK)
-		return status;
-	*len = DFS_SYMLINK_MAX;
-	status = ns->store->ops.get_symlink(ns->store->inst, txn, ns->rec.id, ref->fileid, buf, len);
-	dfs_metadata_abort(ns->store, txn);
+	do {
+		struct dfs_txn *txn;
+
+		status = dfs_metadata_begin(ns->store, ctx, DFS_TXN_READ, &txn);
+		if (status != DFS_OK)
+			continue;
+		*len = DFS_SYMLINK_MAX;
+		status = ns->store->ops.get_symlink(ns->store->inst, txn, ns->rec.id, ref->fileid, buf,
+		                                    len);
+		dfs_metadata_abort(ns->store, txn);
+	} while (dfs_metadata_again(ctx, &status, &tries));
 	return status == DFS_NOENT ? DFS_STALE : status;
 }

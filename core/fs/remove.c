@@ -198,7 +198,7 @@ unlink_retry(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name nam
 	do {
 		memset(wcc, 0, offsetof(struct dfs_wcc, post));
 		status = unlink_once(ctx, dir, name, want_dir, wcc);
-	} while (op_again(ctx, &status, &tries));
+	} while (dfs_metadata_again(ctx, &status, &tries));
 	if (status != DFS_OK)
 		op_wcc_known(wcc, ctx, dir);
 	return status;

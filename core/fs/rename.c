@@ -336,7 +336,7 @@ dfs_fs_rename(struct dfs_ctx *ctx, const struct dfs_ref *from_dir, struct dfs_na
 		/* Once more here before a worker tries: the new name may just have been learnt. */
 		if (status == DFS_AGAIN && ctx->nonblock && !learnt)
 			learnt = true;
-		else if (!op_again(ctx, &status, &tries))
+		else if (!dfs_metadata_again(ctx, &status, &tries))
 			break;
 	}
 	if (status != DFS_OK) {

@@ -158,7 +158,7 @@ dfs_fs_setattr(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_
 		status = op_get(ctx, ref, &inode, &attr);
 		if (status == DFS_OK)
 			status = op_setattr(ctx, inode, set, guard_ctime, wcc);
-	} while (op_again(ctx, &status, &tries));
+	} while (dfs_metadata_again(ctx, &status, &tries));
 	if (status != DFS_OK)
 		op_wcc_known(wcc, ctx, ref);
 	return status;

@@ -109,8 +109,6 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 		share->lane = dfs_lane_new(o->workers, share->name, 0, LANE_QUEUE);
 	ns->content = (struct dfs_content_ops){file_busy, file_free, reclaim};
 	ns->content_arg = share->payload;
-	ns->memory_speed = o->metadata->thread_model == DFS_THREADS_NONBLOCKING &&
-	                   o->blocks->thread_model == DFS_THREADS_NONBLOCKING;
 	dfs_orphans_start(ns, share->lane, level);
 	*out = share;
 	return DFS_OK;

@@ -19,7 +19,7 @@ dfs_fs_statfs(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_statfs 
 		attr->type = DFS_TYPE_NONE;
 		return status;
 	}
-	if (ctx->nonblock && !ns->memory_speed)
+	if (ctx->nonblock && !op_memory_speed(ctx))
 		return DFS_AGAIN;
 	status = dfs_metadata_stats(ns->store, &m);
 	if (status == DFS_OK && blocks)

@@ -95,7 +95,7 @@ write_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct source *
 	if (status != DFS_OK)
 		return status;
 	/* Once the data is in, there is no way back to a worker. */
-	if (stable != DFS_UNSTABLE && ctx->nonblock && !op.ns->memory_speed &&
+	if (stable != DFS_UNSTABLE && ctx->nonblock && !op_memory_speed(ctx) &&
 	    ctx->share->durability != DFS_DURABILITY_NONE)
 		return DFS_AGAIN;
 	status = op_lock(ctx, inode, &attr);
@@ -132,7 +132,7 @@ write_retry(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct source 
 	do {
 		memset(wcc, 0, offsetof(struct dfs_wcc, post));
 		status = write_once(ctx, ref, src, stable, wcc);
-	} while (op_again(ctx, &status, &tries));
+	} while (dfs_metadata_again(ctx, &status, &tries));
 	if (status != DFS_OK)
 		op_wcc_known(wcc, ctx, ref);
 	return status;
@@ -201,7 +201,7 @@ dfs_fs_commit(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t offset, u
 	if (status == DFS_OK && file) {
 		do
 			status = dfs_file_commit(ctx, file);
-		while (op_again(ctx, &status, &tries));
+		while (dfs_metadata_again(ctx, &status, &tries));
 	}
 	/* COMMIT changes nothing that pre says: one snapshot for both, so that another client's
 	 * write before it shows. */

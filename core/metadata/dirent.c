@@ -240,17 +240,21 @@ dfs_dirent_find(const struct dfs_ctx *ctx, struct dfs_inode *dir, struct dfs_nam
 {
 	struct dfs_namespace *ns = dir->ns;
 	enum dfs_status status;
-	struct dfs_txn *txn;
+	unsigned tries = 0;
 	uint32_t gen;
 
 	if (dfs_name_cache_find(ns, dir->fileid, name, chain, d))
 		return DFS_OK;
-	gen = atomic_load_explicit(&dir->names_gen, memory_order_acquire);
-	status = dfs_metadata_begin(ns->store, ctx, DFS_TXN_READ, &txn);
-	if (status != DFS_OK)
-		return status;
-	status = dfs_dirent_read(ns, txn, dir->fileid, name, chain, d);
-	dfs_metadata_abort(ns->store, txn);
+	do {
+		struct dfs_txn *txn;
+
+		gen = atomic_load_explicit(&dir->names_gen, memory_order_acquire);
+		status = dfs_metadata_begin(ns->store, ctx, DFS_TXN_READ, &txn);
+		if (status != DFS_OK)
+			continue;
+		status = dfs_dirent_read(ns, txn, dir->fileid, name, chain, d);
+		dfs_metadata_abort(ns->store, txn);
+	} while (dfs_metadata_again(ctx, &status, &tries));
 	if (status == DFS_OK)
 		dfs_name_cache_fill(ns, dir->fileid, name, d, &dir->names_gen, gen);
 	return status;

@@ -379,7 +379,9 @@ enum dfs_status
 dfs_inode_get(const struct dfs_ctx *ctx, struct dfs_namespace *ns, uint64_t fileid,
               struct dfs_inode **inode)
 {
-	for (unsigned i = 0; i < LOAD_TRIES; i++) {
+	unsigned again = 0;
+
+	for (unsigned i = 0; i < LOAD_TRIES + again; i++) {
 		struct dfs_inode_record rec = {.size = sizeof rec};
 		enum dfs_status status;
 		struct dfs_txn *txn;
@@ -390,10 +392,12 @@ dfs_inode_get(const struct dfs_ctx *ctx, struct dfs_namespace *ns, uint64_t file
 			return DFS_OK;
 		epoch = dfs_inode_epoch(ns, fileid);
 		status = dfs_metadata_begin(ns->store, ctx, DFS_TXN_READ, &txn);
-		if (status != DFS_OK)
-			return status;
-		status = ns->store->ops.get_inode(ns->store->inst, txn, ns->rec.id, fileid, &rec);
-		dfs_metadata_abort(ns->store, txn);
+		if (status == DFS_OK) {
+			status = ns->store->ops.get_inode(ns->store->inst, txn, ns->rec.id, fileid, &rec);
+			dfs_metadata_abort(ns->store, txn);
+		}
+		if (dfs_metadata_again(ctx, &status, &again))
+			continue;
 		if (status != DFS_OK)
 			return status;
 		*inode = dfs_inode_insert(ns, &rec, epoch);

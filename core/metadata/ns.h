@@ -35,7 +35,6 @@ struct dfs_namespace {
 	/* Set by core/fs before the first operation. */
 	struct dfs_content_ops content;
 	void *content_arg;
-	bool memory_speed; /* neither store ever blocks */
 	bool no_orphans;   /* nothing survives the process: reclaim needs no record */
 	struct dfs_orphans orphans;
 };

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -25,6 +26,7 @@
 #define HOLD_MAX (5 * DFS_SECOND / 1000)
 #define STRIKES_MAX 8
 #define LANE_QUEUE 4096
+#define TRIES_MAX 256
 
 /* The transaction that this thread runs on a loop. */
 static _Thread_local struct {
@@ -152,6 +154,19 @@ dfs_metadata_commit(struct dfs_metadata_store *store, struct dfs_ctx *ctx, struc
 			dfs_ctx_ticket(ctx, store->gate, seq, DFS_SYNC_PROCESS);
 	}
 	return DFS_OK;
+}
+
+bool
+dfs_metadata_again(const struct dfs_ctx *ctx, enum dfs_status *status, unsigned *tries)
+{
+	if (*status != DFS_AGAIN || (ctx && ctx->nonblock))
+		return false;
+	if (++*tries >= TRIES_MAX || (ctx && dfs_clock_mono() > ctx->deadline)) {
+		*status = DFS_DELAY;
+		return false;
+	}
+	usleep(*tries < 16 ? 10u * *tries : 1000);
+	return true;
 }
 
 void

@@ -61,6 +61,10 @@ enum dfs_status dfs_metadata_begin(struct dfs_metadata_store *store, const struc
 /* Commit and leave a ticket in ctx at the share's durability (ctx may be NULL: no ticket). */
 enum dfs_status dfs_metadata_commit(struct dfs_metadata_store *store, struct dfs_ctx *ctx,
                                     struct dfs_txn *txn);
+/* After a try that answered *status: true, a serialisation failure on a worker: wait a little and
+ * try again.  False: *status is final; DFS_AGAIN becomes DFS_DELAY when the tries or the deadline
+ * are used up, and stays on loops.  *tries begins at 0. */
+bool dfs_metadata_again(const struct dfs_ctx *ctx, enum dfs_status *status, unsigned *tries);
 void dfs_metadata_abort(struct dfs_metadata_store *store, struct dfs_txn *txn);
 
 #endif

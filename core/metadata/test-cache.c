@@ -304,6 +304,25 @@ test_identity_survives_restart(struct fixture *f)
 	g_assert_cmpuint(other.fileid, >, file.fileid);
 }
 
+static void
+test_store_that_holds_loops_is_demoted(struct fixture *f)
+{
+	struct dfs_attr attr;
+	struct dfs_wcc wcc;
+
+	f->ctx.nonblock = true;
+	test_store_stall(f->ts, 20 * 1000000);
+	for (unsigned i = 0; i < 12; i++) {
+		char name[8];
+
+		snprintf(name, sizeof name, "%u", i);
+		dfs_fs_create(&f->ctx, &f->root, name_of(name), DFS_CREATE_GUARDED, NULL, 0, &attr, &wcc);
+	}
+	test_store_stall(f->ts, 0);
+	g_assert_cmpuint(f->metadata->thread_model, ==, DFS_THREADS_BLOCKING);
+	assert_status(dfs_fs_mkdir(&f->ctx, &f->root, name_of("x"), NULL, &attr, &wcc), DFS_AGAIN);
+}
+
 #define TEST(name) {"/metadata/cache/" #name, test_##name, "test", 0}
 #define TEST_DURABLE(name) {"/metadata/cache/" #name, test_##name, "test-durable", 0}
 #define TEST_SMALL(name, kind) {"/metadata/cache/" #name "/" kind, test_##name, kind, 1024}
@@ -321,7 +340,7 @@ static const struct {
 	TEST_SMALL(evicted_changes_are_written, "test-durable"), TEST(times_survive_restart),
 	TEST(failed_commit_changes_nothing), TEST(serialisation_failures_are_retried),
 	TEST(endless_retries_end_in_delay), TEST_DURABLE(nonblock_answers_again),
-	TEST(locked_inode_answers_again), TEST_DURABLE(ticket_of_durability),
+	TEST(locked_inode_answers_again), TEST(store_that_holds_loops_is_demoted), TEST_DURABLE(ticket_of_durability),
 	TEST_DURABLE(sync_takes_the_dirty_along), TEST_DURABLE(identity_survives_restart),
 };
 

@@ -15,6 +15,7 @@ struct test_store {
 	_Atomic unsigned fail_n;
 	_Atomic int fail_status;
 	_Atomic bool busy;
+	_Atomic int64_t stall;
 	struct dfs_plugin_entry entry;
 };
 
@@ -60,6 +61,12 @@ void
 test_store_busy(struct test_store *ts, bool on)
 {
 	ts->busy = on;
+}
+
+void
+test_store_stall(struct test_store *ts, int64_t ns)
+{
+	ts->stall = ns;
 }
 
 uint64_t
@@ -204,6 +211,8 @@ op_begin(void *inst, uint32_t mode, struct dfs_txn **txn)
 	struct dfs_txn *t;
 	bool write = mode & DFS_TXN_WRITE;
 
+	if (ts->stall)
+		g_usleep((gulong)(ts->stall / 1000));
 	if (mode & DFS_NONBLOCK) {
 		if (ts->busy || (write ? pthread_rwlock_trywrlock(&ts->lock)
 		                       : pthread_rwlock_tryrdlock(&ts->lock)) != 0)

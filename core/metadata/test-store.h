@@ -25,6 +25,8 @@ const struct dfs_plugin_entry *test_store_entry(struct test_store *ts, bool is_v
 void test_store_fail_commits(struct test_store *ts, unsigned n, enum dfs_status status);
 /* begin with DFS_NONBLOCK answers DFS_AGAIN while on. */
 void test_store_busy(struct test_store *ts, bool on);
+/* Every transaction sleeps so long in begin; ns. */
+void test_store_stall(struct test_store *ts, int64_t ns);
 uint64_t test_store_commits(struct test_store *ts);
 uint64_t test_store_syncs(struct test_store *ts);
 /* Records of a kind: 'i' inodes, 'd' entries, 'o' orphans, 'l' link texts, 'm' map rows. */
