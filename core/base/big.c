@@ -32,7 +32,7 @@ dfs_big_alloc(size_t size)
 {
 	size_t want = round_up(size);
 	unsigned char *p = mmap(NULL, want + HUGE, PROT_READ | PROT_WRITE,
-	                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	size_t before;
 
 	if (p == MAP_FAILED)

@@ -22,7 +22,7 @@ dfs_lock_try(struct dfs_lock *l)
 {
 	uint32_t zero = 0;
 	return atomic_compare_exchange_strong_explicit(&l->word, &zero, 1, memory_order_acquire,
-	                                               memory_order_relaxed);
+						       memory_order_relaxed);
 }
 
 /* deadline: monotonic ns, INT64_MAX: none.  False: it passed. */

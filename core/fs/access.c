@@ -6,7 +6,7 @@
 
 enum dfs_status
 dfs_fs_access(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint32_t wanted, uint32_t *granted,
-              struct dfs_attr *attr)
+	      struct dfs_attr *attr)
 {
 	enum dfs_status status = dfs_fs_getattr(ctx, ref, attr);
 	bool writable = !ctx->read_only && !ctx->share->read_only;

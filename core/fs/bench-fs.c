@@ -36,7 +36,8 @@ run_create(struct bench *b)
 		struct dfs_wcc wcc;
 
 		assert_status(dfs_fs_create(&b->f.ctx, &b->dir, name_of(b->names[i]),
-		                            DFS_CREATE_UNCHECKED, &set, 0, &attr, &wcc), DFS_OK);
+					    DFS_CREATE_UNCHECKED, &set, 0, &attr, &wcc),
+			      DFS_OK);
 		b->refs[i] = ref_of(&attr);
 	}
 }
@@ -76,7 +77,8 @@ run_lookup_few(struct bench *b)
 	struct dfs_attr attr, dir;
 
 	for (unsigned i = 0; i < b->n; i++)
-		if (dfs_fs_lookup(&b->f.ctx, &b->dir, name_of(b->names[i % 64]), &attr, &dir) != DFS_OK)
+		if (dfs_fs_lookup(&b->f.ctx, &b->dir, name_of(b->names[i % 64]), &attr, &dir) !=
+		    DFS_OK)
 			abort();
 }
 
@@ -109,8 +111,9 @@ run_readdirplus(struct bench *b)
 		struct dfs_attr attr;
 		unsigned left = 1u << 30;
 
-		assert_status(dfs_fs_readdir(&b->f.ctx, &b->dir, cookie, true, count_entry, &left, &eof,
-		                             &attr), DFS_OK);
+		assert_status(dfs_fs_readdir(&b->f.ctx, &b->dir, cookie, true, count_entry, &left,
+					     &eof, &attr),
+			      DFS_OK);
 		seen += (1u << 30) - left;
 	}
 	if (seen != b->n + 2)
@@ -126,8 +129,8 @@ run_rename(struct bench *b)
 		char to[20];
 
 		snprintf(to, sizeof to, "r%s", b->names[i]);
-		if (dfs_fs_rename(&b->f.ctx, &b->dir, name_of(b->names[i]), &b->dir, name_of(to), &w1,
-		                  &w2) != DFS_OK)
+		if (dfs_fs_rename(&b->f.ctx, &b->dir, name_of(b->names[i]), &b->dir, name_of(to),
+				  &w1, &w2) != DFS_OK)
 			abort();
 	}
 }
@@ -153,7 +156,8 @@ run_mkdir(struct bench *b)
 	struct dfs_wcc wcc;
 
 	for (unsigned i = 0; i < b->n; i++)
-		if (dfs_fs_mkdir(&b->f.ctx, &b->dir, name_of(b->names[i]), NULL, &attr, &wcc) != DFS_OK)
+		if (dfs_fs_mkdir(&b->f.ctx, &b->dir, name_of(b->names[i]), NULL, &attr, &wcc) !=
+		    DFS_OK)
 			abort();
 }
 
@@ -172,10 +176,17 @@ static const struct {
 	void (*run)(struct bench *);
 	unsigned repeat;
 } steps[] = {
-	{"create", run_create, 1}, {"getattr all", run_getattr, 1}, {"getattr hot", run_getattr_one, 5},
-	{"access hot", run_access, 5}, {"lookup all", run_lookup, 1}, {"lookup hot", run_lookup_few, 5},
-	{"readdirplus entry", run_readdirplus, 3}, {"rename", run_rename, 1}, {"remove", run_remove, 1},
-	{"mkdir", run_mkdir, 1}, {"rmdir", run_rmdir, 1},
+	{"create", run_create, 1},
+	{"getattr all", run_getattr, 1},
+	{"getattr hot", run_getattr_one, 5},
+	{"access hot", run_access, 5},
+	{"lookup all", run_lookup, 1},
+	{"lookup hot", run_lookup_few, 5},
+	{"readdirplus entry", run_readdirplus, 3},
+	{"rename", run_rename, 1},
+	{"remove", run_remove, 1},
+	{"mkdir", run_mkdir, 1},
+	{"rmdir", run_rmdir, 1},
 };
 
 int
@@ -196,7 +207,9 @@ main(int argc, char **argv)
 	for (unsigned i = 0; i < b.n; i++)
 		snprintf(b.names[i], sizeof b.names[i], "file%u", i);
 	for (unsigned s = 0; s < G_N_ELEMENTS(steps); s++) {
-		unsigned repeat = strncmp(only, steps[s].name, strlen(only)) == 0 && *only ? 50 : steps[s].repeat;
+		unsigned repeat = strncmp(only, steps[s].name, strlen(only)) == 0 && *only
+					  ? 50
+					  : steps[s].repeat;
 		int64_t t0 = cpu_time();
 
 		for (unsigned k = 0; k < (steps[s].repeat == 1 ? 1 : repeat); k++)

@@ -11,7 +11,7 @@
 /* Both are locked; *dir_attr and *attr become the new ones. */
 static enum dfs_status
 link_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr, struct dfs_inode *dir,
-            struct dfs_attr *dir_attr, struct dfs_name name)
+	    struct dfs_attr *dir_attr, struct dfs_name name)
 {
 	struct dfs_inode_image image;
 	struct dfs_dirent d;
@@ -41,7 +41,7 @@ link_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr, struc
 	status = op_put(op, inode);
 	if (status == DFS_OK)
 		status = dfs_dirent_add(op->ns, op->txn, dir->fileid, name, &d, inode->fileid,
-		                        inode->type);
+					inode->type);
 	status = op_commit(op, status);
 	if (status != DFS_OK)
 		return status;
@@ -53,7 +53,7 @@ link_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr, struc
 
 static enum dfs_status
 link_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_ref *dir_ref,
-          struct dfs_name name, struct dfs_attr *attr, struct dfs_wcc *wcc)
+	  struct dfs_name name, struct dfs_attr *attr, struct dfs_wcc *wcc)
 {
 	INODE_REF inode = NULL;
 	INODE_REF dir = NULL;
@@ -86,7 +86,8 @@ link_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_ref *
 	dfs_inode_attr(dir, &dir_attr);
 	op_wcc_pre(wcc, &dir_attr);
 	status = op_gone(inode) || dir_attr.nlink == 0
-	                 ? DFS_STALE : link_locked(&op, inode, attr, dir, &dir_attr, name);
+			 ? DFS_STALE
+			 : link_locked(&op, inode, attr, dir, &dir_attr, name);
 	if (status != DFS_OK) {
 		dfs_inode_attr(dir, &dir_attr);
 		dfs_inode_attr(inode, attr);
@@ -98,7 +99,7 @@ link_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_ref *
 
 enum dfs_status
 dfs_fs_link(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_ref *dir,
-            struct dfs_name name, struct dfs_attr *attr, struct dfs_wcc *dir_wcc)
+	    struct dfs_name name, struct dfs_attr *attr, struct dfs_wcc *dir_wcc)
 {
 	enum dfs_status status;
 	unsigned tries = 0;

@@ -32,7 +32,7 @@ dot_dot(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_attr *attr)
 /* The entry is not in the cache. */
 static enum dfs_status
 from_store(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_name name, uint64_t chain,
-           struct dfs_dirent *d)
+	   struct dfs_dirent *d)
 {
 	INODE_REF dir = NULL;
 	struct dfs_attr attr;
@@ -43,7 +43,7 @@ from_store(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_name name,
 
 enum dfs_status
 dfs_fs_lookup(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
-              struct dfs_attr *attr, struct dfs_attr *dir_attr)
+	      struct dfs_attr *attr, struct dfs_attr *dir_attr)
 {
 	struct dfs_namespace *ns = ctx->share->ns;
 	struct dfs_dirent d;

@@ -23,10 +23,18 @@ fill(struct op *op, const struct op_make *make, const struct dfs_attr *dir,
 	bool inherit = dir->mode & DFS_MODE_SGID;
 
 	*rec = (struct dfs_inode_record){
-		.size = sizeof *rec, .type = make->type, .nlink = 1, .uid = id->uid,
-		.gid = inherit ? dir->gid : id->gid, .rdev_major = make->rdev_major,
-		.rdev_minor = make->rdev_minor, .generation = dfs_random_u64(),
-		.change = (uint64_t)op->now, .atime = op->now, .mtime = op->now, .ctime = op->now,
+		.size = sizeof *rec,
+		.type = make->type,
+		.nlink = 1,
+		.uid = id->uid,
+		.gid = inherit ? dir->gid : id->gid,
+		.rdev_major = make->rdev_major,
+		.rdev_minor = make->rdev_minor,
+		.generation = dfs_random_u64(),
+		.change = (uint64_t)op->now,
+		.atime = op->now,
+		.mtime = op->now,
+		.ctime = op->now,
 		.btime = op->now,
 	};
 	if ((mask & DFS_SET_UID) && set->uid != rec->uid) {
@@ -93,7 +101,8 @@ existing(struct dfs_ctx *ctx, const struct op_make *make, uint64_t fileid, struc
 	if (make->how == DFS_CREATE_EXCLUSIVE) {
 		dfs_inode_image(inode, &image);
 		return (image.flags & DFS_INODE_HAS_VERIFIER) && inode->verifier == make->verifier
-		               ? DFS_OK : DFS_EXIST;
+			       ? DFS_OK
+			       : DFS_EXIST;
 	}
 	if (make->set && (make->set->mask & DFS_SET_LENGTH)) {
 		struct dfs_setattr cut = {.mask = DFS_SET_LENGTH, .length = make->set->length};
@@ -109,16 +118,17 @@ existing(struct dfs_ctx *ctx, const struct op_make *make, uint64_t fileid, struc
 /* All records of the new object into the open transaction. */
 static enum dfs_status
 put_all(struct op *op, struct dfs_inode *dir, struct dfs_name name, const struct op_make *make,
-        const struct dfs_inode_record *rec, struct dfs_dirent *d)
+	const struct dfs_inode_record *rec, struct dfs_dirent *d)
 {
 	struct dfs_metadata_store *st = op->store;
 	enum dfs_status status = st->ops.put_inode(st->inst, op->txn, op->ns->rec.id, rec);
 
 	if (status == DFS_OK && make->type == DFS_TYPE_LNK)
-		status = st->ops.put_symlink(st->inst, op->txn, op->ns->rec.id, rec->fileid, make->text,
-		                             make->text_len);
+		status = st->ops.put_symlink(st->inst, op->txn, op->ns->rec.id, rec->fileid,
+					     make->text, make->text_len);
 	if (status == DFS_OK)
-		status = dfs_dirent_add(op->ns, op->txn, dir->fileid, name, d, rec->fileid, rec->type);
+		status = dfs_dirent_add(op->ns, op->txn, dir->fileid, name, d, rec->fileid,
+					rec->type);
 	if (status == DFS_OK && make->type == DFS_TYPE_DIR)
 		status = op_put(op, dir);
 	return status;
@@ -128,7 +138,7 @@ put_all(struct op *op, struct dfs_inode *dir, struct dfs_name name, const struct
  * file that has the name already. */
 static enum dfs_status
 make_locked(struct op *op, struct dfs_inode *dir, struct dfs_attr *dir_attr, struct dfs_name name,
-            uint64_t chain, const struct op_make *make, struct dfs_attr *attr, uint64_t *taken)
+	    uint64_t chain, const struct op_make *make, struct dfs_attr *attr, uint64_t *taken)
 {
 	struct dfs_namespace *ns = op->ns;
 	struct dfs_inode_record rec;
@@ -191,7 +201,7 @@ make_locked(struct op *op, struct dfs_inode *dir, struct dfs_attr *dir_attr, str
 
 static enum dfs_status
 make_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_name name,
-          const struct op_make *make, struct dfs_attr *attr, struct dfs_wcc *wcc)
+	  const struct op_make *make, struct dfs_attr *attr, struct dfs_wcc *wcc)
 {
 	INODE_REF dir = NULL;
 	struct dfs_attr dir_attr;
@@ -226,7 +236,7 @@ make_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_name name,
 
 enum dfs_status
 op_make(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
-        const struct op_make *make, struct dfs_attr *attr, struct dfs_wcc *wcc)
+	const struct op_make *make, struct dfs_attr *attr, struct dfs_wcc *wcc)
 {
 	enum dfs_status status;
 	unsigned tries = 0;
@@ -244,11 +254,13 @@ op_make(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
 
 enum dfs_status
 dfs_fs_create(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
-              enum dfs_create_how how, const struct dfs_setattr *set, uint64_t verifier,
-              struct dfs_attr *attr, struct dfs_wcc *dir_wcc)
+	      enum dfs_create_how how, const struct dfs_setattr *set, uint64_t verifier,
+	      struct dfs_attr *attr, struct dfs_wcc *dir_wcc)
 {
 	struct op_make make = {
-		.type = DFS_TYPE_REG, .how = how, .set = how == DFS_CREATE_EXCLUSIVE ? NULL : set,
+		.type = DFS_TYPE_REG,
+		.how = how,
+		.set = how == DFS_CREATE_EXCLUSIVE ? NULL : set,
 		.verifier = verifier,
 	};
 	return op_make(ctx, dir, name, &make, attr, dir_wcc);
@@ -256,7 +268,7 @@ dfs_fs_create(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name na
 
 enum dfs_status
 dfs_fs_mkdir(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
-             const struct dfs_setattr *set, struct dfs_attr *attr, struct dfs_wcc *dir_wcc)
+	     const struct dfs_setattr *set, struct dfs_attr *attr, struct dfs_wcc *dir_wcc)
 {
 	struct op_make make = {.type = DFS_TYPE_DIR, .how = DFS_CREATE_GUARDED, .set = set};
 
@@ -265,11 +277,15 @@ dfs_fs_mkdir(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name nam
 
 enum dfs_status
 dfs_fs_symlink(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
-               const char *text, uint32_t len, const struct dfs_setattr *set, struct dfs_attr *attr,
-               struct dfs_wcc *dir_wcc)
+	       const char *text, uint32_t len, const struct dfs_setattr *set, struct dfs_attr *attr,
+	       struct dfs_wcc *dir_wcc)
 {
 	struct op_make make = {
-		.type = DFS_TYPE_LNK, .how = DFS_CREATE_GUARDED, .set = set, .text = text, .text_len = len,
+		.type = DFS_TYPE_LNK,
+		.how = DFS_CREATE_GUARDED,
+		.set = set,
+		.text = text,
+		.text_len = len,
 	};
 
 	if (len == 0 || len > DFS_SYMLINK_MAX || memchr(text, '\0', len)) {
@@ -283,13 +299,16 @@ dfs_fs_symlink(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name n
 
 enum dfs_status
 dfs_fs_mknod(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
-             enum dfs_file_type type, uint32_t rdev_major, uint32_t rdev_minor,
-             const struct dfs_setattr *set, struct dfs_attr *attr, struct dfs_wcc *dir_wcc)
+	     enum dfs_file_type type, uint32_t rdev_major, uint32_t rdev_minor,
+	     const struct dfs_setattr *set, struct dfs_attr *attr, struct dfs_wcc *dir_wcc)
 {
 	bool device = type == DFS_TYPE_BLK || type == DFS_TYPE_CHR;
 	struct op_make make = {
-		.type = type, .how = DFS_CREATE_GUARDED, .set = set,
-		.rdev_major = device ? rdev_major : 0, .rdev_minor = device ? rdev_minor : 0,
+		.type = type,
+		.how = DFS_CREATE_GUARDED,
+		.set = set,
+		.rdev_major = device ? rdev_major : 0,
+		.rdev_minor = device ? rdev_minor : 0,
 	};
 	enum dfs_status status = DFS_OK;
 

@@ -180,7 +180,7 @@ op_wcc_known(struct dfs_wcc *wcc, struct dfs_ctx *ctx, const struct dfs_ref *ref
 		return;
 	wcc->pre_valid = false;
 	wcc->post_valid = dfs_inode_peek(ctx->share->ns, ref->fileid, &wcc->post) &&
-	                  wcc->post.generation == ref->generation && wcc->post.nlink;
+			  wcc->post.generation == ref->generation && wcc->post.nlink;
 }
 
 static enum dfs_status
@@ -200,7 +200,7 @@ op_file(struct dfs_ctx *ctx, struct dfs_inode *inode)
 	/* Without a file object memory says what the record says. */
 	dfs_inode_attr(inode, &attr);
 	mine = dfs_file_new(ctx->share->payload, &inode->content, attr.length, attr.used,
-	                    publish_content, inode);
+			    publish_content, inode);
 	if (!mine)
 		return NULL;
 	if (atomic_compare_exchange_strong(&inode->file, &file, mine))
@@ -213,7 +213,8 @@ bool
 op_has_content(struct dfs_inode *inode, const struct dfs_attr *attr)
 {
 	return attr->type == DFS_TYPE_REG &&
-	       (attr->length || attr->used || atomic_load_explicit(&inode->file, memory_order_acquire));
+	       (attr->length || attr->used ||
+		atomic_load_explicit(&inode->file, memory_order_acquire));
 }
 
 bool
@@ -222,9 +223,9 @@ op_memory_speed(const struct dfs_ctx *ctx)
 	const struct dfs_share *share = ctx->share;
 
 	return atomic_load_explicit(&share->ns->store->thread_model, memory_order_relaxed) ==
-	               DFS_THREADS_NONBLOCKING &&
+		       DFS_THREADS_NONBLOCKING &&
 	       atomic_load_explicit(&share->blocks->thread_model, memory_order_relaxed) ==
-	               DFS_THREADS_NONBLOCKING;
+		       DFS_THREADS_NONBLOCKING;
 }
 
 #define RECLAIM_INLINE_MAX (64u << 20)

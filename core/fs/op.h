@@ -3,11 +3,11 @@
  * What the operations have in common: finding the file, changing it inside a transaction with a
  * way back, weak cache consistency, retries.
  *
- * A mutating operation is written as a function that runs once, and a loop with dfs_metadata_again around it.  Inside:
- * lock, check everything, op_begin, op_stage (memory takes the new state), op_put (records from
- * memory), op_commit.  Memory changes before the commit so that a concurrent writer of the same
- * record, whose transaction comes later, writes our state and not the one before; a failed
- * commit puts the old state back.
+ * A mutating operation is written as a function that runs once, and a loop with dfs_metadata_again
+ * around it.  Inside: lock, check everything, op_begin, op_stage (memory takes the new state),
+ * op_put (records from memory), op_commit.  Memory changes before the commit so that a concurrent
+ * writer of the same record, whose transaction comes later, writes our state and not the one
+ * before; a failed commit puts the old state back.
  */
 #ifndef DFS_FS_OP_H
 #define DFS_FS_OP_H
@@ -47,10 +47,10 @@ op_inode_cleanup(struct dfs_inode **inode)
 enum dfs_status op_start(struct op *op, struct dfs_ctx *ctx, bool write);
 /* A reference, and its attributes now.  DFS_STALE: not there, or of another generation. */
 enum dfs_status op_get(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_inode **inode,
-                       struct dfs_attr *attr);
+		       struct dfs_attr *attr);
 /* The same by id, where the id comes from a directory entry. */
 enum dfs_status op_get_id(struct dfs_ctx *ctx, uint64_t fileid, struct dfs_inode **inode,
-                          struct dfs_attr *attr);
+			  struct dfs_attr *attr);
 /* Lock and read again: DFS_STALE when the inode was removed meanwhile. */
 enum dfs_status op_lock(struct dfs_ctx *ctx, struct dfs_inode *inode, struct dfs_attr *attr);
 /* True: removed for good (bucket state, no lock needed but the inode's). */
@@ -110,6 +110,6 @@ struct op_make {
 	uint32_t rdev_major, rdev_minor;
 };
 enum dfs_status op_make(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
-                        const struct op_make *make, struct dfs_attr *attr, struct dfs_wcc *wcc);
+			const struct op_make *make, struct dfs_attr *attr, struct dfs_wcc *wcc);
 
 #endif

@@ -30,7 +30,7 @@ op_accessed(struct dfs_ctx *ctx, struct dfs_inode *inode, const struct dfs_attr 
 
 enum dfs_status
 dfs_fs_read(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t offset, uint32_t len,
-            struct dfs_read *out, struct dfs_attr *attr)
+	    struct dfs_read *out, struct dfs_attr *attr)
 {
 	INODE_REF inode = NULL;
 	struct dfs_file *file;
@@ -75,7 +75,8 @@ dfs_fs_read(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t offset, uin
 		status = dfs_file_read(ctx, file, attr->length, offset, len, out);
 		if (status != DFS_OK)
 			return status;
-		if (atomic_load_explicit(&inode->cuts, memory_order_acquire) == cuts || tries == CUT_TRIES)
+		if (atomic_load_explicit(&inode->cuts, memory_order_acquire) == cuts ||
+		    tries == CUT_TRIES)
 			break;
 		dfs_read_release(out);
 	}

@@ -54,7 +54,7 @@ collect(void *arg, const struct dfs_dirent_record *rec)
 
 static enum dfs_status
 get_inodes(struct dfs_namespace *ns, struct dfs_txn *txn, const uint64_t *ids, unsigned n,
-           struct dfs_inode_record *recs)
+	   struct dfs_inode_record *recs)
 {
 	struct dfs_metadata_store *st = ns->store;
 
@@ -63,7 +63,8 @@ get_inodes(struct dfs_namespace *ns, struct dfs_txn *txn, const uint64_t *ids, u
 	if (st->ops.get_inodes)
 		return st->ops.get_inodes(st->inst, txn, ns->rec.id, ids, n, recs);
 	for (unsigned i = 0; i < n; i++) {
-		enum dfs_status status = st->ops.get_inode(st->inst, txn, ns->rec.id, ids[i], &recs[i]);
+		enum dfs_status status =
+			st->ops.get_inode(st->inst, txn, ns->rec.id, ids[i], &recs[i]);
 
 		if (status == DFS_NOENT)
 			recs[i].type = DFS_TYPE_NONE;
@@ -76,7 +77,7 @@ get_inodes(struct dfs_namespace *ns, struct dfs_txn *txn, const uint64_t *ids, u
 /* Attributes of what the cache does not have.  The records join the cache. */
 static enum dfs_status
 fill_missing(struct dfs_namespace *ns, struct dfs_txn *txn, struct slice *s, const uint8_t *missing,
-             unsigned n)
+	     unsigned n)
 {
 	struct dfs_inode_record recs[SLICE];
 	uint64_t ids[SLICE];
@@ -122,7 +123,8 @@ read_slice(struct dfs_ctx *ctx, uint64_t dir, uint64_t from, bool want_attrs, st
 	s->n = 0;
 	s->name_used = 0;
 	s->full = false;
-	status = ns->store->ops.scan_dirents(ns->store->inst, txn, ns->rec.id, dir, from, collect, s);
+	status = ns->store->ops.scan_dirents(ns->store->inst, txn, ns->rec.id, dir, from, collect,
+					     s);
 	for (unsigned i = 0; want_attrs && i < s->n; i++)
 		dfs_inode_prefetch(ns, s->e[i].fileid);
 	for (unsigned i = 0; status == DFS_OK && want_attrs && i < s->n; i++) {
@@ -169,7 +171,7 @@ dots(struct dfs_ctx *ctx, struct dfs_inode *dir, const struct dfs_attr *dir_attr
 
 enum dfs_status
 dfs_fs_readdir(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t cookie, bool want_attrs,
-               dfs_dir_fn fn, void *arg, bool *eof, struct dfs_attr *dir_attr)
+	       dfs_dir_fn fn, void *arg, bool *eof, struct dfs_attr *dir_attr)
 {
 	struct slice slice, *s = &slice; /* 17 KiB, used as far as it fills */
 	INODE_REF dir = NULL;
@@ -205,7 +207,8 @@ dfs_fs_readdir(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t cookie, 
 		for (unsigned i = 0; i < s->n; i++) {
 			struct dfs_dir_entry e = {
 				.name = {s->names + s->e[i].name_at, s->e[i].name_len},
-				.fileid = s->e[i].fileid, .cookie = s->e[i].cookie,
+				.fileid = s->e[i].fileid,
+				.cookie = s->e[i].cookie,
 				.attr = s->e[i].has_attr ? &s->attr[i] : NULL,
 			};
 			if (!fn(arg, &e))

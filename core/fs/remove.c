@@ -29,8 +29,8 @@ enum dfs_status
 op_dir_empty(struct op *op, uint64_t dir)
 {
 	struct emptiness e = {true};
-	enum dfs_status status = op->store->ops.scan_dirents(op->store->inst, op->txn, op->ns->rec.id,
-	                                                     dir, 0, entry_seen, &e);
+	enum dfs_status status = op->store->ops.scan_dirents(
+		op->store->inst, op->txn, op->ns->rec.id, dir, 0, entry_seen, &e);
 
 	if (status != DFS_OK)
 		return status;
@@ -63,7 +63,7 @@ op_drop_link(struct op *op, struct dfs_inode *inode, bool *last)
 		status = op_put(op, inode);
 		if (status == DFS_OK)
 			status = st->ops.put_orphan(st->inst, op->txn, share, inode->fileid,
-			                            &inode->content);
+						    &inode->content);
 		return status;
 	}
 	image.state |= DFS_STATE_GONE;
@@ -72,14 +72,15 @@ op_drop_link(struct op *op, struct dfs_inode *inode, bool *last)
 	if (status == DFS_OK && inode->type == DFS_TYPE_LNK)
 		status = st->ops.del_symlink(st->inst, op->txn, share, inode->fileid);
 	if (status == DFS_OK && content && !op->ns->no_orphans)
-		status = st->ops.put_orphan(st->inst, op->txn, share, inode->fileid, &inode->content);
+		status = st->ops.put_orphan(st->inst, op->txn, share, inode->fileid,
+					    &inode->content);
 	return status;
 }
 
 /* Both are locked; *dir_attr becomes the new one. */
 static enum dfs_status
 unlink_locked(struct op *op, struct dfs_inode *dir, struct dfs_attr *dir_attr, struct dfs_name name,
-              struct dfs_dirent *d, struct dfs_inode *child, bool *last)
+	      struct dfs_dirent *d, struct dfs_inode *child, bool *last)
 {
 	bool is_dir = child->type == DFS_TYPE_DIR;
 	enum dfs_status status = op_begin(op);
@@ -117,7 +118,7 @@ unlink_locked(struct op *op, struct dfs_inode *dir, struct dfs_attr *dir_attr, s
 /* With dir locked.  *child: referenced, for the caller to release. */
 static enum dfs_status
 unlink_in(struct op *op, struct dfs_inode *dir, struct dfs_attr *dir_attr, struct dfs_name name,
-          uint64_t chain, bool want_dir, struct dfs_inode **child, bool *last)
+	  uint64_t chain, bool want_dir, struct dfs_inode **child, bool *last)
 {
 	struct dfs_attr attr;
 	struct dfs_dirent d;
@@ -149,7 +150,7 @@ unlink_in(struct op *op, struct dfs_inode *dir, struct dfs_attr *dir_attr, struc
 
 static enum dfs_status
 unlink_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_name name, bool want_dir,
-            struct dfs_wcc *wcc)
+	    struct dfs_wcc *wcc)
 {
 	INODE_REF dir = NULL;
 	INODE_REF child = NULL;
@@ -190,7 +191,7 @@ unlink_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_name name
 
 static enum dfs_status
 unlink_retry(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name, bool want_dir,
-             struct dfs_wcc *wcc)
+	     struct dfs_wcc *wcc)
 {
 	enum dfs_status status;
 	unsigned tries = 0;
@@ -206,14 +207,14 @@ unlink_retry(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name nam
 
 enum dfs_status
 dfs_fs_remove(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
-              struct dfs_wcc *dir_wcc)
+	      struct dfs_wcc *dir_wcc)
 {
 	return unlink_retry(ctx, dir, name, false, dir_wcc);
 }
 
 enum dfs_status
 dfs_fs_rmdir(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
-             struct dfs_wcc *dir_wcc)
+	     struct dfs_wcc *dir_wcc)
 {
 	return unlink_retry(ctx, dir, name, true, dir_wcc);
 }

@@ -79,7 +79,7 @@ check_loop(struct rename *r)
 		dfs_inode_image(dir, &image);
 		if (image.parent == at)
 			return dfs_fail(DFS_CORRUPT, "directory %llu is its own parent",
-			                (unsigned long long)at);
+					(unsigned long long)at);
 		at = image.parent;
 	}
 }
@@ -189,9 +189,9 @@ write_names(struct rename *r)
 		return status;
 	if (r->in[TARGET])
 		return dfs_dirent_replace(ns, txn, to_dir, r->to, &r->to_d, r->in[SOURCE]->fileid,
-		                          r->in[SOURCE]->type);
+					  r->in[SOURCE]->type);
 	return dfs_dirent_add(ns, txn, to_dir, r->to, &r->to_d, r->in[SOURCE]->fileid,
-	                      r->in[SOURCE]->type);
+			      r->in[SOURCE]->type);
 }
 
 /* Everything is locked, checked, and the two names are different files. */
@@ -263,8 +263,8 @@ rename_locked(struct rename *r, struct dfs_wcc *from_wcc, struct dfs_wcc *to_wcc
 
 static enum dfs_status
 rename_once(struct dfs_ctx *ctx, const struct dfs_ref *from_dir, struct dfs_name from,
-            const struct dfs_ref *to_dir, struct dfs_name to, struct dfs_wcc *from_wcc,
-            struct dfs_wcc *to_wcc)
+	    const struct dfs_ref *to_dir, struct dfs_name to, struct dfs_wcc *from_wcc,
+	    struct dfs_wcc *to_wcc)
 {
 	__attribute__((cleanup(rename_cleanup))) struct rename r = {.from = from, .to = to};
 	struct dfs_lock *tree = NULL;
@@ -304,7 +304,8 @@ rename_once(struct dfs_ctx *ctx, const struct dfs_ref *from_dir, struct dfs_name
 	} else if (r.in[SOURCE] == r.in[TO_DIR]) {
 		status = DFS_INVAL;
 	}
-	/* A target that is one of the parents has entries; it must not be locked twice as another. */
+	/* A target that is one of the parents has entries; it must not be locked twice as another.
+	 */
 	if (status == DFS_OK && r.in[TARGET] && r.in[TARGET] == r.in[FROM_DIR])
 		status = r.attr[SOURCE].type == DFS_TYPE_DIR ? DFS_NOTEMPTY : DFS_ISDIR;
 	if (status == DFS_OK)
@@ -322,8 +323,8 @@ rename_once(struct dfs_ctx *ctx, const struct dfs_ref *from_dir, struct dfs_name
 
 enum dfs_status
 dfs_fs_rename(struct dfs_ctx *ctx, const struct dfs_ref *from_dir, struct dfs_name from,
-              const struct dfs_ref *to_dir, struct dfs_name to, struct dfs_wcc *from_wcc,
-              struct dfs_wcc *to_wcc)
+	      const struct dfs_ref *to_dir, struct dfs_name to, struct dfs_wcc *from_wcc,
+	      struct dfs_wcc *to_wcc)
 {
 	enum dfs_status status;
 	unsigned tries = 0;

@@ -24,7 +24,8 @@ dfs_fs_resolve(struct dfs_ctx *ctx, const char *path, struct dfs_attr *attr)
 		len = strcspn(path, "/");
 		if (len == 0)
 			break;
-		status = dfs_fs_lookup(ctx, &at, (struct dfs_name){path, (uint32_t)len}, attr, &dir);
+		status =
+			dfs_fs_lookup(ctx, &at, (struct dfs_name){path, (uint32_t)len}, attr, &dir);
 		at = (struct dfs_ref){attr->fileid, attr->generation};
 		path += len;
 	}

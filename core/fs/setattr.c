@@ -70,7 +70,7 @@ apply(const struct dfs_identity *id, struct dfs_attr *a, const struct dfs_setatt
 /* The inode is locked; *attr: before, then after. */
 static enum dfs_status
 setattr_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
-               const struct dfs_setattr *set)
+	       const struct dfs_setattr *set)
 {
 	uint64_t old_length = attr->length;
 	bool cut = set->mask & DFS_SET_LENGTH;
@@ -104,7 +104,8 @@ setattr_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
 	}
 	status = op_commit(op, status);
 	if (cut && file)
-		dfs_file_truncate_pages(file, old_length, status == DFS_OK ? set->length : old_length);
+		dfs_file_truncate_pages(file, old_length,
+					status == DFS_OK ? set->length : old_length);
 	if (cut)
 		atomic_fetch_add(&inode->cuts, 1);
 	if (status != DFS_OK)
@@ -112,14 +113,15 @@ setattr_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
 	if (cut && file) {
 		attr->used = dfs_file_used(file);
 		dfs_inode_publish(inode, attr,
-		                  DFS_PUBLISH_USED | (set->length < old_length ? DFS_PUBLISH_LAZY : 0));
+				  DFS_PUBLISH_USED |
+					  (set->length < old_length ? DFS_PUBLISH_LAZY : 0));
 	}
 	return DFS_OK;
 }
 
 enum dfs_status
 op_setattr(struct dfs_ctx *ctx, struct dfs_inode *inode, const struct dfs_setattr *set,
-           const int64_t *guard_ctime, struct dfs_wcc *wcc)
+	   const int64_t *guard_ctime, struct dfs_wcc *wcc)
 {
 	struct dfs_attr attr;
 	struct op op;
@@ -145,7 +147,7 @@ op_setattr(struct dfs_ctx *ctx, struct dfs_inode *inode, const struct dfs_setatt
 
 enum dfs_status
 dfs_fs_setattr(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_setattr *set,
-               const int64_t *guard_ctime, struct dfs_wcc *wcc)
+	       const int64_t *guard_ctime, struct dfs_wcc *wcc)
 {
 	enum dfs_status status;
 	unsigned tries = 0;

@@ -19,10 +19,16 @@
 static const struct dfs_hash_key fsid_key = {UINT64_C(0x6469747466736964), 0};
 
 static const struct dfs_client_rule default_rules[] = {
-	{.addr = {[10] = 0xff, [11] = 0xff, [12] = 127}, .prefix_len = 104,
-	 .squash = DFS_SQUASH_ROOT, .anon_uid = ANON, .anon_gid = ANON},
-	{.addr = {[15] = 1}, .prefix_len = 128,
-	 .squash = DFS_SQUASH_ROOT, .anon_uid = ANON, .anon_gid = ANON},
+	{.addr = {[10] = 0xff, [11] = 0xff, [12] = 127},
+	 .prefix_len = 104,
+	 .squash = DFS_SQUASH_ROOT,
+	 .anon_uid = ANON,
+	 .anon_gid = ANON},
+	{.addr = {[15] = 1},
+	 .prefix_len = 128,
+	 .squash = DFS_SQUASH_ROOT,
+	 .anon_uid = ANON,
+	 .anon_gid = ANON},
 };
 
 static struct dfs_share_rules *
@@ -104,7 +110,7 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 	share->blocks = o->blocks;
 	atomic_init(&share->rules, rules_copy(o->rules));
 	share->payload = dfs_payload_new(o->pages, o->metadata, o->blocks, ns->rec.id, share->name,
-	                                 o->durability);
+					 o->durability);
 	if (o->workers)
 		share->lane = dfs_lane_new(o->workers, share->name, 0, LANE_QUEUE);
 	ns->content = (struct dfs_content_ops){file_busy, file_free, reclaim};
@@ -132,7 +138,7 @@ dfs_share_close(struct dfs_share *share, int64_t deadline)
 	status = dfs_payload_flush(share->payload, deadline);
 	if (status != DFS_OK)
 		dfs_log(DFS_LOG_ERROR, "%s: not everything could be written (%s): %s", share->name,
-		        dfs_status_name(status), dfs_fail_text());
+			dfs_status_name(status), dfs_fail_text());
 	dfs_namespace_close(share->ns);
 	dfs_payload_free(share->payload, deadline);
 	free((void *)share->old_rules);
@@ -179,7 +185,8 @@ prefix_equal(const uint8_t *a, const uint8_t *b, unsigned bits)
 const struct dfs_client_rule *
 dfs_share_match(const struct dfs_share *share, const struct sockaddr *peer)
 {
-	const struct dfs_share_rules *rules = atomic_load_explicit(&share->rules, memory_order_acquire);
+	const struct dfs_share_rules *rules =
+		atomic_load_explicit(&share->rules, memory_order_acquire);
 	uint8_t addr[16] = {[10] = 0xff, [11] = 0xff};
 
 	if (peer->sa_family == AF_INET)

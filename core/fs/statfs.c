@@ -7,7 +7,7 @@
 
 enum dfs_status
 dfs_fs_statfs(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_statfs *st,
-              struct dfs_attr *attr)
+	      struct dfs_attr *attr)
 {
 	struct dfs_block_store *blocks = ctx->share->blocks;
 	struct dfs_namespace *ns = ctx->share->ns;
@@ -30,7 +30,8 @@ dfs_fs_statfs(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_statfs 
 	st->bytes_free = b.bytes_total ? b.bytes_free : UNBOUNDED - b.bytes_used;
 	st->bytes_avail = st->bytes_free;
 	st->files_total = FILES_UNBOUNDED;
-	st->files_free = FILES_UNBOUNDED - (m.inodes < FILES_UNBOUNDED ? m.inodes : FILES_UNBOUNDED);
+	st->files_free =
+		FILES_UNBOUNDED - (m.inodes < FILES_UNBOUNDED ? m.inodes : FILES_UNBOUNDED);
 	st->files_avail = st->files_free;
 	return DFS_OK;
 }

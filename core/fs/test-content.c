@@ -12,7 +12,8 @@ write_at(struct fixture *f, struct dfs_ref file, uint64_t at, const char *text)
 	struct dfs_wcc wcc;
 
 	assert_status(dfs_fs_write(&f->ctx, &file, at, text, (uint32_t)strlen(text), DFS_UNSTABLE,
-	                           &committed, &verifier, &wcc), DFS_OK);
+				   &committed, &verifier, &wcc),
+		      DFS_OK);
 }
 
 static void
@@ -27,7 +28,7 @@ commit(struct fixture *f, struct dfs_ref file)
 /* The content as text, "" at the end. */
 static void
 assert_content(struct fixture *f, struct dfs_ref file, uint64_t at, uint32_t len, const char *want,
-               uint32_t want_len, bool eof)
+	       uint32_t want_len, bool eof)
 {
 	GByteArray *got = g_byte_array_new();
 	struct dfs_read out;
@@ -100,8 +101,9 @@ test_large_write_in_pages(struct fixture *f)
 
 	for (unsigned i = 0; i < DFS_WRITE_MAX; i++)
 		data[i] = (char)(i * 31 >> 4);
-	assert_status(dfs_fs_write(&f->ctx, &file, 100, data, DFS_WRITE_MAX, DFS_FILE_SYNC, &committed,
-	                           &verifier, &wcc), DFS_OK);
+	assert_status(dfs_fs_write(&f->ctx, &file, 100, data, DFS_WRITE_MAX, DFS_FILE_SYNC,
+				   &committed, &verifier, &wcc),
+		      DFS_OK);
 	g_assert_cmpuint(verifier, ==, dfs_fs_write_verifier());
 	g_assert_cmpint(committed, ==, DFS_FILE_SYNC);
 	assert_content(f, file, 100, DFS_WRITE_MAX, data, DFS_WRITE_MAX, true);
@@ -119,7 +121,8 @@ test_offsets_out_of_range(struct fixture *f)
 	uint64_t verifier;
 
 	assert_status(dfs_fs_write(&f->ctx, &file, INT64_MAX, "x", 1, DFS_UNSTABLE, &committed,
-	                           &verifier, &wcc), DFS_FBIG);
+				   &verifier, &wcc),
+		      DFS_FBIG);
 	assert_status(dfs_fs_read(&f->ctx, &file, UINT64_MAX, 1, &out, &attr), DFS_INVAL);
 	assert_status(dfs_fs_read(&f->ctx, &file, INT64_MAX, 1, &out, &attr), DFS_INVAL);
 }
@@ -133,8 +136,9 @@ test_io_on_directory(struct fixture *f)
 	struct dfs_wcc wcc;
 	uint64_t verifier;
 
-	assert_status(dfs_fs_write(&f->ctx, &f->root, 0, "x", 1, DFS_UNSTABLE, &committed, &verifier,
-	                           &wcc), DFS_ISDIR);
+	assert_status(dfs_fs_write(&f->ctx, &f->root, 0, "x", 1, DFS_UNSTABLE, &committed,
+				   &verifier, &wcc),
+		      DFS_ISDIR);
 	assert_status(dfs_fs_read(&f->ctx, &f->root, 0, 1, &out, &attr), DFS_ISDIR);
 	assert_status(dfs_fs_commit(&f->ctx, &f->root, 0, 0, &verifier, &wcc), DFS_ISDIR);
 }
@@ -173,7 +177,8 @@ test_create_unchecked_truncates(struct fixture *f)
 
 	write_at(f, file, 0, "abcdef");
 	assert_status(dfs_fs_create(&f->ctx, &f->root, name_of("a"), DFS_CREATE_UNCHECKED, &set, 0,
-	                            &attr, &wcc), DFS_OK);
+				    &attr, &wcc),
+		      DFS_OK);
 	g_assert_cmpuint(attr.length, ==, 0);
 	g_assert_cmpuint(attr.mode, ==, 0644);
 }
@@ -310,20 +315,37 @@ test_statfs(struct fixture *f)
 	g_assert_cmpuint(st.files_free, <, st.files_total);
 }
 
-#define TEST(name) {#name, test_##name, false}
-#define TEST_DURABLE(name) {#name, test_##name, true}
+#define TEST(name)                                                                                 \
+	{                                                                                          \
+#name, test_##name, false                                                          \
+	}
+#define TEST_DURABLE(name)                                                                         \
+	{                                                                                          \
+#name, test_##name, true                                                           \
+	}
 
 static const struct {
 	const char *name;
 	void (*run)(struct fixture *);
 	bool durable_only; /* about what a restart finds */
 } tests[] = {
-	TEST(write_then_read), TEST(write_changes_attributes), TEST(empty_write_changes_nothing),
-	TEST(large_write_in_pages), TEST(offsets_out_of_range), TEST(io_on_directory),
-	TEST(truncate_and_extend_reads_zeros), TEST(truncate_after_commit),
-	TEST(create_unchecked_truncates), TEST(committed_length_survives), TEST(orderly_end_writes_all),
-	TEST(removed_content_is_reclaimed), TEST(open_file_outlives_its_name), TEST(second_open_keeps),
-	TEST_DURABLE(restart_sweeps_open_orphans), TEST(relatime), TEST(statfs),
+	TEST(write_then_read),
+	TEST(write_changes_attributes),
+	TEST(empty_write_changes_nothing),
+	TEST(large_write_in_pages),
+	TEST(offsets_out_of_range),
+	TEST(io_on_directory),
+	TEST(truncate_and_extend_reads_zeros),
+	TEST(truncate_after_commit),
+	TEST(create_unchecked_truncates),
+	TEST(committed_length_survives),
+	TEST(orderly_end_writes_all),
+	TEST(removed_content_is_reclaimed),
+	TEST(open_file_outlives_its_name),
+	TEST(second_open_keeps),
+	TEST_DURABLE(restart_sweeps_open_orphans),
+	TEST(relatime),
+	TEST(statfs),
 };
 
 static void

@@ -17,8 +17,8 @@
 struct node {
 	bool used, dir;
 	unsigned names, subdirs;
-	int parent;             /* directories */
-	int child[NAMES];       /* directories: node + 1 of name i, 0: none */
+	int parent;       /* directories */
+	int child[NAMES]; /* directories: node + 1 of name i, 0: none */
 	struct dfs_ref ref;
 };
 
@@ -89,13 +89,15 @@ step_make(struct model *m, bool dir)
 
 	if (node < 0)
 		return;
-	status = dir ? dfs_fs_mkdir(&m->f.ctx, &m->n[d].ref, name_of(names[name]), NULL, &attr, &wcc)
-	             : dfs_fs_create(&m->f.ctx, &m->n[d].ref, name_of(names[name]),
-	                             DFS_CREATE_GUARDED, NULL, 0, &attr, &wcc);
+	status =
+		dir ? dfs_fs_mkdir(&m->f.ctx, &m->n[d].ref, name_of(names[name]), NULL, &attr, &wcc)
+		    : dfs_fs_create(&m->f.ctx, &m->n[d].ref, name_of(names[name]),
+				    DFS_CREATE_GUARDED, NULL, 0, &attr, &wcc);
 	assert_status(status, m->n[d].child[name] ? DFS_EXIST : DFS_OK);
 	if (status != DFS_OK)
 		return;
-	m->n[node] = (struct node){.used = true, .dir = dir, .names = 1, .parent = d, .ref = ref_of(&attr)};
+	m->n[node] = (struct node){
+		.used = true, .dir = dir, .names = 1, .parent = d, .ref = ref_of(&attr)};
 	m->n[d].child[name] = node + 1;
 	m->n[d].subdirs += dir;
 }
@@ -113,7 +115,8 @@ step_remove(struct model *m, bool dir)
 		want = !m->n[c].dir ? DFS_NOTDIR : is_empty(&m->n[c]) ? DFS_OK : DFS_NOTEMPTY;
 	else if (m->n[c].dir)
 		want = DFS_ISDIR;
-	status = dir ? remove_dir(&m->f, m->n[d].ref, names[name]) : remove_name(&m->f, m->n[d].ref, names[name]);
+	status = dir ? remove_dir(&m->f, m->n[d].ref, names[name])
+		     : remove_name(&m->f, m->n[d].ref, names[name]);
 	assert_status(status, want);
 	if (status == DFS_OK)
 		drop_name(m, d, name);
@@ -132,8 +135,9 @@ step_link(struct model *m)
 	if (c < 0)
 		return;
 	want = m->n[c].dir ? DFS_ISDIR : m->n[d].child[name] ? DFS_EXIST : DFS_OK;
-	assert_status(dfs_fs_link(&m->f.ctx, &m->n[c].ref, &m->n[d].ref, name_of(names[name]), &attr,
-	                          &wcc), want);
+	assert_status(dfs_fs_link(&m->f.ctx, &m->n[c].ref, &m->n[d].ref, name_of(names[name]),
+				  &attr, &wcc),
+		      want);
 	if (want == DFS_OK) {
 		m->n[d].child[name] = c + 1;
 		m->n[c].names++;
@@ -220,11 +224,14 @@ compare(struct model *m)
 			struct dfs_ref ref;
 
 			want += n->child[k] != 0;
-			assert_status(look(&m->f, n->ref, names[k], &ref), n->child[k] ? DFS_OK : DFS_NOENT);
+			assert_status(look(&m->f, n->ref, names[k], &ref),
+				      n->child[k] ? DFS_OK : DFS_NOENT);
 			if (n->child[k])
 				g_assert_cmpuint(ref.fileid, ==, m->n[n->child[k] - 1].ref.fileid);
 		}
-		assert_status(dfs_fs_readdir(&m->f.ctx, &n->ref, 0, true, entry, &seen, &eof, &attr), DFS_OK);
+		assert_status(
+			dfs_fs_readdir(&m->f.ctx, &n->ref, 0, true, entry, &seen, &eof, &attr),
+			DFS_OK);
 		g_assert_true(eof);
 		g_assert_cmpuint(seen.n, ==, want);
 	}
@@ -295,8 +302,9 @@ test_leveldb(void)
 int
 main(int argc, char **argv)
 {
-	char *leveldb = g_build_filename(g_getenv("DFS_PLUGIN_PATH") ? g_getenv("DFS_PLUGIN_PATH") : ".",
-	                                 "metadata_leveldb.so", NULL);
+	char *leveldb =
+		g_build_filename(g_getenv("DFS_PLUGIN_PATH") ? g_getenv("DFS_PLUGIN_PATH") : ".",
+				 "metadata_leveldb.so", NULL);
 
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_data_func("/fs/model/test", "test", test_kind);

@@ -115,8 +115,9 @@ test_bad_names(struct fixture *f)
 	assert_status(create(f, f->root, longer, DFS_CREATE_GUARDED, 0, &attr), DFS_NAMETOOLONG);
 	assert_status(create(f, f->root, ".", DFS_CREATE_GUARDED, 0, &attr), DFS_EXIST);
 	assert_status(create(f, f->root, "..", DFS_CREATE_GUARDED, 0, &attr), DFS_EXIST);
-	assert_status(dfs_fs_create(&f->ctx, &f->root, nul, DFS_CREATE_GUARDED, NULL, 0, &attr, &wcc),
-	              DFS_INVAL);
+	assert_status(
+		dfs_fs_create(&f->ctx, &f->root, nul, DFS_CREATE_GUARDED, NULL, 0, &attr, &wcc),
+		DFS_INVAL);
 	longer[255] = '\0';
 	assert_status(create(f, f->root, longer, DFS_CREATE_GUARDED, 0, &attr), DFS_OK);
 	assert_status(look(f, f->root, longer, NULL), DFS_OK);
@@ -275,8 +276,9 @@ test_symlink_text(struct fixture *f)
 	struct dfs_ref link;
 	uint32_t len;
 
-	assert_status(dfs_fs_symlink(&f->ctx, &f->root, name_of("l"), "../x//y", 7, NULL, &attr, &wcc),
-	              DFS_OK);
+	assert_status(
+		dfs_fs_symlink(&f->ctx, &f->root, name_of("l"), "../x//y", 7, NULL, &attr, &wcc),
+		DFS_OK);
 	g_assert_cmpuint(attr.length, ==, 7);
 	link = ref_of(&attr);
 	fixture_reopen(f);
@@ -303,17 +305,21 @@ test_mknod_types(struct fixture *f)
 	struct dfs_attr attr;
 	struct dfs_wcc wcc;
 
-	assert_status(dfs_fs_mknod(&f->ctx, &f->root, name_of("c"), DFS_TYPE_CHR, 4, 64, NULL, &attr,
-	                           &wcc), DFS_OK);
+	assert_status(dfs_fs_mknod(&f->ctx, &f->root, name_of("c"), DFS_TYPE_CHR, 4, 64, NULL,
+				   &attr, &wcc),
+		      DFS_OK);
 	g_assert_cmpuint(attr.rdev_major, ==, 4);
 	g_assert_cmpuint(attr.rdev_minor, ==, 64);
-	assert_status(dfs_fs_mknod(&f->ctx, &f->root, name_of("p"), DFS_TYPE_FIFO, 0, 0, NULL, &attr,
-	                           &wcc), DFS_OK);
+	assert_status(dfs_fs_mknod(&f->ctx, &f->root, name_of("p"), DFS_TYPE_FIFO, 0, 0, NULL,
+				   &attr, &wcc),
+		      DFS_OK);
 	assert_status(dfs_fs_mknod(&f->ctx, &f->root, name_of("r"), DFS_TYPE_REG, 0, 0, NULL, &attr,
-	                           &wcc), DFS_BADTYPE);
+				   &wcc),
+		      DFS_BADTYPE);
 	f->ctx.id.uid = 7;
 	assert_status(dfs_fs_mknod(&f->ctx, &f->root, name_of("d"), DFS_TYPE_BLK, 1, 1, NULL, &attr,
-	                           &wcc), DFS_PERM);
+				   &wcc),
+		      DFS_PERM);
 }
 
 static void
@@ -347,7 +353,8 @@ test_rename_dots(struct fixture *f)
 static void
 test_rename_over_file(struct fixture *f)
 {
-	struct dfs_ref a = make_file(f, f->root, "a", 0644), b = make_file(f, f->root, "b", 0644), found;
+	struct dfs_ref a = make_file(f, f->root, "a", 0644), b = make_file(f, f->root, "b", 0644),
+		       found;
 	struct dfs_attr attr;
 
 	fixture_reopen(f); /* the new name is not in the cache */
@@ -463,7 +470,8 @@ test_readdir_starts_with_dots(struct fixture *f)
 	bool eof;
 
 	make_file(f, f->root, "f", 0644);
-	assert_status(dfs_fs_readdir(&f->ctx, &f->root, 0, true, list_entry, &l, &eof, &attr), DFS_OK);
+	assert_status(dfs_fs_readdir(&f->ctx, &f->root, 0, true, list_entry, &l, &eof, &attr),
+		      DFS_OK);
 	g_assert_cmpstr(l.names->str, ==, ". .. f ");
 	g_assert_true(eof);
 	g_assert_cmpuint(l.without_attr, ==, 0);
@@ -490,8 +498,9 @@ test_readdir_gives_each_once(struct fixture *f)
 		struct dfs_attr attr;
 		char **names;
 
-		assert_status(dfs_fs_readdir(&f->ctx, &d, cookie, true, list_entry, &l, &eof, &attr),
-		              DFS_OK);
+		assert_status(
+			dfs_fs_readdir(&f->ctx, &d, cookie, true, list_entry, &l, &eof, &attr),
+			DFS_OK);
 		g_assert_cmpuint(l.without_attr, ==, 0);
 		names = g_strsplit(g_strstrip(l.names->str), " ", 0);
 		for (char **n = names; *n && **n; n++)
@@ -524,7 +533,8 @@ test_cookie_survives_changes(struct fixture *f)
 	names = g_strsplit(l.names->str, " ", 0);
 	for (unsigned i = 2; i < 10; i++)
 		assert_status(remove_name(f, d, names[i]), DFS_OK);
-	assert_status(dfs_fs_readdir(&f->ctx, &d, l.last, false, list_entry, &rest, &eof, &attr), DFS_OK);
+	assert_status(dfs_fs_readdir(&f->ctx, &d, l.last, false, list_entry, &rest, &eof, &attr),
+		      DFS_OK);
 	g_assert_cmpuint(1000 - rest.max, ==, 22);
 	g_assert_true(eof);
 	g_strfreev(names);
@@ -540,9 +550,10 @@ test_bad_cookie(struct fixture *f)
 	bool eof;
 
 	assert_status(dfs_fs_readdir(&f->ctx, &f->root, 5, false, list_entry, &l, &eof, &attr),
-	              DFS_BADCOOKIE);
-	assert_status(dfs_fs_readdir(&f->ctx, &f->root, UINT64_MAX, false, list_entry, &l, &eof, &attr),
-	              DFS_BADCOOKIE);
+		      DFS_BADCOOKIE);
+	assert_status(
+		dfs_fs_readdir(&f->ctx, &f->root, UINT64_MAX, false, list_entry, &l, &eof, &attr),
+		DFS_BADCOOKIE);
 }
 
 static void
@@ -560,24 +571,53 @@ test_resolve(struct fixture *f)
 	g_assert_cmpuint(f->ctx.id.uid, ==, 5);
 }
 
-#define TEST(name) {"/fs/names/" #name, test_##name}
+#define TEST(name)                                                                                 \
+	{                                                                                          \
+		"/fs/names/" #name, test_##name                                                    \
+	}
 
 static const struct {
 	const char *path;
 	void (*run)(struct fixture *);
 } tests[] = {
-	TEST(created_is_found), TEST(absent_is_noent), TEST(guarded_exists), TEST(unchecked_reuses),
-	TEST(unchecked_over_directory_exists), TEST(exclusive_same_verifier),
-	TEST(exclusive_other_verifier), TEST(exclusive_after_restart), TEST(bad_names),
-	TEST(every_byte_value), TEST(create_in_file_is_notdir), TEST(stale_generation),
-	TEST(removed_is_stale), TEST(remove_directory_is_isdir), TEST(rmdir_rules),
-	TEST(create_in_removed_directory_is_stale), TEST(directory_nlink), TEST(dot_and_dotdot),
-	TEST(hard_links), TEST(link_rules), TEST(symlink_text), TEST(readlink_of_file_is_inval),
-	TEST(mknod_types), TEST(rename_in_one_directory), TEST(rename_absent), TEST(rename_dots),
-	TEST(rename_over_file), TEST(rename_same_inode_is_nothing), TEST(rename_types_must_agree),
-	TEST(rename_over_directory), TEST(rename_moves_directory), TEST(rename_into_itself),
-	TEST(rename_over_own_parent), TEST(readdir_starts_with_dots), TEST(readdir_gives_each_once),
-	TEST(cookie_survives_changes), TEST(bad_cookie), TEST(resolve),
+	TEST(created_is_found),
+	TEST(absent_is_noent),
+	TEST(guarded_exists),
+	TEST(unchecked_reuses),
+	TEST(unchecked_over_directory_exists),
+	TEST(exclusive_same_verifier),
+	TEST(exclusive_other_verifier),
+	TEST(exclusive_after_restart),
+	TEST(bad_names),
+	TEST(every_byte_value),
+	TEST(create_in_file_is_notdir),
+	TEST(stale_generation),
+	TEST(removed_is_stale),
+	TEST(remove_directory_is_isdir),
+	TEST(rmdir_rules),
+	TEST(create_in_removed_directory_is_stale),
+	TEST(directory_nlink),
+	TEST(dot_and_dotdot),
+	TEST(hard_links),
+	TEST(link_rules),
+	TEST(symlink_text),
+	TEST(readlink_of_file_is_inval),
+	TEST(mknod_types),
+	TEST(rename_in_one_directory),
+	TEST(rename_absent),
+	TEST(rename_dots),
+	TEST(rename_over_file),
+	TEST(rename_same_inode_is_nothing),
+	TEST(rename_types_must_agree),
+	TEST(rename_over_directory),
+	TEST(rename_moves_directory),
+	TEST(rename_into_itself),
+	TEST(rename_over_own_parent),
+	TEST(readdir_starts_with_dots),
+	TEST(readdir_gives_each_once),
+	TEST(cookie_survives_changes),
+	TEST(bad_cookie),
+	TEST(resolve),
 };
 
 static void

@@ -38,7 +38,8 @@ try_create(struct fixture *f, struct dfs_ref dir, const char *name)
 	struct dfs_attr attr;
 	struct dfs_wcc wcc;
 
-	return dfs_fs_create(&f->ctx, &dir, name_of(name), DFS_CREATE_GUARDED, NULL, 0, &attr, &wcc);
+	return dfs_fs_create(&f->ctx, &dir, name_of(name), DFS_CREATE_GUARDED, NULL, 0, &attr,
+			     &wcc);
 }
 
 /* A file of Alice's. */
@@ -167,8 +168,9 @@ test_create_cannot_give_away(struct fixture *f)
 	struct dfs_wcc wcc;
 
 	become(f, ALICE, STAFF);
-	assert_status(dfs_fs_create(&f->ctx, &d, name_of("x"), DFS_CREATE_GUARDED, &set, 0, &attr, &wcc),
-	              DFS_PERM);
+	assert_status(
+		dfs_fs_create(&f->ctx, &d, name_of("x"), DFS_CREATE_GUARDED, &set, 0, &attr, &wcc),
+		DFS_PERM);
 }
 
 static void
@@ -188,11 +190,14 @@ test_chown_is_restricted(struct fixture *f)
 	struct dfs_ref file = alices(f, f->root, "a", 0644);
 
 	become(f, ALICE, STAFF);
-	assert_status(set_attr(f, file, &(struct dfs_setattr){.mask = DFS_SET_UID, .uid = BOB}), DFS_PERM);
-	assert_status(set_attr(f, file, &(struct dfs_setattr){.mask = DFS_SET_GID, .gid = 7}), DFS_PERM);
+	assert_status(set_attr(f, file, &(struct dfs_setattr){.mask = DFS_SET_UID, .uid = BOB}),
+		      DFS_PERM);
+	assert_status(set_attr(f, file, &(struct dfs_setattr){.mask = DFS_SET_GID, .gid = 7}),
+		      DFS_PERM);
 	f->ctx.id.ngids = 1;
 	f->ctx.id.gids[0] = 7;
-	assert_status(set_attr(f, file, &(struct dfs_setattr){.mask = DFS_SET_GID, .gid = 7}), DFS_OK);
+	assert_status(set_attr(f, file, &(struct dfs_setattr){.mask = DFS_SET_GID, .gid = 7}),
+		      DFS_OK);
 }
 
 static void
@@ -201,7 +206,8 @@ test_chown_clears_setuid(struct fixture *f)
 	struct dfs_ref file = alices(f, f->root, "a", 06755);
 
 	become(f, ALICE, STAFF);
-	assert_status(set_attr(f, file, &(struct dfs_setattr){.mask = DFS_SET_GID, .gid = STAFF}), DFS_OK);
+	assert_status(set_attr(f, file, &(struct dfs_setattr){.mask = DFS_SET_GID, .gid = STAFF}),
+		      DFS_OK);
 	g_assert_cmpuint(attr_of(f, file).mode, ==, 0755);
 }
 
@@ -277,7 +283,8 @@ static void
 test_times_rules(struct fixture *f)
 {
 	struct dfs_ref file = alices(f, f->root, "a", 0666);
-	struct dfs_setattr now = {.set_mtime = DFS_TIME_SERVER}, own = {.set_mtime = DFS_TIME_CLIENT, .mtime = 5};
+	struct dfs_setattr now = {.set_mtime = DFS_TIME_SERVER},
+			   own = {.set_mtime = DFS_TIME_CLIENT, .mtime = 5};
 
 	become(f, BOB, 1);
 	assert_status(set_attr(f, file, &now), DFS_OK);
@@ -333,8 +340,9 @@ test_wcc_brackets_the_change(struct fixture *f)
 	struct dfs_attr before = attr_of(f, f->root), attr, after;
 	struct dfs_wcc wcc;
 
-	assert_status(dfs_fs_create(&f->ctx, &f->root, name_of("a"), DFS_CREATE_GUARDED, NULL, 0, &attr,
-	                            &wcc), DFS_OK);
+	assert_status(dfs_fs_create(&f->ctx, &f->root, name_of("a"), DFS_CREATE_GUARDED, NULL, 0,
+				    &attr, &wcc),
+		      DFS_OK);
 	after = attr_of(f, f->root);
 	g_assert_true(wcc.pre_valid && wcc.post_valid);
 	g_assert_cmpint(wcc.pre_ctime, ==, before.ctime);
@@ -349,8 +357,9 @@ test_wcc_when_it_fails(struct fixture *f)
 	struct dfs_wcc wcc;
 
 	make_file(f, f->root, "a", 0644);
-	assert_status(dfs_fs_create(&f->ctx, &f->root, name_of("a"), DFS_CREATE_GUARDED, NULL, 0, &attr,
-	                            &wcc), DFS_EXIST);
+	assert_status(dfs_fs_create(&f->ctx, &f->root, name_of("a"), DFS_CREATE_GUARDED, NULL, 0,
+				    &attr, &wcc),
+		      DFS_EXIST);
 	g_assert_true(wcc.pre_valid && wcc.post_valid);
 	g_assert_cmpint(wcc.pre_ctime, ==, wcc.post.ctime);
 	assert_status(dfs_fs_remove(&f->ctx, &f->root, name_of("none"), &wcc), DFS_NOENT);
@@ -402,22 +411,42 @@ test_root_executes_only_executables(struct fixture *f)
 	g_assert_true(granted & DFS_ACCESS_EXECUTE);
 }
 
-#define TEST(name) {"/fs/permissions/" #name, test_##name}
+#define TEST(name)                                                                                 \
+	{                                                                                          \
+		"/fs/permissions/" #name, test_##name                                              \
+	}
 
 static const struct {
 	const char *path;
 	void (*run)(struct fixture *);
 } tests[] = {
-	TEST(create_needs_write), TEST(taken_name_before_permission), TEST(lookup_needs_search),
-	TEST(group_bits), TEST(owner_bits_bind_the_owner), TEST(sticky_remove),
-	TEST(sticky_rename_both_sides), TEST(moved_directory_needs_write),
-	TEST(setgid_directory_gives_group), TEST(create_cannot_give_away),
-	TEST(chmod_needs_ownership), TEST(chown_is_restricted), TEST(chown_clears_setuid),
-	TEST(chown_by_root_keeps_setuid), TEST(write_clears_setuid), TEST(truncation_clears_setuid),
-	TEST(owner_writes_without_bit), TEST(executable_may_be_read), TEST(times_rules),
-	TEST(length_of_directory_is_isdir), TEST(guard), TEST(ctime_moves_strictly),
-	TEST(wcc_brackets_the_change), TEST(wcc_when_it_fails), TEST(read_only_share),
-	TEST(access_of_directory), TEST(root_executes_only_executables),
+	TEST(create_needs_write),
+	TEST(taken_name_before_permission),
+	TEST(lookup_needs_search),
+	TEST(group_bits),
+	TEST(owner_bits_bind_the_owner),
+	TEST(sticky_remove),
+	TEST(sticky_rename_both_sides),
+	TEST(moved_directory_needs_write),
+	TEST(setgid_directory_gives_group),
+	TEST(create_cannot_give_away),
+	TEST(chmod_needs_ownership),
+	TEST(chown_is_restricted),
+	TEST(chown_clears_setuid),
+	TEST(chown_by_root_keeps_setuid),
+	TEST(write_clears_setuid),
+	TEST(truncation_clears_setuid),
+	TEST(owner_writes_without_bit),
+	TEST(executable_may_be_read),
+	TEST(times_rules),
+	TEST(length_of_directory_is_isdir),
+	TEST(guard),
+	TEST(ctime_moves_strictly),
+	TEST(wcc_brackets_the_change),
+	TEST(wcc_when_it_fails),
+	TEST(read_only_share),
+	TEST(access_of_directory),
+	TEST(root_executes_only_executables),
 };
 
 static void

@@ -41,8 +41,8 @@ open_metadata(struct fixture *f)
 		if (!dfs_options_finish(&o, &error))
 			g_error("%s", error);
 		status = dfs_metadata_store_open(e, "test-meta", o.values,
-		                                 dfs_host_get(f->kind, "test-meta"), f->workers,
-		                                 &f->metadata);
+						 dfs_host_get(f->kind, "test-meta"), f->workers,
+						 &f->metadata);
 		dfs_options_clear(&o);
 	}
 	if (status != DFS_OK)
@@ -57,7 +57,7 @@ open_blocks(struct fixture *f)
 
 	dfs_options_init(&o, e->desc.config, e->desc.config_size, "/");
 	if (dfs_block_store_open(e, "test-data", o.values, dfs_host_get("memory", "test-data"),
-	                         f->workers, &f->blocks) != DFS_OK)
+				 f->workers, &f->blocks) != DFS_OK)
 		g_error("block store: %s", dfs_fail_text());
 	dfs_options_clear(&o);
 }
@@ -66,8 +66,13 @@ static void
 open_share(struct fixture *f)
 {
 	struct dfs_share_options o = {
-		.name = "test", .path = "/test", .metadata = f->metadata, .blocks = f->blocks,
-		.inodes = f->inodes, .pages = f->pages, .workers = f->workers,
+		.name = "test",
+		.path = "/test",
+		.metadata = f->metadata,
+		.blocks = f->blocks,
+		.inodes = f->inodes,
+		.pages = f->pages,
+		.workers = f->workers,
 		.durability = f->durability,
 	};
 	enum dfs_status status = dfs_share_open(&o, &f->share);
@@ -84,7 +89,7 @@ fixture_open(struct fixture *f)
 	f->registry = dfs_registry_new(NULL);
 	f->workers = dfs_workers_new(4);
 	f->inodes = dfs_inode_cache_new(f->max_inodes ? f->max_inodes : 65536,
-	                                f->max_names ? f->max_names : 65536);
+					f->max_names ? f->max_names : 65536);
 	f->pages = dfs_cache_new(64u << 20);
 	open_metadata(f);
 	open_blocks(f);
@@ -149,8 +154,9 @@ make_file(struct fixture *f, struct dfs_ref dir, const char *name, uint32_t mode
 	struct dfs_attr attr;
 	struct dfs_wcc wcc;
 
-	assert_status(dfs_fs_create(&f->ctx, &dir, name_of(name), DFS_CREATE_GUARDED, &set, 0, &attr,
-	                            &wcc), DFS_OK);
+	assert_status(dfs_fs_create(&f->ctx, &dir, name_of(name), DFS_CREATE_GUARDED, &set, 0,
+				    &attr, &wcc),
+		      DFS_OK);
 	return ref_of(&attr);
 }
 

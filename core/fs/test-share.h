@@ -17,11 +17,11 @@
 #include "metadata/test-store.h"
 
 struct fixture {
-	const char *kind;         /* "test", "test-durable", "memory", "leveldb" */
-	const char *dir;          /* leveldb */
+	const char *kind; /* "test", "test-durable", "memory", "leveldb" */
+	const char *dir;  /* leveldb */
 	enum dfs_durability durability;
 	uint64_t max_inodes, max_names; /* 0: 65536 */
-	struct test_store *ts;    /* the medium of "test*"; lives across reopening */
+	struct test_store *ts;          /* the medium of "test*"; lives across reopening */
 	struct dfs_registry *registry;
 	struct dfs_workers *workers;
 	struct dfs_inode_cache *inodes;
@@ -52,11 +52,10 @@ void chown_to(struct fixture *f, struct dfs_ref ref, uint32_t uid, uint32_t gid)
 /* DFS_OK or what lookup says; *ref when found. */
 enum dfs_status look(struct fixture *f, struct dfs_ref dir, const char *name, struct dfs_ref *ref);
 enum dfs_status rename_to(struct fixture *f, struct dfs_ref from, const char *a, struct dfs_ref to,
-                          const char *b);
+			  const char *b);
 enum dfs_status remove_name(struct fixture *f, struct dfs_ref dir, const char *name);
 enum dfs_status remove_dir(struct fixture *f, struct dfs_ref dir, const char *name);
 
-#define assert_status(got, want)                                                                 \
-	g_assert_cmpstr(dfs_status_name(got), ==, dfs_status_name(want))
+#define assert_status(got, want) g_assert_cmpstr(dfs_status_name(got), ==, dfs_status_name(want))
 
 #endif

@@ -82,7 +82,8 @@ churn(void *arg)
 		switch (g_rand_int_range(t->rand, 0, 6)) {
 		case 0:
 		case 1:
-			status = dfs_fs_create(&ctx, a, name_of(x), DFS_CREATE_GUARDED, NULL, 0, &attr, &w1);
+			status = dfs_fs_create(&ctx, a, name_of(x), DFS_CREATE_GUARDED, NULL, 0,
+					       &attr, &w1);
 			g_assert_true(status == DFS_OK || status == DFS_EXIST);
 			break;
 		case 2:
@@ -97,13 +98,16 @@ churn(void *arg)
 			status = dfs_fs_lookup(&ctx, a, name_of(x), &attr, &dir_attr);
 			g_assert_true(status == DFS_OK || status == DFS_NOENT);
 			if (status == DFS_OK) {
-				status = dfs_fs_link(&ctx, &(struct dfs_ref){attr.fileid, attr.generation}, b,
-				                     name_of(y), &attr, &w1);
-				g_assert_true(status == DFS_OK || status == DFS_EXIST || status == DFS_STALE);
+				status = dfs_fs_link(
+					&ctx, &(struct dfs_ref){attr.fileid, attr.generation}, b,
+					name_of(y), &attr, &w1);
+				g_assert_true(status == DFS_OK || status == DFS_EXIST ||
+					      status == DFS_STALE);
 			}
 			break;
 		default:
-			assert_status(dfs_fs_readdir(&ctx, a, 0, true, entry, &n, &eof, &attr), DFS_OK);
+			assert_status(dfs_fs_readdir(&ctx, a, 0, true, entry, &n, &eof, &attr),
+				      DFS_OK);
 		}
 	}
 	return NULL;
@@ -142,12 +146,12 @@ race_for_names(void *arg)
 		char name[16];
 
 		snprintf(name, sizeof name, "n%u", i);
-		if (dfs_fs_create(&ctx, &s->dirs[0], name_of(name), DFS_CREATE_GUARDED, NULL, 0, &attr,
-		                  &wcc) == DFS_OK)
+		if (dfs_fs_create(&ctx, &s->dirs[0], name_of(name), DFS_CREATE_GUARDED, NULL, 0,
+				  &attr, &wcc) == DFS_OK)
 			s->made++;
 		snprintf(name, sizeof name, "n%u", i / 2);
-		if (dfs_fs_rename(&ctx, &s->dirs[0], name_of(name), &s->dirs[1], name_of(name), &wcc,
-		                  &wcc) == DFS_OK)
+		if (dfs_fs_rename(&ctx, &s->dirs[0], name_of(name), &s->dirs[1], name_of(name),
+				  &wcc, &wcc) == DFS_OK)
 			s->removed++;
 	}
 	return NULL;
@@ -180,7 +184,8 @@ move_directories(void *arg)
 
 		if (dfs_fs_lookup(&ctx, &s->dirs[from], name_of(".."), &up, &dir) == DFS_OK)
 			src = ref_of(&up);
-		status = dfs_fs_rename(&ctx, &src, name_of(name[from]), &dst, name_of(name[from]), &w1, &w2);
+		status = dfs_fs_rename(&ctx, &src, name_of(name[from]), &dst, name_of(name[from]),
+				       &w1, &w2);
 		g_assert_true(status == DFS_OK || status == DFS_NOENT || status == DFS_INVAL);
 	}
 	return NULL;
@@ -221,17 +226,20 @@ content(void *arg)
 
 			assert_status(dfs_fs_setattr(&ctx, &s->file, &set, NULL, &wcc), DFS_OK);
 		} else if (t->id == 1) {
-			assert_status(dfs_fs_read(&ctx, &s->file, 0, sizeof data, &out, &attr), DFS_OK);
+			assert_status(dfs_fs_read(&ctx, &s->file, 0, sizeof data, &out, &attr),
+				      DFS_OK);
 			for (uint32_t k = 0; k < out.n; k++)
 				for (uint32_t b = 0; b < out.spans[k].len; b++)
 					g_assert_cmpint(out.spans[k].data[b], ==, 'w');
 			dfs_read_release(&out);
 		} else {
 			memset(data, 'w', sizeof data);
-			assert_status(dfs_fs_write(&ctx, &s->file, 0, data, sizeof data, DFS_UNSTABLE,
-			                           &committed, &verifier, &wcc), DFS_OK);
+			assert_status(dfs_fs_write(&ctx, &s->file, 0, data, sizeof data,
+						   DFS_UNSTABLE, &committed, &verifier, &wcc),
+				      DFS_OK);
 			if (i % 16 == 0)
-				assert_status(dfs_fs_commit(&ctx, &s->file, 0, 0, &verifier, &wcc), DFS_OK);
+				assert_status(dfs_fs_commit(&ctx, &s->file, 0, 0, &verifier, &wcc),
+					      DFS_OK);
 		}
 	}
 	return NULL;
@@ -243,19 +251,26 @@ test_content(struct shared *s)
 	in_threads(s, content);
 }
 
-#define TEST(name) {#name, test_##name}
+#define TEST(name)                                                                                 \
+	{                                                                                          \
+#name, test_##name                                                                 \
+	}
 
 static const struct {
 	const char *name;
 	void (*run)(struct shared *);
 } tests[] = {
-	TEST(churn), TEST(each_name_once), TEST(directories_never_loop), TEST(content),
+	TEST(churn),
+	TEST(each_name_once),
+	TEST(directories_never_loop),
+	TEST(content),
 };
 
 static void
 run(const char *kind, gconstpointer test)
 {
-	struct shared s = {.f = {.kind = kind, .durability = DFS_DURABILITY_POWER, .max_inodes = 1024}};
+	struct shared s = {
+		.f = {.kind = kind, .durability = DFS_DURABILITY_POWER, .max_inodes = 1024}};
 
 	fixture_open(&s.f);
 	s.dirs[0] = make_dir(&s.f, s.f.root, "x", 0755);

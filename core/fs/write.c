@@ -51,7 +51,7 @@ check(const struct dfs_ctx *ctx, const struct dfs_attr *attr, const struct sourc
 /* The inode is locked; *attr becomes the new one. */
 static enum dfs_status
 write_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
-             const struct source *src, struct dfs_file **file)
+	     const struct source *src, struct dfs_file **file)
 {
 	uint64_t length = attr->length;
 	enum dfs_status status = check(op->ctx, attr, src);
@@ -82,7 +82,7 @@ write_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
 
 static enum dfs_status
 write_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct source *src,
-           enum dfs_stable stable, struct dfs_wcc *wcc)
+	   enum dfs_stable stable, struct dfs_wcc *wcc)
 {
 	INODE_REF inode = NULL;
 	struct dfs_attr attr;
@@ -121,8 +121,8 @@ write_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct source *
 
 static enum dfs_status
 write_retry(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct source *src,
-            enum dfs_stable stable, enum dfs_stable *committed, uint64_t *verifier,
-            struct dfs_wcc *wcc)
+	    enum dfs_stable stable, enum dfs_stable *committed, uint64_t *verifier,
+	    struct dfs_wcc *wcc)
 {
 	enum dfs_status status;
 	unsigned tries = 0;
@@ -140,8 +140,8 @@ write_retry(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct source 
 
 enum dfs_status
 dfs_fs_write_commit(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_write *w,
-                    enum dfs_stable stable, enum dfs_stable *committed, uint64_t *verifier,
-                    struct dfs_wcc *wcc)
+		    enum dfs_stable stable, enum dfs_stable *committed, uint64_t *verifier,
+		    struct dfs_wcc *wcc)
 {
 	struct source src = {.pages = w, .offset = w->offset, .len = w->len};
 	enum dfs_status status = write_retry(ctx, ref, &src, stable, committed, verifier, wcc);
@@ -154,8 +154,8 @@ dfs_fs_write_commit(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_w
 
 enum dfs_status
 dfs_fs_write(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t offset, const void *data,
-             uint32_t len, enum dfs_stable stable, enum dfs_stable *committed, uint64_t *verifier,
-             struct dfs_wcc *wcc)
+	     uint32_t len, enum dfs_stable stable, enum dfs_stable *committed, uint64_t *verifier,
+	     struct dfs_wcc *wcc)
 {
 	struct source src = {.data = data, .offset = offset, .len = len};
 	struct dfs_write w;
@@ -180,7 +180,7 @@ dfs_fs_write(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t offset, co
 
 enum dfs_status
 dfs_fs_commit(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t offset, uint32_t len,
-              uint64_t *verifier, struct dfs_wcc *wcc)
+	      uint64_t *verifier, struct dfs_wcc *wcc)
 {
 	INODE_REF inode = NULL;
 	struct dfs_file *file;

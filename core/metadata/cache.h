@@ -21,12 +21,12 @@ struct inode_bucket {
 
 struct inode_shard {
 	struct dfs_lock lock;
-	uint32_t used;           /* guarded by lock */
-	struct dfs_inode *free;  /* guarded by lock, linked by hash_next */
+	uint32_t used;            /* guarded by lock */
+	struct dfs_inode *free;   /* guarded by lock, linked by hash_next */
 	struct dfs_inode **extra; /* guarded by lock: slabs beyond the mapped ones */
 	uint32_t n_extra;         /* guarded by lock */
-	uint64_t hand;           /* guarded by lock: a bucket of this shard */
-	_Atomic uint32_t epoch;  /* grows, under the bucket's lock, when a changed inode leaves */
+	uint64_t hand;            /* guarded by lock: a bucket of this shard */
+	_Atomic uint32_t epoch;   /* grows, under the bucket's lock, when a changed inode leaves */
 } __attribute__((aligned(64)));
 
 #define NAME_WAYS 8

@@ -38,7 +38,7 @@ see(void *arg, const struct dfs_dirent_record *rec)
 	s->fileid = rec->fileid;
 	s->name_len = rec->name_len;
 	s->match = !(rec->flags & DFS_DIRENT_TOMBSTONE) && rec->name_len == s->want.len &&
-	           memcmp(rec->name, s->want.bytes, s->want.len) == 0;
+		   memcmp(rec->name, s->want.bytes, s->want.len) == 0;
 	if (s->name && rec->name_len <= DFS_NAME_MAX)
 		memcpy(s->name, rec->name, rec->name_len);
 	return 1;
@@ -59,17 +59,22 @@ put(struct dfs_namespace *ns, struct dfs_txn *txn, uint64_t dir, uint64_t cookie
     struct dfs_name name, uint64_t fileid, uint32_t type)
 {
 	struct dfs_dirent_record rec = {
-		.size = sizeof rec, .type = type, .cookie = cookie, .fileid = fileid, .flags = flags,
-		.name_len = name.len, .name = name.bytes,
+		.size = sizeof rec,
+		.type = type,
+		.cookie = cookie,
+		.fileid = fileid,
+		.flags = flags,
+		.name_len = name.len,
+		.name = name.bytes,
 	};
 	return ns->store->ops.put_dirent(ns->store->inst, txn, ns->rec.id, dir, &rec);
 }
 
 /* The places of a chain that a change needs to know. */
 struct chain {
-	uint64_t hole;  /* first tombstone, 0: none */
+	uint64_t hole; /* first tombstone, 0: none */
 	uint32_t hole_flags;
-	uint64_t last;  /* 0: the chain is empty */
+	uint64_t last; /* 0: the chain is empty */
 	uint32_t found_flags;
 };
 
@@ -112,7 +117,7 @@ walk(struct dfs_namespace *ns, struct dfs_txn *txn, uint64_t dir, struct dfs_nam
 
 enum dfs_status
 dfs_dirent_read(struct dfs_namespace *ns, struct dfs_txn *txn, uint64_t dir, struct dfs_name name,
-                uint64_t chain, struct dfs_dirent *d)
+		uint64_t chain, struct dfs_dirent *d)
 {
 	struct chain c;
 
@@ -122,7 +127,7 @@ dfs_dirent_read(struct dfs_namespace *ns, struct dfs_txn *txn, uint64_t dir, str
 /* Set or clear DFS_DIRENT_MORE on the record at cookie; *tombstone: it is one. */
 static enum dfs_status
 set_more(struct dfs_namespace *ns, struct dfs_txn *txn, uint64_t dir, uint64_t cookie, bool more,
-         bool *tombstone)
+	 bool *tombstone)
 {
 	char copy[DFS_NAME_MAX];
 	struct seen s = {.name = copy};
@@ -132,16 +137,16 @@ set_more(struct dfs_namespace *ns, struct dfs_txn *txn, uint64_t dir, uint64_t c
 		return status;
 	if (!s.there)
 		return dfs_fail(DFS_CORRUPT, "directory %llu: the chain of cookie %llx is broken",
-		                (unsigned long long)dir, (unsigned long long)cookie);
+				(unsigned long long)dir, (unsigned long long)cookie);
 	*tombstone = s.flags & DFS_DIRENT_TOMBSTONE;
 	s.flags = more ? s.flags | DFS_DIRENT_MORE : s.flags & ~DFS_DIRENT_MORE;
 	return put(ns, txn, dir, cookie, s.flags, (struct dfs_name){copy, s.name_len}, s.fileid,
-	           s.type);
+		   s.type);
 }
 
 enum dfs_status
 dfs_dirent_add(struct dfs_namespace *ns, struct dfs_txn *txn, uint64_t dir, struct dfs_name name,
-               struct dfs_dirent *d, uint64_t fileid, uint32_t type)
+	       struct dfs_dirent *d, uint64_t fileid, uint32_t type)
 {
 	uint64_t chain = d->cookie & ~SLOT_MASK;
 	struct dfs_dirent seen;
@@ -160,7 +165,8 @@ dfs_dirent_add(struct dfs_namespace *ns, struct dfs_txn *txn, uint64_t dir, stru
 		return status;
 	if (c.hole) {
 		d->cookie = c.hole;
-		return put(ns, txn, dir, c.hole, c.hole_flags & DFS_DIRENT_MORE, name, fileid, type);
+		return put(ns, txn, dir, c.hole, c.hole_flags & DFS_DIRENT_MORE, name, fileid,
+			   type);
 	}
 	if (c.last == 0) {
 		d->alone = true;
@@ -168,7 +174,7 @@ dfs_dirent_add(struct dfs_namespace *ns, struct dfs_txn *txn, uint64_t dir, stru
 	}
 	if (c.last - chain == DFS_CHAIN_MAX - 1)
 		return dfs_fail(DFS_NOSPC, "64 names of directory %llu have the same hash",
-		                (unsigned long long)dir);
+				(unsigned long long)dir);
 	d->cookie = c.last + 1;
 	status = set_more(ns, txn, dir, c.last, true, &tombstone);
 	return status == DFS_OK ? put(ns, txn, dir, d->cookie, 0, name, fileid, type) : status;
@@ -176,7 +182,7 @@ dfs_dirent_add(struct dfs_namespace *ns, struct dfs_txn *txn, uint64_t dir, stru
 
 enum dfs_status
 dfs_dirent_del(struct dfs_namespace *ns, struct dfs_txn *txn, uint64_t dir, struct dfs_name name,
-               struct dfs_dirent *d)
+	       struct dfs_dirent *d)
 {
 	const struct dfs_metadata_store *st = ns->store;
 	uint64_t chain = d->cookie & ~SLOT_MASK, cookie = d->cookie;
@@ -195,7 +201,7 @@ dfs_dirent_del(struct dfs_namespace *ns, struct dfs_txn *txn, uint64_t dir, stru
 	*d = (struct dfs_dirent){.cookie = chain};
 	if (c.found_flags & DFS_DIRENT_MORE)
 		return put(ns, txn, dir, cookie, DFS_DIRENT_TOMBSTONE | DFS_DIRENT_MORE,
-		           (struct dfs_name){"", 0}, 0, DFS_TYPE_NONE);
+			   (struct dfs_name){"", 0}, 0, DFS_TYPE_NONE);
 	/* The last of the chain goes, and the tombstones before it. */
 	for (;;) {
 		bool tombstone;
@@ -214,7 +220,7 @@ dfs_dirent_del(struct dfs_namespace *ns, struct dfs_txn *txn, uint64_t dir, stru
 
 enum dfs_status
 dfs_dirent_replace(struct dfs_namespace *ns, struct dfs_txn *txn, uint64_t dir,
-                   struct dfs_name name, struct dfs_dirent *d, uint64_t fileid, uint32_t type)
+		   struct dfs_name name, struct dfs_dirent *d, uint64_t fileid, uint32_t type)
 {
 	uint32_t flags = 0;
 
@@ -236,7 +242,7 @@ dfs_dirent_replace(struct dfs_namespace *ns, struct dfs_txn *txn, uint64_t dir,
 
 enum dfs_status
 dfs_dirent_find(const struct dfs_ctx *ctx, struct dfs_inode *dir, struct dfs_name name,
-                uint64_t chain, struct dfs_dirent *d)
+		uint64_t chain, struct dfs_dirent *d)
 {
 	struct dfs_namespace *ns = dir->ns;
 	enum dfs_status status;

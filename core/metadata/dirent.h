@@ -34,19 +34,19 @@ uint64_t dfs_dirent_cookie(const struct dfs_namespace *ns, struct dfs_name name)
 
 /* Find name; DFS_OK also when it is absent (fileid 0). */
 enum dfs_status dfs_dirent_read(struct dfs_namespace *ns, struct dfs_txn *txn, uint64_t dir,
-                                struct dfs_name name, uint64_t chain, struct dfs_dirent *d);
+				struct dfs_name name, uint64_t chain, struct dfs_dirent *d);
 /* Add an entry for an absent name; d is what read or the cache said, and is brought up to date.
  * DFS_NOSPC: 64 names of one hash. */
 enum dfs_status dfs_dirent_add(struct dfs_namespace *ns, struct dfs_txn *txn, uint64_t dir,
-                               struct dfs_name name, struct dfs_dirent *d, uint64_t fileid,
-                               uint32_t type);
+			       struct dfs_name name, struct dfs_dirent *d, uint64_t fileid,
+			       uint32_t type);
 /* Remove a present one. */
 enum dfs_status dfs_dirent_del(struct dfs_namespace *ns, struct dfs_txn *txn, uint64_t dir,
-                               struct dfs_name name, struct dfs_dirent *d);
+			       struct dfs_name name, struct dfs_dirent *d);
 /* Let a present one name another file. */
 enum dfs_status dfs_dirent_replace(struct dfs_namespace *ns, struct dfs_txn *txn, uint64_t dir,
-                                   struct dfs_name name, struct dfs_dirent *d, uint64_t fileid,
-                                   uint32_t type);
+				   struct dfs_name name, struct dfs_dirent *d, uint64_t fileid,
+				   uint32_t type);
 
 /* --- the cache ----------------------------------------------------------------------------- */
 
@@ -54,17 +54,17 @@ enum dfs_status dfs_dirent_replace(struct dfs_namespace *ns, struct dfs_txn *txn
 void dfs_name_cache_prefetch(struct dfs_namespace *ns, uint64_t dir, uint64_t chain);
 /* True: known, the answer is in d (absent names are known, too). */
 bool dfs_name_cache_find(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name,
-                         uint64_t chain, struct dfs_dirent *d);
+			 uint64_t chain, struct dfs_dirent *d);
 /* After a committed change, with dir's lock held and after its names_gen grew. */
 void dfs_name_cache_set(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name,
-                        const struct dfs_dirent *d);
+			const struct dfs_dirent *d);
 /* What was read from the store, unless gen is no longer `expected` (then it may be outdated). */
 void dfs_name_cache_fill(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name,
-                         const struct dfs_dirent *d, const _Atomic uint32_t *gen,
-                         uint32_t expected);
+			 const struct dfs_dirent *d, const _Atomic uint32_t *gen,
+			 uint32_t expected);
 
 /* Find name in the cache or the store.  DFS_OK also when it is absent. */
 enum dfs_status dfs_dirent_find(const struct dfs_ctx *ctx, struct dfs_inode *dir,
-                                struct dfs_name name, uint64_t chain, struct dfs_dirent *d);
+				struct dfs_name name, uint64_t chain, struct dfs_dirent *d);
 
 #endif

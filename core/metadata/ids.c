@@ -45,15 +45,16 @@ lease(const struct dfs_ctx *ctx, struct dfs_namespace *ns, uint64_t size)
 
 	if (status != DFS_OK)
 		return status;
-	status = st->ops.get_state(st->inst, txn, ns->rec.id, state_key, sizeof state_key - 1, &next,
-	                           &len);
+	status = st->ops.get_state(st->inst, txn, ns->rec.id, state_key, sizeof state_key - 1,
+				   &next, &len);
 	if (status == DFS_NOENT || (status == DFS_OK && len != sizeof next))
-		status = dfs_fail(DFS_CORRUPT, "%s: the counter of file ids is missing", ns->rec.name);
+		status = dfs_fail(DFS_CORRUPT, "%s: the counter of file ids is missing",
+				  ns->rec.name);
 	if (status == DFS_OK) {
 		uint64_t end = htole64(le64toh(next) + size);
 
-		status = st->ops.put_state(st->inst, txn, ns->rec.id, state_key, sizeof state_key - 1,
-		                           &end, sizeof end);
+		status = st->ops.put_state(st->inst, txn, ns->rec.id, state_key,
+					   sizeof state_key - 1, &end, sizeof end);
 	}
 	if (status != DFS_OK) {
 		dfs_metadata_abort(st, txn);

@@ -80,11 +80,22 @@ void
 dfs_attr_from_record(struct dfs_attr *attr, const struct dfs_inode_record *rec)
 {
 	*attr = (struct dfs_attr){
-		.type = rec->type, .mode = rec->mode, .nlink = rec->nlink, .uid = rec->uid,
-		.gid = rec->gid, .rdev_major = rec->rdev_major, .rdev_minor = rec->rdev_minor,
-		.fileid = rec->fileid, .generation = rec->generation, .length = rec->length,
-		.used = rec->used, .change = rec->change, .atime = rec->atime, .mtime = rec->mtime,
-		.ctime = rec->ctime, .btime = rec->btime,
+		.type = rec->type,
+		.mode = rec->mode,
+		.nlink = rec->nlink,
+		.uid = rec->uid,
+		.gid = rec->gid,
+		.rdev_major = rec->rdev_major,
+		.rdev_minor = rec->rdev_minor,
+		.fileid = rec->fileid,
+		.generation = rec->generation,
+		.length = rec->length,
+		.used = rec->used,
+		.change = rec->change,
+		.atime = rec->atime,
+		.mtime = rec->mtime,
+		.ctime = rec->ctime,
+		.btime = rec->btime,
 	};
 }
 
@@ -101,7 +112,7 @@ dfs_inode_image(struct dfs_inode *inode, struct dfs_inode_image *image)
 {
 	dfs_inode_bucket_lock(inode);
 	*image = (struct dfs_inode_image){inode->attr, inode->parent, inode->stable_length,
-	                                  inode->flags, inode->state};
+					  inode->flags, inode->state};
 	dfs_inode_bucket_unlock(inode);
 }
 
@@ -165,7 +176,7 @@ dfs_inode_set_image(struct dfs_inode *inode, const struct dfs_inode_image *image
 	inode->stable_length = image->stable_length;
 	inode->flags = image->flags;
 	inode->state = (inode->state & ~DFS_STATE_GONE) | (image->state & DFS_STATE_GONE) |
-	               DFS_STATE_CHANGED;
+		       DFS_STATE_CHANGED;
 	dfs_inode_bucket_unlock(inode);
 }
 
@@ -188,12 +199,27 @@ record_fill(struct dfs_inode_record *rec, const struct dfs_inode *inode, uint64_
 	const struct dfs_attr *a = &inode->attr;
 
 	*rec = (struct dfs_inode_record){
-		.size = sizeof *rec, .type = a->type, .mode = a->mode, .nlink = a->nlink,
-		.uid = a->uid, .gid = a->gid, .rdev_major = a->rdev_major,
-		.rdev_minor = a->rdev_minor, .fileid = a->fileid, .generation = a->generation,
-		.length = length, .used = a->used, .change = a->change, .atime = a->atime,
-		.mtime = a->mtime, .ctime = a->ctime, .btime = a->btime, .parent = inode->parent,
-		.verifier = inode->verifier, .flags = inode->flags, .content = inode->content,
+		.size = sizeof *rec,
+		.type = a->type,
+		.mode = a->mode,
+		.nlink = a->nlink,
+		.uid = a->uid,
+		.gid = a->gid,
+		.rdev_major = a->rdev_major,
+		.rdev_minor = a->rdev_minor,
+		.fileid = a->fileid,
+		.generation = a->generation,
+		.length = length,
+		.used = a->used,
+		.change = a->change,
+		.atime = a->atime,
+		.mtime = a->mtime,
+		.ctime = a->ctime,
+		.btime = a->btime,
+		.parent = inode->parent,
+		.verifier = inode->verifier,
+		.flags = inode->flags,
+		.content = inode->content,
 	};
 }
 

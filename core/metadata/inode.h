@@ -5,8 +5,8 @@
  * Locks, outermost first: namespace rename lock; inode locks (a directory before its children,
  * sets by dfs_inode_lock_set); the store's transaction; cache shard; hash bucket.  A change to
  * `attr` and `flags` needs the inode's lock and the bucket's; reading needs either.  (atime and
- * used change under the bucket's alone.)  A record in a transaction is always a snapshot of memory taken
- * inside that transaction: so whichever of two writers of one record commits last has written
+ * used change under the bucket's alone.)  A record in a transaction is always a snapshot of memory
+ * taken inside that transaction: so whichever of two writers of one record commits last has written
  * the newest state.
  */
 #ifndef DFS_METADATA_INODE_H
@@ -42,15 +42,15 @@ struct dfs_inode {
 	uint32_t type;
 	uint32_t state;
 	struct dfs_attr attr;
-	uint64_t parent;   /* directories */
+	uint64_t parent; /* directories */
 	uint64_t verifier;
 	uint64_t stable_length; /* what the record may say while content is dirty */
 	struct dfs_content_id content;
 	_Atomic(struct dfs_file *) file; /* made at the first use of the content */
 	struct dfs_inode *dirty_next;    /* the store's dirty list */
-	_Atomic uint32_t refs; /* grows under the bucket's lock only; DFS_REFS_FORGOTTEN */
-	uint32_t flags; /* DFS_INODE_HAS_VERIFIER, DFS_INODE_ORPHAN */
-	_Atomic uint32_t opens; /* changed under the inode's lock */
+	_Atomic uint32_t refs;      /* grows under the bucket's lock only; DFS_REFS_FORGOTTEN */
+	uint32_t flags;             /* DFS_INODE_HAS_VERIFIER, DFS_INODE_ORPHAN */
+	_Atomic uint32_t opens;     /* changed under the inode's lock */
 	_Atomic uint32_t names_gen; /* directories: grows after each change of the entries */
 	_Atomic uint32_t cuts;      /* files: odd during a truncation, grows by two with each */
 	struct dfs_lock lock;
@@ -66,7 +66,7 @@ void dfs_inode_prefetch(struct dfs_namespace *ns, uint64_t fileid);
 struct dfs_inode *dfs_inode_find(struct dfs_namespace *ns, uint64_t fileid);
 /* A new reference; loads the record if need be.  DFS_NOENT: there is no such inode. */
 enum dfs_status dfs_inode_get(const struct dfs_ctx *ctx, struct dfs_namespace *ns, uint64_t fileid,
-                              struct dfs_inode **inode);
+			      struct dfs_inode **inode);
 void dfs_inode_unref(struct dfs_inode *inode); /* NULL is allowed */
 
 /* Position of the cache's history for fileid; take it before reading the store. */
@@ -74,7 +74,7 @@ uint32_t dfs_inode_epoch(struct dfs_namespace *ns, uint64_t fileid);
 /* Cache a record that was read from the store after `epoch` was taken.  Answers a reference (of
  * the cached inode if there is one already), or NULL: the record may be outdated, read again. */
 struct dfs_inode *dfs_inode_insert(struct dfs_namespace *ns, const struct dfs_inode_record *rec,
-                                   uint32_t epoch);
+				   uint32_t epoch);
 
 /* --- locking ------------------------------------------------------------------------------ */
 
@@ -83,7 +83,8 @@ enum dfs_status dfs_inode_lock(const struct dfs_ctx *ctx, struct dfs_inode *inod
 void dfs_inode_unlock(struct dfs_inode *inode);
 /* Lock several (n <= 4; NULL entries and repetitions are skipped), never waiting for one while
  * holding another: so there is no order to keep and no deadlock. */
-enum dfs_status dfs_inode_lock_set(const struct dfs_ctx *ctx, struct dfs_inode **inodes, unsigned n);
+enum dfs_status dfs_inode_lock_set(const struct dfs_ctx *ctx, struct dfs_inode **inodes,
+				   unsigned n);
 void dfs_inode_unlock_set(struct dfs_inode **inodes, unsigned n);
 
 /* --- state -------------------------------------------------------------------------------- */
@@ -99,9 +100,9 @@ void dfs_attr_from_record(struct dfs_attr *attr, const struct dfs_inode_record *
 void dfs_inode_attr(struct dfs_inode *inode, struct dfs_attr *attr);
 void dfs_inode_image(struct dfs_inode *inode, struct dfs_inode_image *image);
 
-#define DFS_PUBLISH_ATIME (1u << 0) /* take atime from attr, too */
-#define DFS_PUBLISH_USED (1u << 1)  /* take used from attr, too */
-#define DFS_PUBLISH_LAZY (1u << 2)  /* the record follows with the next write-back */
+#define DFS_PUBLISH_ATIME (1u << 0)   /* take atime from attr, too */
+#define DFS_PUBLISH_USED (1u << 1)    /* take used from attr, too */
+#define DFS_PUBLISH_LAZY (1u << 2)    /* the record follows with the next write-back */
 #define DFS_PUBLISH_CONTENT (1u << 3) /* length and times go out with the content's flush */
 /* Make attr the inode's attributes; inode lock held. */
 void dfs_inode_publish(struct dfs_inode *inode, const struct dfs_attr *attr, unsigned how);
@@ -118,7 +119,7 @@ void dfs_inode_mark_dirty(struct dfs_inode *inode);
 enum dfs_status dfs_inode_put(struct dfs_inode *inode, struct dfs_txn *txn);
 /* The content's flush writes the record itself: length as it is, `used` as given. */
 enum dfs_status dfs_inode_publish_content(struct dfs_inode *inode, struct dfs_txn *txn,
-                                          uint64_t used);
+					  uint64_t used);
 
 /* What the content's owner (core/fs) lends to this layer. */
 struct dfs_content_ops {

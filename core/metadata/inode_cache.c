@@ -377,7 +377,7 @@ dfs_inode_insert(struct dfs_namespace *ns, const struct dfs_inode_record *rec, u
 
 enum dfs_status
 dfs_inode_get(const struct dfs_ctx *ctx, struct dfs_namespace *ns, uint64_t fileid,
-              struct dfs_inode **inode)
+	      struct dfs_inode **inode)
 {
 	unsigned again = 0;
 
@@ -393,7 +393,8 @@ dfs_inode_get(const struct dfs_ctx *ctx, struct dfs_namespace *ns, uint64_t file
 		epoch = dfs_inode_epoch(ns, fileid);
 		status = dfs_metadata_begin(ns->store, ctx, DFS_TXN_READ, &txn);
 		if (status == DFS_OK) {
-			status = ns->store->ops.get_inode(ns->store->inst, txn, ns->rec.id, fileid, &rec);
+			status = ns->store->ops.get_inode(ns->store->inst, txn, ns->rec.id, fileid,
+							  &rec);
 			dfs_metadata_abort(ns->store, txn);
 		}
 		if (dfs_metadata_again(ctx, &status, &again))

@@ -99,7 +99,7 @@ dfs_name_cache_prefetch(struct dfs_namespace *ns, uint64_t dir, uint64_t chain)
 
 bool
 dfs_name_cache_find(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name, uint64_t chain,
-                    struct dfs_dirent *d)
+		    struct dfs_dirent *d)
 {
 	uint32_t tag;
 	struct name_set *set = set_of(ns, dir, chain, &tag);
@@ -134,13 +134,13 @@ victim(struct name_set *set)
 		set->hand = (uint8_t)((k + 1) % NAME_WAYS);
 		if (!(set->referenced & (1u << k)))
 			return k;
-		set->referenced &= (uint8_t)~(1u << k);
+		set->referenced &= (uint8_t) ~(1u << k);
 	}
 }
 
 static void
 put_locked(struct dfs_namespace *ns, struct name_set *set, uint32_t tag, uint64_t dir,
-           struct dfs_name name, const struct dfs_dirent *d)
+	   struct dfs_name name, const struct dfs_dirent *d)
 {
 	uint64_t chain = d->cookie & ~(uint64_t)(DFS_CHAIN_MAX - 1);
 	unsigned k = find(set, tag, ns, dir, chain);
@@ -175,7 +175,7 @@ put_locked(struct dfs_namespace *ns, struct name_set *set, uint32_t tag, uint64_
 
 void
 dfs_name_cache_set(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name,
-                   const struct dfs_dirent *d)
+		   const struct dfs_dirent *d)
 {
 	uint32_t tag;
 	struct name_set *set = set_of(ns, dir, d->cookie & ~(uint64_t)(DFS_CHAIN_MAX - 1), &tag);
@@ -187,7 +187,7 @@ dfs_name_cache_set(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name,
 
 void
 dfs_name_cache_fill(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name,
-                    const struct dfs_dirent *d, const _Atomic uint32_t *gen, uint32_t expected)
+		    const struct dfs_dirent *d, const _Atomic uint32_t *gen, uint32_t expected)
 {
 	uint32_t tag;
 	struct name_set *set = set_of(ns, dir, d->cookie & ~(uint64_t)(DFS_CHAIN_MAX - 1), &tag);

@@ -56,15 +56,26 @@ share_id_new(struct dfs_metadata_store *st, struct dfs_txn *txn, uint32_t at_lea
 
 static enum dfs_status
 share_create(struct dfs_metadata_store *st, struct dfs_txn *txn,
-             const struct dfs_namespace_options *o, struct search *s)
+	     const struct dfs_namespace_options *o, struct search *s)
 {
 	int64_t now = dfs_clock_real();
 	uint64_t first = htole64(FIRST_FILEID);
 	struct dfs_inode_record root = {
-		.size = sizeof root, .type = DFS_TYPE_DIR, .mode = o->root_mode ? o->root_mode & 07777 : 0755,
-		.nlink = 2, .uid = o->root_uid, .gid = o->root_gid, .fileid = DFS_ROOT_FILEID,
-		.generation = dfs_random_u64(), .length = DIR_LENGTH, .used = DIR_LENGTH,
-		.change = (uint64_t)now, .atime = now, .mtime = now, .ctime = now, .btime = now,
+		.size = sizeof root,
+		.type = DFS_TYPE_DIR,
+		.mode = o->root_mode ? o->root_mode & 07777 : 0755,
+		.nlink = 2,
+		.uid = o->root_uid,
+		.gid = o->root_gid,
+		.fileid = DFS_ROOT_FILEID,
+		.generation = dfs_random_u64(),
+		.length = DIR_LENGTH,
+		.used = DIR_LENGTH,
+		.change = (uint64_t)now,
+		.atime = now,
+		.mtime = now,
+		.ctime = now,
+		.btime = now,
 		.parent = DFS_ROOT_FILEID,
 	};
 	enum dfs_status status;
@@ -79,12 +90,14 @@ share_create(struct dfs_metadata_store *st, struct dfs_txn *txn,
 	if (status == DFS_OK)
 		status = st->ops.put_inode(st->inst, txn, s->rec.id, &root);
 	if (status == DFS_OK)
-		status = st->ops.put_state(st->inst, txn, s->rec.id, "fileid", 6, &first, sizeof first);
+		status = st->ops.put_state(st->inst, txn, s->rec.id, "fileid", 6, &first,
+					   sizeof first);
 	return status;
 }
 
 static enum dfs_status
-find_or_create(struct dfs_metadata_store *st, const struct dfs_namespace_options *o, struct search *s)
+find_or_create(struct dfs_metadata_store *st, const struct dfs_namespace_options *o,
+	       struct search *s)
 {
 	enum dfs_status status = DFS_AGAIN;
 
@@ -105,13 +118,13 @@ find_or_create(struct dfs_metadata_store *st, const struct dfs_namespace_options
 	}
 	if (status == DFS_OK && !s->found && st->gate)
 		status = dfs_gate_wait_sync(st->gate, st->last_seq, DFS_SYNC_POWER,
-		                            dfs_clock_mono() + 60 * DFS_SECOND);
+					    dfs_clock_mono() + 60 * DFS_SECOND);
 	return status;
 }
 
 enum dfs_status
 dfs_namespace_open(struct dfs_metadata_store *store, struct dfs_inode_cache *cache,
-                   const struct dfs_namespace_options *options, struct dfs_namespace **out)
+		   const struct dfs_namespace_options *options, struct dfs_namespace **out)
 {
 	static _Atomic uint32_t last_id;
 	size_t len = strlen(options->name);
@@ -121,7 +134,8 @@ dfs_namespace_open(struct dfs_metadata_store *store, struct dfs_inode_cache *cac
 	enum dfs_status status;
 
 	if (len == 0 || len >= sizeof s.rec.name)
-		return dfs_fail(DFS_INVAL, "a share's name has 1 to %zu bytes", sizeof s.rec.name - 1);
+		return dfs_fail(DFS_INVAL, "a share's name has 1 to %zu bytes",
+				sizeof s.rec.name - 1);
 	status = find_or_create(store, options, &s);
 	if (status != DFS_OK)
 		return status;
@@ -143,7 +157,7 @@ dfs_namespace_open(struct dfs_metadata_store *store, struct dfs_inode_cache *cac
 	if (status != DFS_OK) {
 		free(ns);
 		return dfs_fail(status == DFS_NOENT ? DFS_CORRUPT : status,
-		                "%s: the root directory cannot be read", options->name);
+				"%s: the root directory cannot be read", options->name);
 	}
 	ns->root_generation = root->generation;
 	dfs_inode_unref(root);

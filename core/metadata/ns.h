@@ -20,7 +20,7 @@ struct dfs_namespace {
 	struct dfs_metadata_store *store;
 	struct dfs_inode_cache *cache;
 	struct dfs_share_record rec;
-	uint32_t id;                /* unique in the process: keys of the caches */
+	uint32_t id;                 /* unique in the process: keys of the caches */
 	struct dfs_hash_key cookies; /* from the share's uuid */
 	uint64_t root_generation;
 	struct dfs_lock rename_lock; /* directories move between parents one at a time */
@@ -29,13 +29,13 @@ struct dfs_namespace {
 	struct dfs_lock lease_lock;
 	uint64_t next_fileid, end_fileid; /* guarded by lease_lock */
 	uint64_t lease_size;              /* guarded by lease_lock */
-	uint64_t content_hi; /* of this opening */
+	uint64_t content_hi;              /* of this opening */
 	_Atomic uint64_t content_lo;
 
 	/* Set by core/fs before the first operation. */
 	struct dfs_content_ops content;
 	void *content_arg;
-	bool no_orphans;   /* nothing survives the process: reclaim needs no record */
+	bool no_orphans; /* nothing survives the process: reclaim needs no record */
 	struct dfs_orphans orphans;
 };
 
@@ -44,7 +44,8 @@ void dfs_inode_bucket_lock(struct dfs_inode *inode);
 void dfs_inode_bucket_unlock(struct dfs_inode *inode);
 
 /* A file id that was never used; DFS_AGAIN when a new range must be leased. */
-enum dfs_status dfs_fileid_new(const struct dfs_ctx *ctx, struct dfs_namespace *ns, uint64_t *fileid);
+enum dfs_status dfs_fileid_new(const struct dfs_ctx *ctx, struct dfs_namespace *ns,
+			       uint64_t *fileid);
 void dfs_content_id_new(struct dfs_namespace *ns, struct dfs_content_id *id);
 /* Never 0; not secret. */
 uint64_t dfs_random_u64(void);

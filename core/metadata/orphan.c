@@ -7,17 +7,19 @@
 #include "io/gate.h"
 #include "metadata/ns.h"
 
-#define PIECE 64          /* orphans of one transaction */
-#define PIECES_A_RUN 16   /* then the lane's other tasks have their turn */
+#define PIECE 64        /* orphans of one transaction */
+#define PIECES_A_RUN 16 /* then the lane's other tasks have their turn */
 #define QUEUE_MAX 65536
 #define GATE_WAIT (60 * DFS_SECOND)
 
 static void
 task_run(struct dfs_task *task)
 {
-	struct dfs_orphans *o = (struct dfs_orphans *)((char *)task - offsetof(struct dfs_orphans, task));
+	struct dfs_orphans *o =
+		(struct dfs_orphans *)((char *)task - offsetof(struct dfs_orphans, task));
 
-	dfs_orphans_run((struct dfs_namespace *)((char *)o - offsetof(struct dfs_namespace, orphans)));
+	dfs_orphans_run(
+		(struct dfs_namespace *)((char *)o - offsetof(struct dfs_namespace, orphans)));
 }
 
 static void
@@ -66,7 +68,8 @@ dfs_orphan_queue(struct dfs_namespace *ns, uint64_t fileid, const struct dfs_con
 		}
 	}
 	if (o->n < o->cap)
-		o->list[o->n++] = (struct dfs_orphan){fileid, atomic_load(&ns->store->last_seq), *content};
+		o->list[o->n++] =
+			(struct dfs_orphan){fileid, atomic_load(&ns->store->last_seq), *content};
 	else
 		o->sweep = true; /* the records in the store remember it */
 	submit_locked(o);
@@ -129,9 +132,11 @@ delete_records(struct dfs_namespace *ns, const struct dfs_orphan *list, unsigned
 			/* An inode that was open when the server died still has its record. */
 			status = st->ops.del_inode(st->inst, txn, ns->rec.id, list[i].fileid);
 			if (status == DFS_OK)
-				status = st->ops.del_symlink(st->inst, txn, ns->rec.id, list[i].fileid);
+				status = st->ops.del_symlink(st->inst, txn, ns->rec.id,
+							     list[i].fileid);
 			if (status == DFS_OK)
-				status = st->ops.del_orphan(st->inst, txn, ns->rec.id, list[i].fileid);
+				status = st->ops.del_orphan(st->inst, txn, ns->rec.id,
+							    list[i].fileid);
 		}
 		if (status == DFS_OK)
 			status = dfs_metadata_commit(st, NULL, txn);
@@ -159,7 +164,8 @@ reclaim_piece(struct dfs_namespace *ns, struct dfs_orphan *list, unsigned n, uin
 		if (list[i].seq > seq)
 			seq = list[i].seq;
 	if (level && ns->store->gate && seq)
-		status = dfs_gate_wait_sync(ns->store->gate, seq, level, dfs_clock_mono() + GATE_WAIT);
+		status = dfs_gate_wait_sync(ns->store->gate, seq, level,
+					    dfs_clock_mono() + GATE_WAIT);
 	for (unsigned i = 0; i < n && status == DFS_OK; i++) {
 		enum dfs_status one = DFS_OK;
 
@@ -168,15 +174,16 @@ reclaim_piece(struct dfs_namespace *ns, struct dfs_orphan *list, unsigned n, uin
 		if (one == DFS_OK)
 			list[done++] = list[i];
 		else
-			dfs_log(DFS_LOG_WARN, "%s: content of file %llu is not reclaimed yet (%s): %s",
-			        ns->rec.name, (unsigned long long)list[i].fileid, dfs_status_name(one),
-			        dfs_fail_text());
+			dfs_log(DFS_LOG_WARN,
+				"%s: content of file %llu is not reclaimed yet (%s): %s",
+				ns->rec.name, (unsigned long long)list[i].fileid,
+				dfs_status_name(one), dfs_fail_text());
 	}
 	if (status == DFS_OK && done && !ns->no_orphans)
 		status = delete_records(ns, list, done);
 	if (status != DFS_OK)
 		dfs_log(DFS_LOG_WARN, "%s: %u removed files are reclaimed at the next start (%s)",
-		        ns->rec.name, n, dfs_status_name(status));
+			ns->rec.name, n, dfs_status_name(status));
 }
 
 void

@@ -31,7 +31,8 @@ struct dfs_orphans {
 	bool running, stopping;
 	bool sweep; /* look into the store, too: at start, and when the list was full */
 	struct dfs_lane *lane;
-	uint32_t level; /* enum dfs_sync_level that an unlink needs before its content goes; 0: none */
+	uint32_t level; /* enum dfs_sync_level that an unlink needs before its content goes; 0: none
+			 */
 	struct dfs_task task;
 };
 
@@ -40,7 +41,8 @@ void dfs_orphans_start(struct dfs_namespace *ns, struct dfs_lane *lane, uint32_t
 /* Nothing new is begun; the lane may be freed after this. */
 void dfs_orphans_stop(struct dfs_namespace *ns);
 /* The unlink committed; its record is in the store unless the namespace has no_orphans. */
-void dfs_orphan_queue(struct dfs_namespace *ns, uint64_t fileid, const struct dfs_content_id *content);
+void dfs_orphan_queue(struct dfs_namespace *ns, uint64_t fileid,
+		      const struct dfs_content_id *content);
 /* Work off what is queued; blocking.  For tests and for the lane's task. */
 void dfs_orphans_run(struct dfs_namespace *ns);
 

@@ -45,7 +45,7 @@ dfs_may_write_content(const struct dfs_identity *id, const struct dfs_attr *attr
 
 bool
 dfs_may_remove(const struct dfs_identity *id, const struct dfs_attr *dir,
-               const struct dfs_attr *child)
+	       const struct dfs_attr *child)
 {
 	if (!dfs_may(id, dir, DFS_MAY_WRITE | DFS_MAY_EXEC))
 		return false;

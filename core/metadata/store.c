@@ -33,8 +33,8 @@ static _Thread_local struct {
 	struct dfs_metadata_store *store;
 	int64_t began;
 	bool exact;
-	int64_t cpu;  /* exact: thread CPU time at begin, ns */
-	long sleeps;  /* exact: voluntary context switches at begin */
+	int64_t cpu; /* exact: thread CPU time at begin, ns */
+	long sleeps; /* exact: voluntary context switches at begin */
 } watch;
 
 static inline int64_t
@@ -61,7 +61,8 @@ watch_begin(struct dfs_metadata_store *store)
 {
 	watch.store = store;
 	watch.began = clock_coarse();
-	watch.exact = watch.began < atomic_load_explicit(&store->suspect_until, memory_order_relaxed);
+	watch.exact =
+		watch.began < atomic_load_explicit(&store->suspect_until, memory_order_relaxed);
 	if (watch.exact)
 		watch.cpu = thread_usage(&watch.sleeps);
 }
@@ -75,9 +76,9 @@ watch_late(struct dfs_metadata_store *store, int64_t now)
 		bool guilty = thread_usage(&sleeps) - watch.cpu > HOLD_MAX || sleeps > watch.sleeps;
 		if (guilty && atomic_fetch_add(&store->strikes, 1) + 1 == STRIKES_MAX) {
 			dfs_log(DFS_LOG_WARN,
-			        "%s: the store held an event loop over %d ms %d times in a second; "
-			        "from now on it is called on workers only",
-			        store->name, (int)(HOLD_MAX / 1000000), STRIKES_MAX);
+				"%s: the store held an event loop over %d ms %d times in a second; "
+				"from now on it is called on workers only",
+				store->name, (int)(HOLD_MAX / 1000000), STRIKES_MAX);
 			atomic_store(&store->thread_model, DFS_THREADS_BLOCKING);
 		}
 		return;
@@ -101,7 +102,7 @@ watch_end(struct dfs_metadata_store *store)
 
 enum dfs_status
 dfs_metadata_begin(struct dfs_metadata_store *store, const struct dfs_ctx *ctx,
-                   enum dfs_txn_mode mode, struct dfs_txn **txn)
+		   enum dfs_txn_mode mode, struct dfs_txn **txn)
 {
 	uint32_t model = atomic_load_explicit(&store->thread_model, memory_order_relaxed);
 	uint32_t flags = 0;
@@ -199,8 +200,8 @@ gate_sync(void *arg, uint64_t seq, uint32_t level, uint64_t *durable)
 
 enum dfs_status
 dfs_metadata_store_open(const struct dfs_plugin_entry *entry, const char *name, const void *config,
-                        const struct dfs_host *host, struct dfs_workers *workers,
-                        struct dfs_metadata_store **out)
+			const struct dfs_host *host, struct dfs_workers *workers,
+			struct dfs_metadata_store **out)
 {
 	struct dfs_metadata_store *store = calloc(1, sizeof *store);
 	struct dfs_diag diag = {{0}};
@@ -225,7 +226,9 @@ dfs_metadata_store_open(const struct dfs_plugin_entry *entry, const char *name, 
 	if (!(store->caps & (DFS_METADATA_CAP_VOLATILE | DFS_METADATA_CAP_DURABLE)))
 		store->gate = dfs_gate_new(store->name, gate_sync, store);
 	if (workers) {
-		unsigned width = entry->desc.thread_model == DFS_THREADS_SERIAL ? 1 : entry->desc.max_threads;
+		unsigned width = entry->desc.thread_model == DFS_THREADS_SERIAL
+					 ? 1
+					 : entry->desc.max_threads;
 		store->lane = dfs_lane_new(workers, store->name, width, LANE_QUEUE);
 	}
 	*out = store;
@@ -242,7 +245,7 @@ dfs_metadata_store_close(struct dfs_metadata_store *store)
 	dfs_metadata_write_back(store);
 	if (store->gate) {
 		dfs_gate_wait_sync(store->gate, store->last_seq, DFS_SYNC_POWER,
-		                   dfs_clock_mono() + 60 * DFS_SECOND);
+				   dfs_clock_mono() + 60 * DFS_SECOND);
 		dfs_gate_free(store->gate);
 	}
 	store->ops.destroy(store->inst);

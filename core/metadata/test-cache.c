@@ -143,7 +143,8 @@ test_cache_keeps_its_limit(struct fixture *f)
 	for (unsigned i = 0; i < 20000; i++) {
 		char name[64];
 
-		snprintf(name, sizeof name, "a name that is a little longer than the inline room %u", i);
+		snprintf(name, sizeof name,
+			 "a name that is a little longer than the inline room %u", i);
 		make_file(f, f->root, name, 0644);
 	}
 	dfs_inode_cache_usage(f->inodes, &inodes, &names);
@@ -153,7 +154,8 @@ test_cache_keeps_its_limit(struct fixture *f)
 		char name[64];
 		struct dfs_ref ref;
 
-		snprintf(name, sizeof name, "a name that is a little longer than the inline room %u", i);
+		snprintf(name, sizeof name,
+			 "a name that is a little longer than the inline room %u", i);
 		assert_status(look(f, f->root, name, &ref), DFS_OK);
 		assert_status(dfs_fs_getattr(&f->ctx, &ref, &attr), DFS_OK);
 	}
@@ -285,8 +287,9 @@ test_sync_takes_the_dirty_along(struct fixture *f)
 
 	make_file(f, f->root, "a", 0644);
 	commits = test_store_commits(f->ts);
-	assert_status(dfs_gate_wait_sync(f->ctx.tickets[0].gate, f->ctx.tickets[0].seq, DFS_SYNC_POWER,
-	                                 INT64_MAX), DFS_OK);
+	assert_status(dfs_gate_wait_sync(f->ctx.tickets[0].gate, f->ctx.tickets[0].seq,
+					 DFS_SYNC_POWER, INT64_MAX),
+		      DFS_OK);
 	g_assert_cmpuint(test_store_commits(f->ts), ==, commits + 1);
 	g_assert_cmpuint(test_store_syncs(f->ts), >=, 1);
 }
@@ -316,16 +319,26 @@ test_store_that_holds_loops_is_demoted(struct fixture *f)
 		char name[8];
 
 		snprintf(name, sizeof name, "%u", i);
-		dfs_fs_create(&f->ctx, &f->root, name_of(name), DFS_CREATE_GUARDED, NULL, 0, &attr, &wcc);
+		dfs_fs_create(&f->ctx, &f->root, name_of(name), DFS_CREATE_GUARDED, NULL, 0, &attr,
+			      &wcc);
 	}
 	test_store_stall(f->ts, 0);
 	g_assert_cmpuint(f->metadata->thread_model, ==, DFS_THREADS_BLOCKING);
 	assert_status(dfs_fs_mkdir(&f->ctx, &f->root, name_of("x"), NULL, &attr, &wcc), DFS_AGAIN);
 }
 
-#define TEST(name) {"/metadata/cache/" #name, test_##name, "test", 0}
-#define TEST_DURABLE(name) {"/metadata/cache/" #name, test_##name, "test-durable", 0}
-#define TEST_SMALL(name, kind) {"/metadata/cache/" #name "/" kind, test_##name, kind, 1024}
+#define TEST(name)                                                                                 \
+	{                                                                                          \
+		"/metadata/cache/" #name, test_##name, "test", 0                                   \
+	}
+#define TEST_DURABLE(name)                                                                         \
+	{                                                                                          \
+		"/metadata/cache/" #name, test_##name, "test-durable", 0                           \
+	}
+#define TEST_SMALL(name, kind)                                                                     \
+	{                                                                                          \
+		"/metadata/cache/" #name "/" kind, test_##name, kind, 1024                         \
+	}
 
 static const struct {
 	const char *path;
@@ -333,15 +346,26 @@ static const struct {
 	const char *kind;
 	uint64_t limit;
 } tests[] = {
-	TEST(chain_holds_three), TEST(chain_keeps_cookies), TEST(chain_reuses_holes),
-	TEST(chain_cleans_up), TEST(chain_is_full_at_64), TEST(cookies_in_range),
-	TEST_SMALL(cache_keeps_its_limit, "test"), TEST_SMALL(cache_keeps_its_limit, "test-durable"),
+	TEST(chain_holds_three),
+	TEST(chain_keeps_cookies),
+	TEST(chain_reuses_holes),
+	TEST(chain_cleans_up),
+	TEST(chain_is_full_at_64),
+	TEST(cookies_in_range),
+	TEST_SMALL(cache_keeps_its_limit, "test"),
+	TEST_SMALL(cache_keeps_its_limit, "test-durable"),
 	TEST_SMALL(evicted_changes_are_written, "test"),
-	TEST_SMALL(evicted_changes_are_written, "test-durable"), TEST(times_survive_restart),
-	TEST(failed_commit_changes_nothing), TEST(serialisation_failures_are_retried),
-	TEST(endless_retries_end_in_delay), TEST_DURABLE(nonblock_answers_again),
-	TEST(locked_inode_answers_again), TEST(store_that_holds_loops_is_demoted), TEST_DURABLE(ticket_of_durability),
-	TEST_DURABLE(sync_takes_the_dirty_along), TEST_DURABLE(identity_survives_restart),
+	TEST_SMALL(evicted_changes_are_written, "test-durable"),
+	TEST(times_survive_restart),
+	TEST(failed_commit_changes_nothing),
+	TEST(serialisation_failures_are_retried),
+	TEST(endless_retries_end_in_delay),
+	TEST_DURABLE(nonblock_answers_again),
+	TEST(locked_inode_answers_again),
+	TEST(store_that_holds_loops_is_demoted),
+	TEST_DURABLE(ticket_of_durability),
+	TEST_DURABLE(sync_takes_the_dirty_along),
+	TEST_DURABLE(identity_survives_restart),
 };
 
 static void
@@ -349,7 +373,9 @@ run(gconstpointer data)
 {
 	unsigned i = GPOINTER_TO_UINT(data);
 	struct fixture f = {
-		.kind = tests[i].kind, .durability = DFS_DURABILITY_POWER, .max_inodes = tests[i].limit,
+		.kind = tests[i].kind,
+		.durability = DFS_DURABILITY_POWER,
+		.max_inodes = tests[i].limit,
 		.max_names = tests[i].limit,
 	};
 

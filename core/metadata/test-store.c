@@ -37,7 +37,7 @@ test_store_new(void)
 	struct test_store *ts = g_new0(struct test_store, 1);
 
 	ts->map = g_tree_new_full(compare, NULL, (GDestroyNotify)g_bytes_unref,
-	                          (GDestroyNotify)g_bytes_unref);
+				  (GDestroyNotify)g_bytes_unref);
 	pthread_rwlock_init(&ts->lock, NULL);
 	return ts;
 }
@@ -174,8 +174,8 @@ ts_get(struct dfs_txn *t, struct key k, size_t *len)
 /* Visit from k while the first `prefix` bytes stay; fn returns 0 to stop. */
 static void
 ts_scan(struct dfs_txn *t, struct key k, uint32_t prefix,
-        int (*fn)(void *arg, const unsigned char *key, size_t klen, const void *value, size_t len),
-        void *arg)
+	int (*fn)(void *arg, const unsigned char *key, size_t klen, const void *value, size_t len),
+	void *arg)
 {
 	GBytes *key = g_bytes_new_static(k.bytes, k.len);
 	GTreeNode *i = g_tree_lower_bound(t->ts->map, key);
@@ -215,7 +215,7 @@ op_begin(void *inst, uint32_t mode, struct dfs_txn **txn)
 		g_usleep((gulong)(ts->stall / 1000));
 	if (mode & DFS_NONBLOCK) {
 		if (ts->busy || (write ? pthread_rwlock_trywrlock(&ts->lock)
-		                       : pthread_rwlock_tryrdlock(&ts->lock)) != 0)
+				       : pthread_rwlock_tryrdlock(&ts->lock)) != 0)
 			return DFS_AGAIN;
 	} else if (write) {
 		pthread_rwlock_wrlock(&ts->lock);
@@ -328,7 +328,7 @@ op_del_share(void *inst, struct dfs_txn *t, uint32_t share)
 
 static enum dfs_status
 op_get_inode(void *inst, struct dfs_txn *t, uint32_t share, uint64_t fileid,
-             struct dfs_inode_record *rec)
+	     struct dfs_inode_record *rec)
 {
 	size_t len;
 	const void *v = ts_get(t, key_u64('i', share, fileid), &len);
@@ -353,7 +353,7 @@ op_del_inode(void *inst, struct dfs_txn *t, uint32_t share, uint64_t fileid)
 
 static enum dfs_status
 op_get_symlink(void *inst, struct dfs_txn *t, uint32_t share, uint64_t fileid, char *buf,
-               uint32_t *len)
+	       uint32_t *len)
 {
 	size_t n;
 	const void *v = ts_get(t, key_u64('l', share, fileid), &n);
@@ -367,7 +367,7 @@ op_get_symlink(void *inst, struct dfs_txn *t, uint32_t share, uint64_t fileid, c
 
 static enum dfs_status
 op_put_symlink(void *inst, struct dfs_txn *t, uint32_t share, uint64_t fileid, const char *text,
-               uint32_t len)
+	       uint32_t len)
 {
 	return ts_put(t, key_u64('l', share, fileid), text, len);
 }
@@ -392,7 +392,7 @@ visit_dirent(void *arg, const unsigned char *key, size_t klen, const void *value
 
 static enum dfs_status
 op_get_dirent(void *inst, struct dfs_txn *t, uint32_t share, uint64_t dir, uint64_t cookie,
-              dfs_dirent_fn fn, void *arg)
+	      dfs_dirent_fn fn, void *arg)
 {
 	struct visit v = {.fn.dirent = fn, .arg = arg};
 	size_t len;
@@ -406,7 +406,7 @@ op_get_dirent(void *inst, struct dfs_txn *t, uint32_t share, uint64_t dir, uint6
 
 static enum dfs_status
 op_scan_dirents(void *inst, struct dfs_txn *t, uint32_t share, uint64_t dir, uint64_t from,
-                dfs_dirent_fn fn, void *arg)
+		dfs_dirent_fn fn, void *arg)
 {
 	struct visit v = {.fn.dirent = fn, .arg = arg};
 
@@ -416,7 +416,7 @@ op_scan_dirents(void *inst, struct dfs_txn *t, uint32_t share, uint64_t dir, uin
 
 static enum dfs_status
 op_put_dirent(void *inst, struct dfs_txn *t, uint32_t share, uint64_t dir,
-              const struct dfs_dirent_record *rec)
+	      const struct dfs_dirent_record *rec)
 {
 	unsigned char value[sizeof *rec + DFS_NAME_MAX];
 
@@ -438,12 +438,13 @@ visit_map(void *arg, const unsigned char *key, size_t klen, const void *value, s
 	uint64_t block;
 
 	memcpy(&block, key + 21, 8);
-	return v->fn.map(v->arg, be64toh(block), value, (uint32_t)(len / sizeof(struct dfs_segment)));
+	return v->fn.map(v->arg, be64toh(block), value,
+			 (uint32_t)(len / sizeof(struct dfs_segment)));
 }
 
 static enum dfs_status
 op_scan_map(void *inst, struct dfs_txn *t, uint32_t share, const struct dfs_content_id *content,
-            uint64_t from, dfs_map_fn fn, void *arg)
+	    uint64_t from, dfs_map_fn fn, void *arg)
 {
 	struct visit v = {.fn.map = fn, .arg = arg};
 
@@ -453,14 +454,14 @@ op_scan_map(void *inst, struct dfs_txn *t, uint32_t share, const struct dfs_cont
 
 static enum dfs_status
 op_put_map(void *inst, struct dfs_txn *t, uint32_t share, const struct dfs_content_id *content,
-           uint64_t block, const struct dfs_segment *segs, uint32_t n)
+	   uint64_t block, const struct dfs_segment *segs, uint32_t n)
 {
 	return ts_put(t, key_map(share, content, block), segs, n * sizeof *segs);
 }
 
 static enum dfs_status
 op_del_map(void *inst, struct dfs_txn *t, uint32_t share, const struct dfs_content_id *content,
-           uint64_t from, uint64_t to)
+	   uint64_t from, uint64_t to)
 {
 	for (;;) {
 		struct key k = key_map(share, content, from);
@@ -496,7 +497,7 @@ visit_orphan(void *arg, const unsigned char *key, size_t klen, const void *value
 
 static enum dfs_status
 op_scan_orphans(void *inst, struct dfs_txn *t, uint32_t share, uint64_t from, dfs_orphan_fn fn,
-                void *arg)
+		void *arg)
 {
 	struct visit v = {.fn.orphan = fn, .arg = arg};
 
@@ -506,7 +507,7 @@ op_scan_orphans(void *inst, struct dfs_txn *t, uint32_t share, uint64_t from, df
 
 static enum dfs_status
 op_put_orphan(void *inst, struct dfs_txn *t, uint32_t share, uint64_t fileid,
-              const struct dfs_content_id *content)
+	      const struct dfs_content_id *content)
 {
 	return ts_put(t, key_u64('o', share, fileid), content, sizeof *content);
 }
@@ -519,7 +520,7 @@ op_del_orphan(void *inst, struct dfs_txn *t, uint32_t share, uint64_t fileid)
 
 static enum dfs_status
 op_get_state(void *inst, struct dfs_txn *t, uint32_t share, const char *key, uint32_t key_len,
-             void *value, uint32_t *len)
+	     void *value, uint32_t *len)
 {
 	size_t n;
 	const void *v = ts_get(t, key_of('s', share, key, key_len), &n);
@@ -536,7 +537,7 @@ op_get_state(void *inst, struct dfs_txn *t, uint32_t share, const char *key, uin
 
 static enum dfs_status
 op_put_state(void *inst, struct dfs_txn *t, uint32_t share, const char *key, uint32_t key_len,
-             const void *value, uint32_t len)
+	     const void *value, uint32_t len)
 {
 	return ts_put(t, key_of('s', share, key, key_len), value, len);
 }
@@ -556,7 +557,7 @@ visit_state(void *arg, const unsigned char *key, size_t klen, const void *value,
 
 static enum dfs_status
 op_scan_state(void *inst, struct dfs_txn *t, uint32_t share, const char *prefix, uint32_t len,
-              dfs_state_fn fn, void *arg)
+	      dfs_state_fn fn, void *arg)
 {
 	struct visit v = {.fn.state = fn, .arg = arg};
 
@@ -581,27 +582,52 @@ const struct dfs_plugin_entry *
 test_store_entry(struct test_store *ts, bool is_volatile)
 {
 	ts->entry = (struct dfs_plugin_entry){
-		.desc = {
-			.magic = DFS_PLUGIN_MAGIC, .size = sizeof ts->entry.desc, .kind = DFS_KIND_METADATA,
-			.abi_major = DFS_METADATA_ABI_MAJOR, .name = "test",
-			.thread_model = is_volatile ? DFS_THREADS_NONBLOCKING : DFS_THREADS_TRY,
-			.caps = is_volatile ? DFS_METADATA_CAP_VOLATILE : 0,
-		},
-		.ops.metadata = {
-			.size = sizeof ts->entry.ops.metadata, .create = op_create, .destroy = op_destroy,
-			.begin = op_begin, .commit = op_commit, .abort = op_abort, .sync = op_sync,
-			.scan_shares = op_scan_shares, .put_share = op_put_share,
-			.del_share = op_del_share, .get_inode = op_get_inode, .put_inode = op_put_inode,
-			.del_inode = op_del_inode, .get_symlink = op_get_symlink,
-			.put_symlink = op_put_symlink, .del_symlink = op_del_symlink,
-			.get_dirent = op_get_dirent, .scan_dirents = op_scan_dirents,
-			.put_dirent = op_put_dirent, .del_dirent = op_del_dirent,
-			.scan_map = op_scan_map, .put_map = op_put_map, .del_map = op_del_map,
-			.scan_orphans = op_scan_orphans, .put_orphan = op_put_orphan,
-			.del_orphan = op_del_orphan, .get_state = op_get_state,
-			.put_state = op_put_state, .del_state = op_del_state,
-			.scan_state = op_scan_state, .stats = op_stats, .health = op_health,
-		},
+		.desc =
+			{
+				.magic = DFS_PLUGIN_MAGIC,
+				.size = sizeof ts->entry.desc,
+				.kind = DFS_KIND_METADATA,
+				.abi_major = DFS_METADATA_ABI_MAJOR,
+				.name = "test",
+				.thread_model =
+					is_volatile ? DFS_THREADS_NONBLOCKING : DFS_THREADS_TRY,
+				.caps = is_volatile ? DFS_METADATA_CAP_VOLATILE : 0,
+			},
+		.ops.metadata =
+			{
+				.size = sizeof ts->entry.ops.metadata,
+				.create = op_create,
+				.destroy = op_destroy,
+				.begin = op_begin,
+				.commit = op_commit,
+				.abort = op_abort,
+				.sync = op_sync,
+				.scan_shares = op_scan_shares,
+				.put_share = op_put_share,
+				.del_share = op_del_share,
+				.get_inode = op_get_inode,
+				.put_inode = op_put_inode,
+				.del_inode = op_del_inode,
+				.get_symlink = op_get_symlink,
+				.put_symlink = op_put_symlink,
+				.del_symlink = op_del_symlink,
+				.get_dirent = op_get_dirent,
+				.scan_dirents = op_scan_dirents,
+				.put_dirent = op_put_dirent,
+				.del_dirent = op_del_dirent,
+				.scan_map = op_scan_map,
+				.put_map = op_put_map,
+				.del_map = op_del_map,
+				.scan_orphans = op_scan_orphans,
+				.put_orphan = op_put_orphan,
+				.del_orphan = op_del_orphan,
+				.get_state = op_get_state,
+				.put_state = op_put_state,
+				.del_state = op_del_state,
+				.scan_state = op_scan_state,
+				.stats = op_stats,
+				.health = op_health,
+			},
 	};
 	return &ts->entry;
 }

@@ -8,7 +8,7 @@
 #include "metadata/ns.h"
 #include "metadata/writeback.h"
 
-#define BATCH 512          /* records of one transaction */
+#define BATCH 512 /* records of one transaction */
 #define DEFAULT_LIMIT 16384
 #define MAX_AGE (5 * DFS_SECOND) /* stores without sync rounds are written that often */
 
@@ -151,8 +151,8 @@ run_once(struct dfs_metadata_store *store, unsigned max)
 	enum dfs_status status = n ? write_batch(store, batch, n) : DFS_OK;
 
 	if (status != DFS_OK)
-		dfs_log(DFS_LOG_WARN, "%s: %u inodes could not be written back (%s): %s", store->name,
-		        n, dfs_status_name(status), dfs_fail_text());
+		dfs_log(DFS_LOG_WARN, "%s: %u inodes could not be written back (%s): %s",
+			store->name, n, dfs_status_name(status), dfs_fail_text());
 	for (unsigned i = 0; i < n; i++) {
 		if (status != DFS_OK)
 			dfs_inode_mark_dirty(batch[i]);
