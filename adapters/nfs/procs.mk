@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: MIT
+dist_man_MANS += adapters/nfs/dittofs-adapter-nfs.5
+
 # The procedures and what they stand on, without the RPC layer: the adapter and the tests link it.
 noinst_LTLIBRARIES += adapters/nfs/libnfsproc.la
 adapters_nfs_libnfsproc_la_SOURCES = \
