@@ -25,3 +25,5 @@ plugins_block_filesystem_test_filesystem_SOURCES = \
 plugins_block_filesystem_test_filesystem_CPPFLAGS = $(AM_CPPFLAGS) \
 	-include $(srcdir)/plugins/block/filesystem/fake.h
 plugins_block_filesystem_test_filesystem_LDADD = $(GLIB_LIBS) -lpthread
+
+dist_man_MANS += plugins/block/filesystem/dittofs-block-filesystem.5

@@ -21,3 +21,5 @@ plugins_block_memory_test_trie_SOURCES = \
 	plugins/block/memory/test-trie.c \
 	plugins/block/memory/trie.c
 plugins_block_memory_test_trie_LDADD = $(GLIB_LIBS)
+
+dist_man_MANS += plugins/block/memory/dittofs-block-memory.5

@@ -22,3 +22,5 @@ if WITH_BLOCK_FILESYSTEM
 TESTS += tools/conform/block/filesystem.sh
 endif
 dist_check_SCRIPTS += tools/conform/block/memory.sh tools/conform/block/filesystem.sh
+
+dist_man_MANS += tools/conform/block/dfs-conform-block.1
