@@ -12,7 +12,7 @@
 #include "runtime/runtime.h"
 
 #define FIELD(name) offsetof(struct nfs_config, name)
-#define SECONDS(n) ((int64_t)(n) * 1000000000)
+#define SECONDS(n) ((int64_t)(n)*1000000000)
 
 static const struct dfs_config_item options[] = {
 	{"listen", DFS_CONFIG_LIST, 0, FIELD(listen), 0, 0, "0.0.0.0", NULL,
@@ -25,14 +25,19 @@ static const struct dfs_config_item options[] = {
 	 "Requests of one connection under way at once; beyond, it is not read."},
 	{"max_queued", DFS_CONFIG_SIZE, 0, FIELD(max_queued), 1 << 20, 1 << 30, "32M", NULL,
 	 "Reply bytes of one connection that its client has not taken; beyond, it is not read."},
-	{"max_receiving", DFS_CONFIG_SIZE, 0, FIELD(max_receiving), 4 << 20, INT64_C(1) << 40, "256M",
-	 NULL, "Memory reserved for the data of writes that are being received, all connections together."},
-	{"idle_timeout", DFS_CONFIG_DURATION, 0, FIELD(idle_timeout), 0, SECONDS(7 * 86400), "15m", NULL,
-	 "Close a connection without requests after this time; 0: never."},
-	{"stall_timeout", DFS_CONFIG_DURATION, 0, FIELD(stall_timeout), SECONDS(1), SECONDS(3600), "60s",
-	 NULL, "Close a connection whose client takes no reply bytes, or leaves a call incomplete, for this time."},
-	{"request_timeout", DFS_CONFIG_DURATION, 0, FIELD(request_timeout), SECONDS(1), SECONDS(3600), "30s",
-	 NULL, "Longest wait of one request before the client is told to come again."},
+	{"max_receiving", DFS_CONFIG_SIZE, 0, FIELD(max_receiving), 4 << 20, INT64_C(1) << 40,
+	 "256M", NULL,
+	 "Memory reserved for the data of writes that are being received, all connections "
+	 "together."},
+	{"idle_timeout", DFS_CONFIG_DURATION, 0, FIELD(idle_timeout), 0, SECONDS(7 * 86400), "15m",
+	 NULL, "Close a connection without requests after this time; 0: never."},
+	{"stall_timeout", DFS_CONFIG_DURATION, 0, FIELD(stall_timeout), SECONDS(1), SECONDS(3600),
+	 "60s", NULL,
+	 "Close a connection whose client takes no reply bytes, or leaves a call incomplete, for "
+	 "this time."},
+	{"request_timeout", DFS_CONFIG_DURATION, 0, FIELD(request_timeout), SECONDS(1),
+	 SECONDS(3600), "30s", NULL,
+	 "Longest wait of one request before the client is told to come again."},
 	{"reply_cache", DFS_CONFIG_INT, 0, FIELD(reply_cache), 256, 16777216, "65536", NULL,
 	 "Entries of the duplicate request cache, over all clients."},
 	{NULL, DFS_CONFIG_END, 0, 0, 0, 0, NULL, NULL, NULL},
@@ -61,8 +66,8 @@ create(struct dfs_runtime *runtime, const struct dfs_host *host, const void *con
 {
 	struct nfs_server *server = NULL;
 	enum dfs_status status =
-		nfs_server_new(runtime, dfs_runtime_workers(runtime), dfs_runtime_loops(runtime), config,
-	                       programs, sizeof programs / sizeof *programs, &server);
+		nfs_server_new(runtime, dfs_runtime_workers(runtime), dfs_runtime_loops(runtime),
+			       config, programs, sizeof programs / sizeof *programs, &server);
 
 	(void)host; /* an adapter is linked with the core */
 	if (status != DFS_OK)
@@ -109,16 +114,9 @@ static const struct dfs_adapter_ops ops = {
 	.stop = stop,
 };
 
-DFS_PLUGIN_DEFINE(adapter_nfs,
-                  .kind = DFS_KIND_ADAPTER,
-                  .abi_major = DFS_ADAPTER_ABI_MAJOR,
-                  .abi_minor = DFS_ADAPTER_ABI_MINOR,
-                  .min_host_minor = DFS_HOST_MINOR,
-                  .name = "nfs",
-                  .version = "0.1.0",
-                  .summary = "NFS version 3 and its MOUNT protocol over TCP",
-                  .license = "MIT",
-                  .thread_model = DFS_THREADS_NONBLOCKING,
-                  .config = options,
-                  .config_size = sizeof(struct nfs_config),
-                  .ops = &ops);
+DFS_PLUGIN_DEFINE(adapter_nfs, .kind = DFS_KIND_ADAPTER, .abi_major = DFS_ADAPTER_ABI_MAJOR,
+		  .abi_minor = DFS_ADAPTER_ABI_MINOR, .min_host_minor = DFS_HOST_MINOR,
+		  .name = "nfs", .version = "0.1.0",
+		  .summary = "NFS version 3 and its MOUNT protocol over TCP", .license = "MIT",
+		  .thread_model = DFS_THREADS_NONBLOCKING, .config = options,
+		  .config_size = sizeof(struct nfs_config), .ops = &ops);

@@ -29,7 +29,8 @@ watch_loops(struct nfs_server *server)
 		const char *doing = atomic_load_explicit(&loop->doing, memory_order_relaxed);
 		if (since && now - since > DFS_SECOND)
 			dfs_log(DFS_LOG_WARN, "event loop %s is held for %lld ms by one turn (%s)",
-			        loop->name, (long long)((now - since) / 1000000), doing ? doing : "no call");
+				loop->name, (long long)((now - since) / 1000000),
+				doing ? doing : "no call");
 	}
 }
 
@@ -58,8 +59,8 @@ watchdog_main(void *arg)
 
 enum dfs_status
 nfs_server_new(struct dfs_runtime *runtime, struct dfs_workers *workers, unsigned loops,
-               const struct nfs_config *config, const struct nfs_program *programs,
-               uint32_t n_programs, struct nfs_server **out)
+	       const struct nfs_config *config, const struct nfs_program *programs,
+	       uint32_t n_programs, struct nfs_server **out)
 {
 	struct nfs_server *server = calloc(1, sizeof *server);
 	struct dfs_net_config net = {
@@ -69,9 +70,9 @@ nfs_server_new(struct dfs_runtime *runtime, struct dfs_workers *workers, unsigne
 		.ops = &nfs_conn_ops,
 		.owner = server,
 		.limits = {.requests = (uint32_t)config->max_requests,
-		           .out_bytes = (uint32_t)config->max_queued,
-		           .idle = (int64_t)config->idle_timeout,
-		           .stall = (int64_t)config->stall_timeout},
+			   .out_bytes = (uint32_t)config->max_queued,
+			   .idle = (int64_t)config->idle_timeout,
+			   .stall = (int64_t)config->stall_timeout},
 	};
 	pthread_condattr_t attr;
 
@@ -125,8 +126,8 @@ nfs_server_free(struct nfs_server *server)
 {
 	if (!server)
 		return;
-	/* Waits for the last request: workers and gates hold connections, and these the server.  The watchdog
-	 * names what it waits for. */
+	/* Waits for the last request: workers and gates hold connections, and these the server. The
+	 * watchdog names what it waits for. */
 	if (server->net)
 		dfs_net_wait(server->net);
 	watchdog_stop(server);
@@ -146,10 +147,12 @@ nfs_server_start(struct nfs_server *server)
 	int err;
 
 	for (const char *const *address = config->listen; *address; address++) {
-		enum dfs_status status = dfs_net_listen(server->net, *address, (uint16_t)config->port);
+		enum dfs_status status =
+			dfs_net_listen(server->net, *address, (uint16_t)config->port);
 		if (status != DFS_OK)
 			return status;
-		dfs_log(DFS_LOG_INFO, "nfs: listening on %s port %lld", *address, (long long)config->port);
+		dfs_log(DFS_LOG_INFO, "nfs: listening on %s port %lld", *address,
+			(long long)config->port);
 	}
 	err = pthread_create(&server->watchdog, NULL, watchdog_main, server);
 	if (err)

@@ -26,11 +26,11 @@ struct nfs_config {
 	const char *const *listen;
 	int64_t port;
 	int64_t max_connections;
-	int64_t max_requests; /* of one connection, under way at once */
-	uint64_t max_queued;  /* reply bytes of one connection */
+	int64_t max_requests;   /* of one connection, under way at once */
+	uint64_t max_queued;    /* reply bytes of one connection */
 	uint64_t max_receiving; /* bytes of WRITE data, all connections */
 	uint64_t idle_timeout, stall_timeout, request_timeout; /* ns */
-	int64_t reply_cache;  /* entries */
+	int64_t reply_cache;                                   /* entries */
 };
 
 /* A program that the server answers for. */
@@ -62,9 +62,10 @@ struct nfs_server {
 };
 
 /* An instance with other programs than the product's; for tests. */
-enum dfs_status nfs_server_new(struct dfs_runtime *runtime, struct dfs_workers *workers, unsigned loops,
-                               const struct nfs_config *config, const struct nfs_program *programs,
-                               uint32_t n_programs, struct nfs_server **server);
+enum dfs_status nfs_server_new(struct dfs_runtime *runtime, struct dfs_workers *workers,
+			       unsigned loops, const struct nfs_config *config,
+			       const struct nfs_program *programs, uint32_t n_programs,
+			       struct nfs_server **server);
 void nfs_server_free(struct nfs_server *server);
 /* Bind and serve; dfs_fail_text explains. */
 enum dfs_status nfs_server_start(struct nfs_server *server);

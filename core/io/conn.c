@@ -3,10 +3,10 @@
  * The receiving half of a connection, its bounds and its end.
  *
  * A run (one a turn at most) offers what is buffered, reads until the socket is drained or the
- * quantum is used up, and sends.  A short rest of a record is copied to a stash of its exact size, so
- * that thousands of slow connections hold little more than they have sent.  While bytes go straight into the
- * adapter's memory, a small piece of the chunk is the last vector: the next record's header comes
- * along with the same system call, and little of its data.
+ * quantum is used up, and sends.  A short rest of a record is copied to a stash of its exact size,
+ * so that thousands of slow connections hold little more than they have sent.  While bytes go
+ * straight into the adapter's memory, a small piece of the chunk is the last vector: the next
+ * record's header comes along with the same system call, and little of its data.
  */
 #include <arpa/inet.h>
 #include <assert.h>
@@ -36,13 +36,12 @@ static void conn_flush_job(struct dfs_job *job);
 static void conn_release(struct dfs_job *job);
 static void conn_timer(struct dfs_timer *timer);
 
-#define CONN_OF(ptr, member) \
-	((struct dfs_conn *)((char *)(ptr) - offsetof(struct dfs_conn, member)))
+#define CONN_OF(ptr, member) ((struct dfs_conn *)((char *)(ptr)-offsetof(struct dfs_conn, member)))
 
 struct dfs_conn *
 dfs_conn_new(struct dfs_loop *loop, int fd, const struct sockaddr *peer,
-             const struct dfs_conn_ops *ops, const struct dfs_conn_limits *limits,
-             struct dfs_net *net)
+	     const struct dfs_conn_ops *ops, const struct dfs_conn_limits *limits,
+	     struct dfs_net *net)
 {
 	struct dfs_conn *conn = calloc(1, ops->size);
 
@@ -166,7 +165,8 @@ dfs_conn_close(struct dfs_conn *conn, const char *why)
 		return;
 	conn->closed = true;
 	if (why && dfs_log_enabled(DFS_LOG_DEBUG))
-		dfs_log(DFS_LOG_DEBUG, "connection from %s closed: %s", dfs_conn_peer_text(conn, text), why);
+		dfs_log(DFS_LOG_DEBUG, "connection from %s closed: %s",
+			dfs_conn_peer_text(conn, text), why);
 	if (conn->watch.fd >= 0) {
 		dfs_loop_unwatch(loop, &conn->watch);
 		close(conn->watch.fd);
@@ -211,8 +211,9 @@ dfs_conn_relax(struct dfs_conn *conn)
 		if (conn->in_len > 0)
 			dfs_loop_again(conn->loop, &conn->again);
 	}
-	if ((conn->eof || conn->draining) && conn->in_flight == 0 && conn->seg_head == conn->seg_tail &&
-	    !conn->again.queued && !conn->paused && !conn->running) {
+	if ((conn->eof || conn->draining) && conn->in_flight == 0 &&
+	    conn->seg_head == conn->seg_tail && !conn->again.queued && !conn->paused &&
+	    !conn->running) {
 		dfs_conn_close(conn, conn->eof ? NULL : "the server stops");
 		return;
 	}
@@ -283,7 +284,8 @@ direct_absorb(struct dfs_conn *conn)
 		size_t n = conn->direct->iov_len - conn->direct_at;
 		if (n > conn->in_len)
 			n = conn->in_len;
-		memcpy((char *)conn->direct->iov_base + conn->direct_at, conn->in->data + conn->in_at, n);
+		memcpy((char *)conn->direct->iov_base + conn->direct_at,
+		       conn->in->data + conn->in_at, n);
 		conn->in_at += (uint32_t)n;
 		conn->in_len -= (uint32_t)n;
 		direct_advance(conn, n);
@@ -296,7 +298,8 @@ direct_absorb(struct dfs_conn *conn)
 	}
 	if (conn->direct_left == 0 && conn->skip == 0) {
 		conn->receiving = false;
-		/* The next record is likely as large: read its header first, not 60 KiB of its data. */
+		/* The next record is likely as large: read its header first, not 60 KiB of its
+		 * data. */
 		conn->want = TAIL_BYTES;
 		conn->ops->received(conn);
 	}
@@ -440,7 +443,8 @@ conn_fill(struct dfs_conn *conn)
 	if ((size_t)got < asked)
 		conn->readable = false;
 	else if (!conn->receiving)
-		conn->want = DFS_PAGE_SIZE; /* a stream of small records, or the head of a large one */
+		conn->want =
+			DFS_PAGE_SIZE; /* a stream of small records, or the head of a large one */
 	conn->last_in = conn->loop->now;
 	conn->bytes_left -= (int32_t)got;
 	if (direct > 0) {
@@ -585,7 +589,8 @@ conn_timer(struct dfs_timer *timer)
 	if (conn->active)
 		conn_due(conn, conn->last_in + ACTIVE_NS);
 	if (limits->idle)
-		conn_due(conn, (now > conn->last_in + limits->idle ? now : conn->last_in) + limits->idle);
+		conn_due(conn,
+			 (now > conn->last_in + limits->idle ? now : conn->last_in) + limits->idle);
 	if (out)
 		conn_due(conn, conn->last_out + limits->stall);
 	if (conn->partial_since)

@@ -31,8 +31,8 @@ struct dfs_conn_ops {
 	/* A new connection; before any data. */
 	void (*opened)(struct dfs_conn *conn);
 	/* n bytes have come, those left over last time first; answers how many were used up, or
-	 * DFS_CONN_CLOSE.  Ends early when dfs_conn_may_go_on says so, and calls dfs_conn_yield when it leaves
-	 * a complete record. */
+	 * DFS_CONN_CLOSE.  Ends early when dfs_conn_may_go_on says so, and calls dfs_conn_yield
+	 * when it leaves a complete record. */
 	size_t (*data)(struct dfs_conn *conn, const unsigned char *p, size_t n);
 	/* The bytes asked for by dfs_conn_receive are there. */
 	void (*received)(struct dfs_conn *conn);
@@ -43,10 +43,10 @@ struct dfs_conn_ops {
 };
 
 struct dfs_conn_limits {
-	uint32_t requests;    /* under way at once; beyond, nothing is read */
-	uint32_t out_bytes;   /* queued; beyond, nothing is read until it is below 3/4 */
-	int64_t idle;         /* ns without a request until the server closes; 0: never */
-	int64_t stall;        /* ns that a peer may take no reply bytes, or leave a record incomplete */
+	uint32_t requests;  /* under way at once; beyond, nothing is read */
+	uint32_t out_bytes; /* queued; beyond, nothing is read until it is below 3/4 */
+	int64_t idle;       /* ns without a request until the server closes; 0: never */
+	int64_t stall; /* ns that a peer may take no reply bytes, or leave a record incomplete */
 };
 
 struct dfs_conn_seg {
@@ -65,33 +65,33 @@ struct dfs_conn {
 	const struct dfs_conn_limits *limits;
 	_Atomic uint32_t refs;
 	bool closed;
-	bool eof;      /* the peer sends no more */
-	bool readable; /* bytes may wait in the socket */
-	bool blocked;  /* the socket takes no more bytes */
-	bool full;     /* a bound was met: reading rests until below 3/4 */
-	bool yielded;  /* a complete record waits for the next turn */
-	bool paused;   /* no memory: reading rests until the timer */
-	bool draining; /* no new request; closes when all is answered */
-	bool receiving; /* the next bytes are those of dfs_conn_receive */
-	bool running;  /* inside a turn's run: it will flush */
-	bool active;   /* counted as such in the loop's load */
-	int32_t calls_left;  /* of this turn's quantum */
-	int32_t bytes_left;  /* of this turn's quantum */
+	bool eof;           /* the peer sends no more */
+	bool readable;      /* bytes may wait in the socket */
+	bool blocked;       /* the socket takes no more bytes */
+	bool full;          /* a bound was met: reading rests until below 3/4 */
+	bool yielded;       /* a complete record waits for the next turn */
+	bool paused;        /* no memory: reading rests until the timer */
+	bool draining;      /* no new request; closes when all is answered */
+	bool receiving;     /* the next bytes are those of dfs_conn_receive */
+	bool running;       /* inside a turn's run: it will flush */
+	bool active;        /* counted as such in the loop's load */
+	int32_t calls_left; /* of this turn's quantum */
+	int32_t bytes_left; /* of this turn's quantum */
 	uint32_t in_flight;
 	uint32_t want; /* bytes to ask the socket for, at most */
 	struct dfs_job again, flush, release;
 	struct dfs_timer timer;
 	struct dfs_post adopt;
 	struct dfs_conn *next, **prev; /* the loop's connections */
-	int64_t last_in, last_out; /* monotonic ns of the last bytes that moved */
-	int64_t partial_since;     /* of the record that is incomplete, 0: none */
-	int64_t resume_at;         /* end of the pause */
+	int64_t last_in, last_out;     /* monotonic ns of the last bytes that moved */
+	int64_t partial_since;         /* of the record that is incomplete, 0: none */
+	int64_t resume_at;             /* end of the pause */
 
 	struct dfs_buf *in; /* chunk; NULL when nothing is buffered but the stash */
 	uint32_t in_at, in_len;
 	unsigned char *stash; /* a short rest, instead of a chunk: in_len bytes */
 
-	const struct iovec *direct; /* where the next bytes go while receiving */
+	const struct iovec *direct;   /* where the next bytes go while receiving */
 	uint32_t direct_n, direct_at; /* vectors; bytes of the first that are there */
 	uint64_t direct_left, skip;   /* bytes still to come; then this many to throw away */
 
@@ -112,8 +112,8 @@ struct dfs_conn {
 /* Take a connected non-blocking socket; the caller's reference is the loop's.  On loop's thread, or
  * before it runs.  NULL: no memory (fd is not closed). */
 struct dfs_conn *dfs_conn_new(struct dfs_loop *loop, int fd, const struct sockaddr *peer,
-                              const struct dfs_conn_ops *ops, const struct dfs_conn_limits *limits,
-                              struct dfs_net *net);
+			      const struct dfs_conn_ops *ops, const struct dfs_conn_limits *limits,
+			      struct dfs_net *net);
 /* Begin to read; on the loop's thread. */
 void dfs_conn_open(struct dfs_conn *conn);
 /* Offer bytes as if they had come from the socket (fd -1: tests and fuzzers). */
@@ -155,8 +155,8 @@ dfs_conn_yield(struct dfs_conn *conn)
 /* Read nothing for a while (memory is short); data() is offered its rest again then. */
 void dfs_conn_pause(struct dfs_conn *conn, int64_t ns);
 
-/* From data(), which returns the bytes before: the next bytes go into iov (borrowed until received()
- * or closed()), and skip more are thrown away after them.  n may be 0. */
+/* From data(), which returns the bytes before: the next bytes go into iov (borrowed until
+ * received() or closed()), and skip more are thrown away after them.  n may be 0. */
 void dfs_conn_receive(struct dfs_conn *conn, const struct iovec *iov, uint32_t n, uint64_t skip);
 
 /* A request stays beyond data(): hold the connection, count the request. */
@@ -170,7 +170,8 @@ unsigned char *dfs_conn_reserve(struct dfs_conn *conn, uint32_t n);
 /* Queue n bytes at p, which lie in the last reservation. */
 void dfs_conn_commit(struct dfs_conn *conn, const unsigned char *p, uint32_t n);
 /* Queue bytes of buf; takes over one reference. */
-void dfs_conn_put(struct dfs_conn *conn, struct dfs_buf *buf, const unsigned char *data, uint32_t len);
+void dfs_conn_put(struct dfs_conn *conn, struct dfs_buf *buf, const unsigned char *data,
+		  uint32_t len);
 
 /* Send what is queued, as far as the socket takes it and the turn's share goes. */
 void dfs_conn_flush(struct dfs_conn *conn);

@@ -55,7 +55,8 @@ seg_grow(struct dfs_conn *conn)
 		uint32_t cap = conn->seg_cap < 64 ? 64 : conn->seg_cap * 2;
 		segs = malloc(cap * sizeof *segs);
 		if (!segs)
-			abort(); /* bounded by the connection's limits: the machine is out of memory */
+			abort(); /* bounded by the connection's limits: the machine is out of memory
+				  */
 		memcpy(segs, conn->segs + conn->seg_head, n * sizeof *segs);
 		if (conn->segs != conn->inline_segs)
 			free(conn->segs);
@@ -168,8 +169,8 @@ dfs_conn_flush(struct dfs_conn *conn)
 		size_t asked = 0;
 		ssize_t sent;
 		uint32_t n = 0;
-		for (uint32_t i = conn->seg_head; i < conn->seg_tail && n < VECTORS_MAX && asked < share;
-		     i++, n++) {
+		for (uint32_t i = conn->seg_head;
+		     i < conn->seg_tail && n < VECTORS_MAX && asked < share; i++, n++) {
 			iov[n] = (struct iovec){(void *)conn->segs[i].data, conn->segs[i].len};
 			asked += conn->segs[i].len;
 		}

@@ -70,8 +70,9 @@ gate_round(struct dfs_gate *gate, struct dfs_gate_waiter *list)
 			gate_advance(gate, level, durable);
 		} else {
 			gate->failed = status;
-			dfs_log(DFS_LOG_ERROR, "%s: sync failed (%s): %s; its writes fail from now on",
-			        gate->name, dfs_status_name(status), dfs_fail_text());
+			dfs_log(DFS_LOG_ERROR,
+				"%s: sync failed (%s): %s; its writes fail from now on", gate->name,
+				dfs_status_name(status), dfs_fail_text());
 		}
 	}
 	while (list) {

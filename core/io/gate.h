@@ -18,7 +18,8 @@
 struct dfs_gate;
 
 struct dfs_gate_waiter {
-	/* Called once, on the gate's thread, when durable (DFS_OK) or failed.  Short, no blocking. */
+	/* Called once, on the gate's thread, when durable (DFS_OK) or failed.  Short, no blocking.
+	 */
 	void (*done)(struct dfs_gate_waiter *w, enum dfs_status status);
 	uint64_t seq;
 	uint32_t level;
@@ -28,7 +29,7 @@ struct dfs_gate_waiter {
 /* Make everything up to seq durable at level and set *durable to the position reached (>= seq).
  * level: the highest that any waiter of the round asks for. */
 typedef enum dfs_status (*dfs_gate_sync_fn)(void *arg, uint64_t seq, uint32_t level,
-                                            uint64_t *durable);
+					    uint64_t *durable);
 
 /* name: for logs and the thread's name, borrowed. */
 struct dfs_gate *dfs_gate_new(const char *name, dfs_gate_sync_fn sync, void *arg);
@@ -39,8 +40,9 @@ void dfs_gate_free(struct dfs_gate *gate);
 bool dfs_gate_passed(const struct dfs_gate *gate, uint64_t seq, uint32_t level);
 /* Queue w (its seq, level and done set by the caller; memory stays the caller's until done). */
 void dfs_gate_wait(struct dfs_gate *gate, struct dfs_gate_waiter *w);
-/* Block until durable, failed, or deadline (monotonic ns): DFS_OK, the sync's status, DFS_TIMEDOUT. */
+/* Block until durable, failed, or deadline (monotonic ns): DFS_OK, the sync's status, DFS_TIMEDOUT.
+ */
 enum dfs_status dfs_gate_wait_sync(struct dfs_gate *gate, uint64_t seq, uint32_t level,
-                                   int64_t deadline);
+				   int64_t deadline);
 
 #endif

@@ -133,8 +133,8 @@ dfs_loop_post(struct dfs_loop *loop, struct dfs_post *post)
 
 	do
 		post->next = head;
-	while (!atomic_compare_exchange_weak_explicit(&loop->posts, &head, post, memory_order_seq_cst,
-	                                              memory_order_relaxed));
+	while (!atomic_compare_exchange_weak_explicit(&loop->posts, &head, post,
+						      memory_order_seq_cst, memory_order_relaxed));
 	/* The post may have run and be gone by now; the loop is not, as its owner stops it last. */
 	if (atomic_load_explicit(&loop->sleeping, memory_order_seq_cst) &&
 	    atomic_exchange_explicit(&loop->sleeping, 0, memory_order_seq_cst))
@@ -149,7 +149,8 @@ wheel_wait(const struct dfs_loop *loop, int64_t now)
 	for (unsigned i = 1; i <= DFS_WHEEL_SLOTS; i++) {
 		uint64_t tick = (uint64_t)(loop->wheel_tick + i);
 		unsigned slot = tick % DFS_WHEEL_SLOTS;
-		if (slot % 64 == 0 && loop->wheel_map[slot / 64] == 0 && i + 63 <= DFS_WHEEL_SLOTS) {
+		if (slot % 64 == 0 && loop->wheel_map[slot / 64] == 0 &&
+		    i + 63 <= DFS_WHEEL_SLOTS) {
 			i += 63;
 			continue;
 		}
@@ -219,7 +220,8 @@ dfs_timer_cancel(struct dfs_loop *loop, struct dfs_timer *timer)
 	if (timer->next)
 		timer->next->prev = timer->prev;
 	timer->due = 0;
-	if (timer->prev >= loop->wheel && timer->prev < loop->wheel + DFS_WHEEL_SLOTS && !timer->next) {
+	if (timer->prev >= loop->wheel && timer->prev < loop->wheel + DFS_WHEEL_SLOTS &&
+	    !timer->next) {
 		unsigned slot = (unsigned)(timer->prev - loop->wheel);
 		loop->wheel_map[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
 	}
@@ -232,7 +234,8 @@ dfs_loop_turn(struct dfs_loop *loop, int max_wait)
 	struct dfs_job *jobs, *again = loop->again.head;
 	int n, wait = max_wait;
 
-	/* Those queued from here on are for the next turn, so that a busy one cannot keep the loop. */
+	/* Those queued from here on are for the next turn, so that a busy one cannot keep the loop.
+	 */
 	job_list_init(&loop->again);
 	if (again || loop->end.head) {
 		wait = 0;

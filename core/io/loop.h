@@ -76,20 +76,22 @@ struct dfs_loop {
 	char name[16];
 
 	_Alignas(64) _Atomic(struct dfs_post *) posts;
-	_Atomic int sleeping;        /* posts need a wake-up */
+	_Atomic int sleeping; /* posts need a wake-up */
 	_Atomic int stop;
-	_Atomic int64_t busy_since;  /* monotonic ns of the turn under way, 0: waiting; for watchdogs */
+	_Atomic int64_t
+		busy_since; /* monotonic ns of the turn under way, 0: waiting; for watchdogs */
 	_Atomic(const char *) doing; /* what it ran last, a literal; for watchdogs */
-	_Atomic uint32_t active;     /* connections that moved bytes lately: placement looks here first */
-	_Atomic uint32_t placed;     /* connections */
+	_Atomic uint32_t
+		active; /* connections that moved bytes lately: placement looks here first */
+	_Atomic uint32_t placed; /* connections */
 };
 
 /* name: at most 15 bytes are used.  NULL: no descriptor or memory, dfs_fail_text says so. */
 struct dfs_loop *dfs_loop_new(const char *name);
 /* Run turns on a thread of its own until dfs_loop_stop. */
 bool dfs_loop_start(struct dfs_loop *loop);
-/* End the thread after the turn under way, with the posts that are there; joins.  Any thread but its
- * own. */
+/* End the thread after the turn under way, with the posts that are there; joins.  Any thread but
+ * its own. */
 void dfs_loop_stop(struct dfs_loop *loop);
 /* Nothing uses the loop any more. */
 void dfs_loop_free(struct dfs_loop *loop);

@@ -39,12 +39,12 @@ struct dfs_net {
 	unsigned n_loops, n_listeners;
 	struct dfs_loop **loops;
 	struct listener listeners[LISTENERS_MAX];
-	struct dfs_timer rest;   /* loop 0: accepting goes on when it fires */
-	int64_t complained;      /* loop 0 */
-	uint64_t refused;        /* loop 0: since the last complaint */
+	struct dfs_timer rest; /* loop 0: accepting goes on when it fires */
+	int64_t complained;    /* loop 0 */
+	uint64_t refused;      /* loop 0: since the last complaint */
 	_Atomic bool draining;
-	_Atomic uint32_t open;   /* connections with a descriptor; changed under mu, read anywhere */
-	uint32_t alive;          /* guarded by mu: connections with memory */
+	_Atomic uint32_t open; /* connections with a descriptor; changed under mu, read anywhere */
+	uint32_t alive;        /* guarded by mu: connections with memory */
 	pthread_mutex_t mu;
 	pthread_cond_t less; /* open or alive went down to 0 */
 };
@@ -119,7 +119,7 @@ complain(struct dfs_net *net, const char *what)
 	if (net->complained && now - net->complained < COMPLAIN_NS)
 		return;
 	dfs_log(DFS_LOG_WARN, "%s (%u connections open, %llu times since the last such line)", what,
-	        atomic_load(&net->open), (unsigned long long)net->refused);
+		atomic_load(&net->open), (unsigned long long)net->refused);
 	net->complained = now;
 	net->refused = 0;
 }
@@ -149,8 +149,9 @@ place(struct dfs_net *net)
 		struct dfs_loop *loop = net->loops[i];
 		uint32_t a = atomic_load_explicit(&loop->active, memory_order_relaxed);
 		uint32_t b = atomic_load_explicit(&best->active, memory_order_relaxed);
-		if (a < b || (a == b && atomic_load_explicit(&loop->placed, memory_order_relaxed) <
-		                            atomic_load_explicit(&best->placed, memory_order_relaxed)))
+		if (a < b ||
+		    (a == b && atomic_load_explicit(&loop->placed, memory_order_relaxed) <
+				       atomic_load_explicit(&best->placed, memory_order_relaxed)))
 			best = loop;
 	}
 	return best;
@@ -159,9 +160,11 @@ place(struct dfs_net *net)
 static void
 adopt_run(struct dfs_post *post)
 {
-	struct dfs_conn *conn = (struct dfs_conn *)((char *)post - offsetof(struct dfs_conn, adopt));
+	struct dfs_conn *conn =
+		(struct dfs_conn *)((char *)post - offsetof(struct dfs_conn, adopt));
 
-	atomic_fetch_sub_explicit(&conn->loop->active, 1, memory_order_relaxed); /* see accepted() */
+	atomic_fetch_sub_explicit(&conn->loop->active, 1,
+				  memory_order_relaxed); /* see accepted() */
 	dfs_conn_open(conn);
 	if (atomic_load(&conn->net->draining))
 		dfs_conn_close(conn, "the server stops");
@@ -188,8 +191,8 @@ accepted(struct dfs_net *net, int fd, const struct sockaddr *peer)
 	atomic_store(&net->open, atomic_load(&net->open) + 1);
 	pthread_mutex_unlock(&net->mu);
 	atomic_fetch_add_explicit(&loop->placed, 1, memory_order_relaxed);
-	/* Counted at once, so that the next of a burst goes elsewhere; the loop counts it itself when it
-	 * opens it. */
+	/* Counted at once, so that the next of a burst goes elsewhere; the loop counts it itself
+	 * when it opens it. */
 	atomic_fetch_add_explicit(&loop->active, 1, memory_order_relaxed);
 	conn->adopt.run = adopt_run;
 	if (loop == net->loops[0])
@@ -206,7 +209,8 @@ listener_ready(struct dfs_watch *watch, uint32_t events)
 	for (unsigned i = 0; i < BURST && watch->fd >= 0; i++) {
 		struct sockaddr_storage peer;
 		socklen_t len = sizeof peer;
-		int fd = accept4(watch->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = accept4(watch->fd, (struct sockaddr *)&peer, &len,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
 			accepted(net, fd, (struct sockaddr *)&peer);
 			continue;
@@ -252,8 +256,10 @@ listen_one(struct dfs_net *net, const char *address, const struct addrinfo *ai)
 	if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || listen(fd, 4096) < 0) {
 		err = errno;
 		close(fd);
-		return dfs_fail(err == EADDRINUSE ? DFS_BUSY : err == EADDRNOTAVAIL ? DFS_CONFIG : DFS_IO,
-		                "cannot listen on %s port %u: %s", address, port, strerror(err));
+		return dfs_fail(err == EADDRINUSE      ? DFS_BUSY
+				: err == EADDRNOTAVAIL ? DFS_CONFIG
+						       : DFS_IO,
+				"cannot listen on %s port %u: %s", address, port, strerror(err));
 	}
 	l->watch = (struct dfs_watch){.ready = listener_ready, .fd = fd};
 	l->net = net;
@@ -264,7 +270,8 @@ listen_one(struct dfs_net *net, const char *address, const struct addrinfo *ai)
 enum dfs_status
 dfs_net_listen(struct dfs_net *net, const char *address, uint16_t port)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+				 .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 	struct addrinfo *list, *ai;
 	enum dfs_status status = DFS_OK;
 	char text[8];
@@ -273,12 +280,14 @@ dfs_net_listen(struct dfs_net *net, const char *address, uint16_t port)
 	snprintf(text, sizeof text, "%u", port);
 	err = getaddrinfo(address, text, &hints, &list);
 	if (err)
-		return dfs_fail(DFS_CONFIG, "cannot listen on \"%s\": %s", address, gai_strerror(err));
+		return dfs_fail(DFS_CONFIG, "cannot listen on \"%s\": %s", address,
+				gai_strerror(err));
 	for (ai = list; ai && status == DFS_OK; ai = ai->ai_next) {
 		if (ai->ai_family != AF_INET && ai->ai_family != AF_INET6)
 			continue;
 		if (net->n_listeners == LISTENERS_MAX)
-			status = dfs_fail(DFS_CONFIG, "more than %u addresses to listen on", LISTENERS_MAX);
+			status = dfs_fail(DFS_CONFIG, "more than %u addresses to listen on",
+					  LISTENERS_MAX);
 		else
 			status = listen_one(net, address, ai);
 	}
@@ -343,8 +352,11 @@ order_all(struct dfs_net *net, void (*each)(struct dfs_conn *conn), bool stop_li
 		struct order *order = calloc(1, sizeof *order);
 		if (!order)
 			abort();
-		*order = (struct order){.post.run = order_run, .net = net, .loop = net->loops[i], .each = each,
-		                        .stop_listening = stop_listening};
+		*order = (struct order){.post.run = order_run,
+					.net = net,
+					.loop = net->loops[i],
+					.each = each,
+					.stop_listening = stop_listening};
 		if (order->loop->running)
 			dfs_loop_post(order->loop, &order->post);
 		else
@@ -396,8 +408,9 @@ dfs_net_wait(struct dfs_net *net)
 		int64_t due = dfs_clock_mono() + 10 * DFS_SECOND;
 		struct timespec until = {due / DFS_SECOND, due % DFS_SECOND};
 		if (pthread_cond_timedwait(&net->less, &net->mu, &until) != 0)
-			dfs_log(DFS_LOG_WARN, "%u connections are still held by requests that do not end",
-			        net->alive);
+			dfs_log(DFS_LOG_WARN,
+				"%u connections are still held by requests that do not end",
+				net->alive);
 	}
 	pthread_mutex_unlock(&net->mu);
 }

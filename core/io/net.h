@@ -18,8 +18,8 @@
 struct dfs_net;
 
 struct dfs_net_config {
-	const char *name;    /* of the threads, at most 12 bytes are used */
-	unsigned loops;      /* 0: one per processor up to 8, beyond that half of them up to 32 */
+	const char *name; /* of the threads, at most 12 bytes are used */
+	unsigned loops;   /* 0: one per processor up to 8, beyond that half of them up to 32 */
 	uint32_t max_connections;
 	const struct dfs_conn_ops *ops; /* borrowed */
 	void *owner;                    /* dfs_net_owner */
@@ -28,8 +28,8 @@ struct dfs_net_config {
 
 /* Raises the soft limit of descriptors to the hard one.  NULL: dfs_fail_text says why. */
 struct dfs_net *dfs_net_new(const struct dfs_net_config *config);
-/* Bind and listen; address: a numeric IPv4 or IPv6 address or a host name; port 0: any free one.  DFS_BUSY: taken;
- * DFS_CONFIG: no such address; dfs_fail_text holds the sentence. */
+/* Bind and listen; address: a numeric IPv4 or IPv6 address or a host name; port 0: any free one.
+ * DFS_BUSY: taken; DFS_CONFIG: no such address; dfs_fail_text holds the sentence. */
 enum dfs_status dfs_net_listen(struct dfs_net *net, const char *address, uint16_t port);
 /* The bound port of the i-th listening socket, 0: there is none. */
 uint16_t dfs_net_port(const struct dfs_net *net, unsigned i);

@@ -29,7 +29,8 @@ struct toy {
 	unsigned *freed, *closed, *total;
 };
 
-static struct dfs_conn_limits limits = {.requests = 256, .out_bytes = 32u << 20, .stall = 60 * DFS_SECOND};
+static struct dfs_conn_limits limits = {
+	.requests = 256, .out_bytes = 32u << 20, .stall = 60 * DFS_SECOND};
 
 static void
 toy_opened(struct dfs_conn *io)
@@ -145,7 +146,8 @@ setup(struct fixture *f, gconstpointer data)
 	f->loop = dfs_loop_new("test");
 	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), ==, 0);
 	f->fd = fds[0];
-	limits = (struct dfs_conn_limits){.requests = 256, .out_bytes = 32u << 20, .stall = 60 * DFS_SECOND};
+	limits = (struct dfs_conn_limits){
+		.requests = 256, .out_bytes = 32u << 20, .stall = 60 * DFS_SECOND};
 	f->toy = (struct toy *)dfs_conn_new(f->loop, fds[1], NULL, &toy_ops, &limits, NULL);
 	f->toy->closed = &f->closed;
 	f->toy->freed = &f->freed;

@@ -203,7 +203,7 @@ test_blocking_wait_ends_at_deadline(void)
 	struct dfs_gate *gate = dfs_gate_new("t", disk_sync, d);
 
 	g_assert_cmpint(dfs_gate_wait_sync(gate, 1, DFS_SYNC_POWER, dfs_clock_mono()), ==,
-	                DFS_TIMEDOUT);
+			DFS_TIMEDOUT);
 	sem_post(&d->go);
 	dfs_gate_free(gate);
 	g_free(d);
@@ -257,14 +257,16 @@ main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/gate/sync-answers-waiter", test_sync_answers_waiter);
-	g_test_add_func("/gate/one-round-for-all-that-gathered", test_one_round_for_all_that_gathered);
+	g_test_add_func("/gate/one-round-for-all-that-gathered",
+			test_one_round_for_all_that_gathered);
 	g_test_add_func("/gate/no-sync-for-what-is-durable", test_no_sync_for_what_is_durable);
 	g_test_add_func("/gate/weak-sync-leaves-strong-level-open",
-	                test_weak_sync_leaves_strong_level_open);
+			test_weak_sync_leaves_strong_level_open);
 	g_test_add_func("/gate/strong-sync-covers-weak-level", test_strong_sync_covers_weak_level);
 	g_test_add_func("/gate/round-takes-highest-level", test_round_takes_highest_level);
 	g_test_add_func("/gate/failure-is-sticky", test_failure_is_sticky);
-	g_test_add_func("/gate/blocking-wait-ends-at-deadline", test_blocking_wait_ends_at_deadline);
+	g_test_add_func("/gate/blocking-wait-ends-at-deadline",
+			test_blocking_wait_ends_at_deadline);
 	g_test_add_func("/gate/free-runs-what-waits", test_free_runs_what_waits);
 	g_test_add_func("/gate/many-threads", test_many_threads);
 	return g_test_run();

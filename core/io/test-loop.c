@@ -162,7 +162,8 @@ test_timer_beyond_the_wheel_waits(void)
 	struct alarm a = {.timer.fire = alarm_fire, .loop = loop};
 
 	/* The same slot as the next tick, one round later. */
-	dfs_timer_set(loop, &a.timer, loop->now + ((INT64_C(1) << DFS_WHEEL_SHIFT) * DFS_WHEEL_SLOTS));
+	dfs_timer_set(loop, &a.timer,
+		      loop->now + ((INT64_C(1) << DFS_WHEEL_SHIFT) * DFS_WHEEL_SLOTS));
 	for (unsigned i = 0; i < 4; i++)
 		dfs_loop_turn(loop, 70);
 	g_assert_cmpuint(a.fired, ==, 0);
@@ -229,11 +230,12 @@ main(int argc, char **argv)
 	g_test_add_func("/loop/posts-run-in-order", test_posts_run_in_order);
 	g_test_add_func("/loop/no-post-is-lost", test_no_post_is_lost);
 	g_test_add_func("/loop/timer-is-never-early", test_timer_is_never_early);
-	g_test_add_func("/loop/timer-cancelled-by-its-neighbour", test_timer_cancelled_by_its_neighbour);
+	g_test_add_func("/loop/timer-cancelled-by-its-neighbour",
+			test_timer_cancelled_by_its_neighbour);
 	g_test_add_func("/loop/timer-beyond-the-wheel-waits", test_timer_beyond_the_wheel_waits);
 	g_test_add_func("/loop/job-that-comes-again-runs-once-a-turn",
-	                test_job_that_comes_again_runs_once_a_turn);
+			test_job_that_comes_again_runs_once_a_turn);
 	g_test_add_func("/loop/chunks-come-back-last-in-first-out",
-	                test_chunks_come_back_last_in_first_out);
+			test_chunks_come_back_last_in_first_out);
 	return g_test_run();
 }

@@ -304,7 +304,8 @@ main(int argc, char **argv)
 	g_test_add_func("/net/taken-port-is-told", test_taken_port_is_told);
 	g_test_add_func("/net/no-such-address-is-told", test_no_such_address_is_told);
 	g_test_add_func("/net/connections-spread-over-loops", test_connections_spread_over_loops);
-	g_test_add_func("/net/beyond-max-connections-is-refused", test_beyond_max_connections_is_refused);
+	g_test_add_func("/net/beyond-max-connections-is-refused",
+			test_beyond_max_connections_is_refused);
 	g_test_add_func("/net/out-of-descriptors-waits", test_out_of_descriptors_waits);
 	g_test_add_func("/net/drain-answers-what-runs", test_drain_answers_what_runs);
 	g_test_add_func("/net/drain-closes-at-the-deadline", test_drain_closes_at_the_deadline);

@@ -54,7 +54,8 @@ test_width_bounds_concurrency(void)
 	sem_init(&started, 0, 0);
 	sem_init(&go, 0, 0);
 	for (unsigned i = 0; i < 5; i++) {
-		job[i] = (struct job){.task.run = job_run, .count = &count, .started = &started, .go = &go};
+		job[i] = (struct job){
+			.task.run = job_run, .count = &count, .started = &started, .go = &go};
 		g_assert_true(dfs_lane_submit(lane, &job[i].task));
 	}
 	sem_wait(&started);
@@ -83,7 +84,8 @@ test_serial_lane_keeps_order(void)
 	struct job job[200];
 
 	for (unsigned i = 0; i < 200; i++) {
-		job[i] = (struct job){.task.run = job_run, .count = &count, .order = order, .id = i};
+		job[i] =
+			(struct job){.task.run = job_run, .count = &count, .order = order, .id = i};
 		g_assert_true(dfs_lane_submit(lane, &job[i].task));
 	}
 	dfs_lane_free(lane);
@@ -104,7 +106,8 @@ test_full_queue_refuses(void)
 	sem_init(&started, 0, 0);
 	sem_init(&go, 0, 0);
 	for (unsigned i = 0; i < 4; i++)
-		job[i] = (struct job){.task.run = job_run, .count = &count, .started = &started, .go = &go};
+		job[i] = (struct job){
+			.task.run = job_run, .count = &count, .started = &started, .go = &go};
 	g_assert_true(dfs_lane_submit(lane, &job[0].task));
 	sem_wait(&started);
 	g_assert_true(dfs_lane_submit(lane, &job[1].task));
@@ -130,7 +133,8 @@ test_hung_lane_stalls_itself_only(void)
 	sem_init(&started, 0, 0);
 	sem_init(&go, 0, 0);
 	for (unsigned i = 0; i < 8; i++) {
-		a[i] = (struct job){.task.run = job_run, .count = &stuck, .started = &started, .go = &go};
+		a[i] = (struct job){
+			.task.run = job_run, .count = &stuck, .started = &started, .go = &go};
 		g_assert_true(dfs_lane_submit(hung, &a[i].task));
 	}
 	sem_wait(&started);

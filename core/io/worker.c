@@ -5,7 +5,9 @@
  * turns.  Idle workers form a stack, so that the latest one, whose cache is warm, is woken and the
  * others can leave.
  *
- * One lock for all: a task costs two short holds of it, far below the blocking work it does.
+ * Few threads when tasks are short, many when they block: up to one a processor start at once;
+ * beyond that one worker stands by and starts another task only when none was started for a
+ * moment.  A burst then costs two wake-ups and not one a task.  One lock for all.
  */
 #include <assert.h>
 #include <pthread.h>
@@ -19,6 +21,8 @@
 
 #define IDLE_SECONDS 10
 #define STACK_BYTES (1u << 20)
+#define STALL_NS (DFS_SECOND / 20000) /* without a start: the running tasks block */
+#define BACKLOG_NS (DFS_SECOND / 200) /* a task waits too long */
 
 struct worker {
 	struct dfs_workers *pool;
@@ -30,12 +34,16 @@ struct worker {
 
 struct dfs_workers {
 	pthread_mutex_t mu;
-	unsigned max_threads;
-	unsigned threads;                   /* guarded by mu, like all below */
-	struct worker *idle;                /* stack */
-	struct worker *dead;                /* ended, to be joined */
+	unsigned max_threads, processors;
+	unsigned threads;       /* guarded by mu, like all below */
+	unsigned active;        /* running a task */
+	unsigned coming;        /* called, not awake yet */
+	int64_t last_start;     /* of a task, monotonic ns */
+	struct worker *standby; /* looks again after STALL_NS */
+	struct worker *idle;    /* stack */
+	struct worker *dead;    /* ended, to be joined */
 	struct dfs_lane *run_head, **run_tail;
-	pthread_cond_t ended;               /* a thread has joined the dead list */
+	pthread_cond_t ended; /* a thread has joined the dead list */
 	bool stop;
 };
 
@@ -43,12 +51,14 @@ struct dfs_lane {
 	struct dfs_workers *pool;
 	const char *name;
 	unsigned width, max_queued;
-	unsigned running, queued;       /* guarded by pool->mu, like all below */
-	bool listed;                    /* in the run queue */
+	unsigned running, queued; /* guarded by pool->mu, like all below */
+	bool listed;              /* in the run queue */
 	struct dfs_task *head, **tail;
 	struct dfs_lane *run_next;
 	pthread_cond_t empty;
 };
+
+static bool pool_call_locked(struct dfs_workers *pool);
 
 static void
 lane_list_locked(struct dfs_lane *lane)
@@ -63,15 +73,24 @@ lane_list_locked(struct dfs_lane *lane)
 	pool->run_tail = &lane->run_next;
 }
 
-/* The next task, its lane counted as running; NULL: nothing may start. */
+/* Shall a worker that has nothing to do start the next task? */
+static bool
+pool_short_locked(const struct dfs_workers *pool, int64_t now)
+{
+	const struct dfs_lane *lane = pool->run_head;
+
+	return lane &&
+	       (lane->running == 0 || pool->active < pool->processors ||
+		now - pool->last_start >= STALL_NS || now - lane->head->queued_at >= BACKLOG_NS);
+}
+
+/* The next task, its lane counted as running; there is one. */
 static struct dfs_task *
 pool_take_locked(struct dfs_workers *pool, struct dfs_lane **from)
 {
 	struct dfs_lane *lane = pool->run_head;
 	struct dfs_task *task;
 
-	if (!lane)
-		return NULL;
 	pool->run_head = lane->run_next;
 	if (!pool->run_head)
 		pool->run_tail = &pool->run_head;
@@ -101,8 +120,10 @@ worker_rest_locked(struct worker *self)
 	while (self->idle && !pool->stop)
 		if (pthread_cond_timedwait(&self->wake, &pool->mu, &until) != 0)
 			break;
-	if (!self->idle)
+	if (!self->idle) {
+		pool->coming--;
 		return true;
+	}
 	for (struct worker **p = &pool->idle; *p; p = &(*p)->next)
 		if (*p == self) {
 			*p = self->next;
@@ -112,28 +133,59 @@ worker_rest_locked(struct worker *self)
 	return false;
 }
 
+static void
+worker_stand_by_locked(struct worker *self, int64_t now)
+{
+	struct dfs_workers *pool = self->pool;
+	int64_t due = now + STALL_NS;
+	struct timespec until = {due / DFS_SECOND, due % DFS_SECOND};
+
+	pool->standby = self;
+	pthread_cond_timedwait(&self->wake, &pool->mu, &until);
+	pool->standby = NULL;
+}
+
+static void
+worker_run_locked(struct dfs_workers *pool, int64_t now)
+{
+	struct dfs_lane *lane;
+	struct dfs_task *task = pool_take_locked(pool, &lane);
+
+	pool->active++;
+	pool->last_start = now;
+	if (pool->run_head && !pool->standby && pool->coming == 0)
+		pool_call_locked(pool);
+	pthread_mutex_unlock(&pool->mu);
+	task->run(task);
+	pthread_mutex_lock(&pool->mu);
+	pool->active--;
+	lane->running--;
+	lane_list_locked(lane);
+	if (lane->running == 0 && lane->queued == 0)
+		pthread_cond_broadcast(&lane->empty);
+}
+
 static void *
 worker_main(void *arg)
 {
 	struct worker *self = arg;
 	struct dfs_workers *pool = self->pool;
+	bool warm = false; /* comes from a task: takes the next whatever the others do */
 
 	pthread_mutex_lock(&pool->mu);
+	pool->coming--;
 	for (;;) {
-		struct dfs_lane *lane;
-		struct dfs_task *task = pool_take_locked(pool, &lane);
-		if (!task) {
-			if (pool->stop || (!worker_rest_locked(self) && !pool->run_head))
-				break;
+		int64_t now = dfs_clock_mono();
+		if (pool->run_head && (warm || pool_short_locked(pool, now))) {
+			worker_run_locked(pool, now);
+			warm = true;
 			continue;
 		}
-		pthread_mutex_unlock(&pool->mu);
-		task->run(task);
-		pthread_mutex_lock(&pool->mu);
-		lane->running--;
-		lane_list_locked(lane);
-		if (lane->running == 0 && lane->queued == 0)
-			pthread_cond_broadcast(&lane->empty);
+		warm = false;
+		if (pool->run_head && !pool->standby)
+			worker_stand_by_locked(self, now);
+		else if (pool->stop || (!worker_rest_locked(self) && !pool->run_head))
+			break;
 	}
 	pool->threads--;
 	self->next = pool->dead;
@@ -158,19 +210,22 @@ pool_reap_locked(struct dfs_workers *pool)
 	}
 }
 
-/* One more task may start: wake the latest idle worker, or start a thread.  False: nobody is there
- * to run it, now or later. */
+/* Have the one that stands by look again, wake the latest idle worker, or start a thread.  False:
+ * there is no worker and there will be none. */
 static bool
 pool_call_locked(struct dfs_workers *pool)
 {
-	struct worker *w = pool->idle;
+	struct worker *w = pool->standby ? pool->standby : pool->idle;
 	pthread_condattr_t clock;
 	pthread_attr_t attr;
 	int err;
 
 	if (w) {
-		pool->idle = w->next;
-		w->idle = false;
+		if (w == pool->idle) {
+			pool->idle = w->next;
+			w->idle = false;
+			pool->coming++;
+		}
 		pthread_cond_signal(&w->wake);
 		return true;
 	}
@@ -196,6 +251,7 @@ pool_call_locked(struct dfs_workers *pool)
 	}
 	pthread_setname_np(w->thread, "worker");
 	pool->threads++;
+	pool->coming++;
 	return true;
 }
 
@@ -211,6 +267,7 @@ dfs_workers_new(unsigned max_threads)
 		max_threads = n < 16 ? 16 : n > 256 ? 256 : (unsigned)n;
 	}
 	pool->max_threads = max_threads;
+	pool->processors = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	pool->run_tail = &pool->run_head;
 	pthread_mutex_init(&pool->mu, NULL);
 	pthread_cond_init(&pool->ended, NULL);
@@ -275,8 +332,7 @@ dfs_lane_submit(struct dfs_lane *lane, struct dfs_task *task)
 	task->next = NULL;
 	task->queued_at = dfs_clock_mono();
 	pthread_mutex_lock(&pool->mu);
-	if (lane->queued >= lane->max_queued ||
-	    (lane->running + lane->queued < lane->width && !pool_call_locked(pool))) {
+	if (lane->queued >= lane->max_queued || (pool->threads == 0 && !pool_call_locked(pool))) {
 		pthread_mutex_unlock(&pool->mu);
 		return false;
 	}
@@ -284,6 +340,9 @@ dfs_lane_submit(struct dfs_lane *lane, struct dfs_task *task)
 	lane->tail = &task->next;
 	lane->queued++;
 	lane_list_locked(lane);
+	if (pool->coming == 0 && pool->run_head &&
+	    (!pool->standby || pool_short_locked(pool, task->queued_at)))
+		pool_call_locked(pool);
 	if (pool->dead)
 		pool_reap_locked(pool);
 	pthread_mutex_unlock(&pool->mu);

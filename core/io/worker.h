@@ -28,7 +28,7 @@ void dfs_workers_free(struct dfs_workers *w);
 
 /* width 0: half of the workers, at least 2.  width 1: serial. */
 struct dfs_lane *dfs_lane_new(struct dfs_workers *w, const char *name, unsigned width,
-                              unsigned max_queued);
+			      unsigned max_queued);
 /* Waits until the lane is empty. */
 void dfs_lane_free(struct dfs_lane *lane);
 /* False when the queue is full (the task was not taken). */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Record marking, heads and dispatch: the input is a stream fed into a connection without a socket,
- * in pieces whose sizes its first byte decides.  Programs are this file's own: they echo, take WRITEs,
- * answer DFS_AGAIN, so that requests outlive the stream.
+ * in pieces whose sizes its first byte decides.  Programs are this file's own: they echo, take
+ * WRITEs, answer DFS_AGAIN, so that requests outlive the stream.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -145,7 +145,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	step = data[0] ? data[0] : size;
 	data++;
 	size--;
-	conn = (struct nfs_conn *)dfs_conn_new(loop, -1, (struct sockaddr *)&peer, &ops, &limits, NULL);
+	conn = (struct nfs_conn *)dfs_conn_new(loop, -1, (struct sockaddr *)&peer, &ops, &limits,
+					       NULL);
 	conn->server = server;
 	gone = false;
 	dfs_conn_open(&conn->io);

@@ -20,9 +20,9 @@
 #include "io/net.h"
 #include "io/worker.h"
 
-#define NFS_FAIL_MAX 64u   /* body bytes of nfs_proc.fail */
+#define NFS_FAIL_MAX 64u                               /* body bytes of nfs_proc.fail */
 #define NFS_HEAD_SIZE (RPC_MARK_SIZE + RPC_REPLY_SIZE) /* before the body of a successful reply */
-#define NFS_REQ_REPLY 320u /* room for the body of a WRITE's reply */
+#define NFS_REQ_REPLY 320u                             /* room for the body of a WRITE's reply */
 
 #define NFS_FRAGMENTS_MAX 256u
 #define NFS_EMPTY_FRAGMENTS_MAX 16u
@@ -45,20 +45,20 @@ struct nfs_req {
 	const struct nfs_proc *proc;
 	struct nfs_call call;
 	struct nfs_drc_slot slot;
-	int64_t started;               /* monotonic ns */
-	_Atomic int place;             /* enum nfs_req_place */
-	bool reported;                 /* by the watchdog; the loop's */
-	char share[64];                /* its name, for the watchdog */
-	_Atomic uint32_t gates;        /* still to answer, and one while they are being asked */
-	_Atomic int gate_status;       /* first failure */
-	enum dfs_status refusal;       /* answer with proc->fail and this; DFS_OK: the reply in out */
-	enum rpc_accept_stat accept;   /* when refusal is DFS_OK */
-	struct dfs_buf *reply;         /* what out lies in, NULL: in bytes */
-	struct dfs_write write;        /* data received directly; call.direct points here */
+	int64_t started;             /* monotonic ns */
+	_Atomic int place;           /* enum nfs_req_place */
+	bool reported;               /* by the watchdog; the loop's */
+	char share[64];              /* its name, for the watchdog */
+	_Atomic uint32_t gates;      /* still to answer, and one while they are being asked */
+	_Atomic int gate_status;     /* first failure */
+	enum dfs_status refusal;     /* answer with proc->fail and this; DFS_OK: the reply in out */
+	enum rpc_accept_stat accept; /* when refusal is DFS_OK */
+	struct dfs_buf *reply;       /* what out lies in, NULL: in bytes */
+	struct dfs_write write;      /* data received directly; call.direct points here */
 	struct nfs_gate_wait waits[DFS_TICKETS_MAX];
-	uint32_t receiving;            /* bytes charged to the server until they are here */
-	uint32_t len, cap;             /* of bytes */
-	unsigned char bytes[];         /* the call, or, while a gate is waited for, the reply's body */
+	uint32_t receiving;    /* bytes charged to the server until they are here */
+	uint32_t len, cap;     /* of bytes */
+	unsigned char bytes[]; /* the call, or, while a gate is waited for, the reply's body */
 };
 
 struct nfs_conn {
@@ -74,10 +74,10 @@ struct nfs_conn {
 	uint32_t record_cap;
 	uint32_t fragments, empty_fragments;
 	bool last_fragment;
-	bool refuse_incoming;     /* the data of a WRITE is being thrown away: no memory */
+	bool refuse_incoming; /* the data of a WRITE is being thrown away: no memory */
 	uint32_t refused_xid;
 	const struct nfs_proc *refused_proc;
-	int64_t short_since;      /* monotonic ns: no memory for a WRITE since then; 0: there is */
+	int64_t short_since; /* monotonic ns: no memory for a WRITE since then; 0: there is */
 	struct rpc_cred_cache cred;
 };
 
@@ -85,12 +85,13 @@ extern const struct dfs_conn_ops nfs_conn_ops;
 
 /* dispatch.c */
 
-/* Run one complete record on the loop.  False: no memory for a reply, the record was not touched. */
+/* Run one complete record on the loop.  False: no memory for a reply, the record was not touched.
+ */
 bool nfs_dispatch(struct nfs_conn *conn, const unsigned char *record, uint32_t len);
 /* Run a WRITE whose data has been received. */
 void nfs_dispatch_direct(struct nfs_req *req);
 const struct nfs_proc *nfs_find_proc(const struct nfs_server *server, const struct rpc_call *call,
-                                     const struct nfs_program **program);
+				     const struct nfs_program **program);
 
 /* request.c: requests that outlive the turn. */
 
@@ -112,15 +113,15 @@ void nfs_conn_watch(struct dfs_conn *conn);
 /* Queue a record that begins with the mark's place at base; takes over out's references.  buf: what
  * the encoding lies in (referenced), NULL: the last reservation. */
 void nfs_reply_send(struct nfs_conn *conn, struct dfs_buf *buf, unsigned char *base,
-                    struct xdr_out *out);
+		    struct xdr_out *out);
 /* The same after writing the head of a successful reply, NFS_HEAD_SIZE bytes at base. */
 void nfs_reply_success(struct nfs_conn *conn, struct dfs_buf *buf, uint32_t xid,
-                       unsigned char *base, struct xdr_out *out);
+		       unsigned char *base, struct xdr_out *out);
 /* Drop the references of an encoding that is not sent. */
 void nfs_reply_discard(struct xdr_out *out);
 /* Answer by the procedure's failure body, or SYSTEM_ERR when it has none. */
 void nfs_reply_fail(struct nfs_conn *conn, uint32_t xid, const struct nfs_proc *proc,
-                    enum dfs_status status);
+		    enum dfs_status status);
 /* Answer without a body. */
 void nfs_reply_accept(struct nfs_conn *conn, uint32_t xid, enum rpc_accept_stat stat);
 /* PROG_MISMATCH with the program's versions; program NULL: RPC_MISMATCH. */

@@ -11,7 +11,7 @@
 
 const struct nfs_proc *
 nfs_find_proc(const struct nfs_server *server, const struct rpc_call *call,
-              const struct nfs_program **program)
+	      const struct nfs_program **program)
 {
 	for (uint32_t i = 0; i < server->n_programs; i++) {
 		const struct nfs_program *p = &server->programs[i];
@@ -19,8 +19,8 @@ nfs_find_proc(const struct nfs_server *server, const struct rpc_call *call,
 			continue;
 		if (program)
 			*program = p;
-		if (call->version < p->low || call->version > p->high || call->procedure >= p->n_procs ||
-		    !p->procs[call->procedure].run)
+		if (call->version < p->low || call->version > p->high ||
+		    call->procedure >= p->n_procs || !p->procs[call->procedure].run)
 			return NULL;
 		return &p->procs[call->procedure];
 	}
@@ -29,7 +29,8 @@ nfs_find_proc(const struct nfs_server *server, const struct rpc_call *call,
 
 /* There is no such procedure: say what is missing. */
 static void
-answer_unknown(struct nfs_conn *conn, const struct rpc_call *head, const struct nfs_program *program)
+answer_unknown(struct nfs_conn *conn, const struct rpc_call *head,
+	       const struct nfs_program *program)
 {
 	if (!program)
 		nfs_reply_accept(conn, head->xid, RPC_PROG_UNAVAIL);
@@ -85,11 +86,11 @@ run(struct nfs_conn *conn, const struct nfs_proc *proc, struct nfs_call *call)
 /* Neither OK nor AGAIN, or an encoding that ran over its room. */
 static void
 answer_failed(struct nfs_conn *conn, const struct nfs_proc *proc, struct nfs_call *call,
-              struct nfs_drc_slot *slot, enum dfs_status status)
+	      struct nfs_drc_slot *slot, enum dfs_status status)
 {
 	if (status != DFS_INVAL)
 		dfs_log(DFS_LOG_ERROR, "%s: %s", proc->name,
-		        status == DFS_OK ? "the reply does not fit" : dfs_status_name(status));
+			status == DFS_OK ? "the reply does not fit" : dfs_status_name(status));
 	nfs_drc_forget(slot);
 	nfs_reply_discard(&call->out);
 	nfs_call_drop_share(call);
@@ -111,7 +112,7 @@ park_reply(struct nfs_req *req, const struct xdr_out *out)
 /* True: the cache has dealt with the call. */
 static bool
 answered_before(struct nfs_conn *conn, struct nfs_call *call, const struct nfs_proc *proc,
-                struct nfs_drc_slot *slot, unsigned char *base)
+		struct nfs_drc_slot *slot, unsigned char *base)
 {
 	uint32_t len = 0;
 
@@ -119,8 +120,8 @@ answered_before(struct nfs_conn *conn, struct nfs_call *call, const struct nfs_p
 	if (!(proc->flags & NFS_PROC_CACHED) || !conn->drc)
 		return false;
 	switch (nfs_drc_begin(conn->drc, call->xid, call->procedure, call->args.p,
-	                      (uint32_t)(call->args.end - call->args.p), conn->io.loop->now, slot,
-	                      call->out.p, &len)) {
+			      (uint32_t)(call->args.end - call->args.p), conn->io.loop->now, slot,
+			      call->out.p, &len)) {
 	case NFS_DRC_NEW:
 	case NFS_DRC_BYPASS:
 		return false;
@@ -151,7 +152,7 @@ detach(struct nfs_conn *conn, const struct nfs_proc *proc, const struct nfs_call
 
 static void
 finish_inline(struct nfs_conn *conn, const struct nfs_proc *proc, struct nfs_call *call,
-              struct nfs_drc_slot *slot, unsigned char *base)
+	      struct nfs_drc_slot *slot, unsigned char *base)
 {
 	if (call->ctx.n_tickets > 0 && nfs_ctx_must_wait(&call->ctx)) {
 		struct nfs_req *req =
@@ -175,7 +176,7 @@ finish_inline(struct nfs_conn *conn, const struct nfs_proc *proc, struct nfs_cal
 
 static void
 run_inline(struct nfs_conn *conn, const struct nfs_proc *proc, struct nfs_call *call,
-           unsigned char *base, const unsigned char *record, uint32_t len)
+	   unsigned char *base, const unsigned char *record, uint32_t len)
 {
 	struct nfs_drc_slot slot;
 	enum dfs_status status;
@@ -285,7 +286,7 @@ nfs_dispatch_direct(struct nfs_req *req)
 		answer_failed(conn, req->proc, call, &req->slot, status);
 		nfs_req_drop(req);
 	} else if (call->ctx.n_tickets > 0 && nfs_ctx_must_wait(&call->ctx) &&
-	           call->out.p - call->out.base <= req->cap) {
+		   call->out.p - call->out.base <= req->cap) {
 		park_reply(req, &call->out);
 		nfs_req_gate(req);
 	} else {

@@ -88,7 +88,8 @@ rpc_authenticate(struct rpc_cred_cache *cache, const struct rpc_call *call, stru
 		}
 		identity_copy(id, &cache->id);
 	} else if (call->cred_flavor == RPC_AUTH_NONE || call->procedure == 0) {
-		/* NULL is for probing and takes any flavour, but for those that ask for more by it. */
+		/* NULL is for probing and takes any flavour, but for those that ask for more by it.
+		 */
 		if (call->cred_flavor == RPC_AUTH_GSS || call->cred_flavor == RPC_AUTH_TLS)
 			return RPC_AUTH_REJECTEDCRED;
 		id->uid = id->gid = NOBODY;
@@ -99,14 +100,15 @@ rpc_authenticate(struct rpc_cred_cache *cache, const struct rpc_call *call, stru
 		return RPC_AUTH_REJECTEDCRED;
 	}
 	return call->verf_flavor == RPC_AUTH_NONE && call->verf_len == 0 ? RPC_AUTH_OK
-	                                                                  : RPC_AUTH_BADVERF;
+									 : RPC_AUTH_BADVERF;
 }
 
 void
 rpc_put_accepted(struct xdr_out *out, uint32_t xid, enum rpc_accept_stat stat)
 {
-	uint32_t head[6] = {__builtin_bswap32(xid), __builtin_bswap32(REPLY), MSG_ACCEPTED,
-	                    RPC_AUTH_NONE, 0, __builtin_bswap32(stat)};
+	uint32_t head[6] = {
+		__builtin_bswap32(xid), __builtin_bswap32(REPLY), MSG_ACCEPTED, RPC_AUTH_NONE, 0,
+		__builtin_bswap32(stat)};
 
 	xdr_put_fixed(out, head, sizeof head);
 }

@@ -16,9 +16,9 @@
 
 #define RPC_MARK_SIZE 4u
 #define RPC_MARK_LAST 0x80000000u
-#define RPC_AUTH_MAX 400u      /* bytes of a credential or verifier body, RFC 5531 8.2 */
-#define RPC_REPLY_SIZE 24u     /* an accepted reply up to and with accept_stat, null verifier */
-#define RPC_REPLY_MAX 40u      /* the largest head of any reply, with its trailing words */
+#define RPC_AUTH_MAX 400u  /* bytes of a credential or verifier body, RFC 5531 8.2 */
+#define RPC_REPLY_SIZE 24u /* an accepted reply up to and with accept_stat, null verifier */
+#define RPC_REPLY_MAX 40u  /* the largest head of any reply, with its trailing words */
 
 enum rpc_flavor { RPC_AUTH_NONE = 0, RPC_AUTH_SYS = 1, RPC_AUTH_GSS = 6, RPC_AUTH_TLS = 7 };
 
@@ -66,7 +66,7 @@ enum rpc_parse rpc_call_parse(struct xdr_in *in, struct rpc_call *call);
 
 /* Who calls.  AUTH_NONE gives uid and gid 65534 (the share's rules make it anonymous). */
 enum rpc_auth_stat rpc_authenticate(struct rpc_cred_cache *cache, const struct rpc_call *call,
-                                    struct dfs_identity *id);
+				    struct dfs_identity *id);
 
 /* Encoders append after the record mark's place; the mark is written last, by rpc_put_mark. */
 void rpc_put_accepted(struct xdr_out *out, uint32_t xid, enum rpc_accept_stat stat);

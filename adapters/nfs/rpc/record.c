@@ -4,8 +4,8 @@
  *
  * A record in one fragment that fits the receive chunk, which is nearly every one, is run where
  * it lies.  A large one is received into memory of its own, and the data of a large WRITE straight
- * into cache pages, once its head has been read.  What cannot be a call of this protocol (a length beyond
- * the limit, HTTP, TLS, SMB) closes the connection, since no answer is possible.
+ * into cache pages, once its head has been read.  What cannot be a call of this protocol (a length
+ * beyond the limit, HTTP, TLS, SMB) closes the connection, since no answer is possible.
  */
 #include <stdlib.h>
 
@@ -13,8 +13,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define DIRECT_MIN 16384u  /* bytes of data still to come that pay for receiving directly */
-#define HEAD_MAX 1024u     /* no head of a WRITE is longer: credentials and verifier of 400 bytes each */
+#define DIRECT_MIN 16384u /* bytes of data still to come that pay for receiving directly */
+#define HEAD_MAX                                                                                   \
+	1024u /* no head of a WRITE is longer: credentials and verifier of 400 bytes each */
 #define HANDLE_MAX 64u
 #define SHORTAGE_RETRY (DFS_SECOND / 20)
 #define SHORTAGE_MAX DFS_SECOND
@@ -98,7 +99,7 @@ enum peek { PEEK_NO, PEEK_MORE, PEEK_YES };
 /* Is the record of len bytes, of which n are there, a WRITE whose data may go to pages? */
 static enum peek
 peek_write(struct nfs_conn *conn, const unsigned char *p, uint32_t n, uint32_t len,
-           struct write_head *w)
+	   struct write_head *w)
 {
 	struct xdr_in in = {p, p + n, false};
 	uint32_t fh_len, count;
@@ -222,7 +223,8 @@ several_fragments(struct nfs_conn *conn, const unsigned char *p, size_t n)
 
 	if (conn->fragments == 0 && n >= 8 && memcmp(p + 5, "SMB", 3) == 0)
 		return DFS_CONN_CLOSE;
-	if (++conn->fragments > NFS_FRAGMENTS_MAX || len > conn->server->max_record - conn->record_len)
+	if (++conn->fragments > NFS_FRAGMENTS_MAX ||
+	    len > conn->server->max_record - conn->record_len)
 		return DFS_CONN_CLOSE;
 	if (len > 0) {
 		conn->empty_fragments = 0;
@@ -275,8 +277,8 @@ watch_turn(struct nfs_conn *conn, int64_t began, int32_t calls)
 	    !atomic_compare_exchange_strong(&last, &before, now))
 		return;
 	dfs_log(DFS_LOG_WARN, "%d calls of %s held an event loop for %lld ms (the last: %s)", calls,
-	        dfs_conn_peer_text(&conn->io, text), (long long)((now - began) / 1000000),
-	        atomic_load_explicit(&conn->io.loop->doing, memory_order_relaxed));
+		dfs_conn_peer_text(&conn->io, text), (long long)((now - began) / 1000000),
+		atomic_load_explicit(&conn->io.loop->doing, memory_order_relaxed));
 }
 
 static size_t

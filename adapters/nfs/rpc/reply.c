@@ -47,7 +47,7 @@ nfs_reply_send(struct nfs_conn *conn, struct dfs_buf *buf, unsigned char *base, 
 
 void
 nfs_reply_success(struct nfs_conn *conn, struct dfs_buf *buf, uint32_t xid, unsigned char *base,
-                  struct xdr_out *out)
+		  struct xdr_out *out)
 {
 	rpc_store_success(base + RPC_MARK_SIZE, xid);
 	if (!buf && out->n_refs == 0) { /* nearly every reply */
@@ -94,7 +94,7 @@ nfs_reply_accept(struct nfs_conn *conn, uint32_t xid, enum rpc_accept_stat stat)
 
 void
 nfs_reply_fail(struct nfs_conn *conn, uint32_t xid, const struct nfs_proc *proc,
-               enum dfs_status status)
+	       enum dfs_status status)
 {
 	struct xdr_out out;
 	unsigned char *base = small_reply(conn, &out);

@@ -63,7 +63,8 @@ nfs_req_drop(struct nfs_req *req)
 	if (req->call.direct)
 		dfs_fs_write_cancel(req->call.direct);
 	if (req->receiving)
-		atomic_fetch_sub_explicit(&conn->server->receiving, req->receiving, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&conn->server->receiving, req->receiving,
+					  memory_order_relaxed);
 	dfs_buf_unref(req->reply);
 	*req->prev = req->next;
 	if (req->next)
@@ -113,7 +114,8 @@ finish(struct dfs_post *post)
 		req->refusal = DFS_IO;
 	}
 	if (req->refusal == DFS_OK && req->accept == RPC_SUCCESS)
-		nfs_drc_done(&req->slot, call->out.base, len); /* also for a client that has gone: it may ask anew */
+		nfs_drc_done(&req->slot, call->out.base,
+			     len); /* also for a client that has gone: it may ask anew */
 	if (conn->io.closed) {
 		nfs_req_drop(req);
 		return;
@@ -141,7 +143,8 @@ nfs_ctx_must_wait(struct dfs_ctx *ctx)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < ctx->n_tickets; i++)
-		if (!dfs_gate_passed(ctx->tickets[i].gate, ctx->tickets[i].seq, ctx->tickets[i].level))
+		if (!dfs_gate_passed(ctx->tickets[i].gate, ctx->tickets[i].seq,
+				     ctx->tickets[i].level))
 			ctx->tickets[n++] = ctx->tickets[i];
 	ctx->n_tickets = (uint8_t)n;
 	return n > 0;
@@ -253,7 +256,8 @@ work(struct dfs_task *task)
 
 	set_place(req, NFS_AT_WORKER);
 	work_run(req);
-	if (req->refusal == DFS_OK && req->accept == RPC_SUCCESS && nfs_ctx_must_wait(&req->call.ctx))
+	if (req->refusal == DFS_OK && req->accept == RPC_SUCCESS &&
+	    nfs_ctx_must_wait(&req->call.ctx))
 		nfs_req_gate(req);
 	else
 		to_loop(req);
@@ -277,8 +281,8 @@ nfs_conn_watch(struct dfs_conn *io)
 			continue;
 		req->reported = true;
 		dfs_log(DFS_LOG_WARN, "%s of %s, share \"%s\", is not answered for %lld s: %s",
-		        req->proc->name, dfs_conn_peer_text(io, text), req->share,
-		        (long long)(age / DFS_SECOND),
-		        places[atomic_load_explicit(&req->place, memory_order_relaxed)]);
+			req->proc->name, dfs_conn_peer_text(io, text), req->share,
+			(long long)(age / DFS_SECOND),
+			places[atomic_load_explicit(&req->place, memory_order_relaxed)]);
 	}
 }

@@ -16,16 +16,30 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { T_NULL, T_ECHO, T_WORKER, T_GATED, T_GARBAGE, T_ODD, T_READ, T_WRITE, T_COUNT, T_HOLE, T_LARGE,
-       T_WORKER_GATED, T_COUNT_GATED, T_PROCS };
+enum {
+	T_NULL,
+	T_ECHO,
+	T_WORKER,
+	T_GATED,
+	T_GARBAGE,
+	T_ODD,
+	T_READ,
+	T_WRITE,
+	T_COUNT,
+	T_HOLE,
+	T_LARGE,
+	T_WORKER_GATED,
+	T_COUNT_GATED,
+	T_PROCS
+};
 
 enum { W_PLAIN, W_WORKER, W_GATED }; /* the stable word of T_WRITE */
 
 static struct dfs_gate *gate;
 static _Atomic uint64_t gate_seq;
-static sem_t sync_go;   /* the gate's sync waits for it */
+static sem_t sync_go; /* the gate's sync waits for it */
 static _Atomic int sync_status;
-static sem_t work_go;   /* T_WORKER waits for it */
+static sem_t work_go; /* T_WORKER waits for it */
 static _Atomic unsigned counter;
 
 static enum dfs_status
@@ -216,7 +230,8 @@ struct fixture {
 static int
 dial(struct fixture *f)
 {
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(dfs_net_port(f->server->net, 0))};
+	struct sockaddr_in in = {.sin_family = AF_INET,
+				 .sin_port = htons(dfs_net_port(f->server->net, 0))};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -248,8 +263,9 @@ setup(struct fixture *f, gconstpointer data)
 	test_write_status = DFS_OK;
 	gate = dfs_gate_new("test", sync_wait, NULL);
 	f->workers = dfs_workers_new(4);
-	g_assert_cmpint(nfs_server_new(&f->runtime, f->workers, 2, &config, programs, 1, &f->server), ==,
-	                DFS_OK);
+	g_assert_cmpint(
+		nfs_server_new(&f->runtime, f->workers, 2, &config, programs, 1, &f->server), ==,
+		DFS_OK);
 	g_assert_cmpint(nfs_server_start(f->server), ==, DFS_OK);
 	f->fd = dial(f);
 }
@@ -790,7 +806,8 @@ test_oversized_fragments_close(struct fixture *f, gconstpointer data)
 static void
 test_other_protocols_close(struct fixture *f, gconstpointer data)
 {
-	static const char *const starts[] = {"GET / HTTP/1.1\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01"};
+	static const char *const starts[] = {"GET / HTTP/1.1\r\n",
+					     "\x16\x03\x01\x02\x00\x01\x00\x01"};
 
 	for (unsigned i = 0; i < 2; i++) {
 		send_all(f->fd, starts[i], i ? 8 : 16);
@@ -824,7 +841,8 @@ test_record_larger_than_a_chunk(struct fixture *f, gconstpointer data)
 {
 	struct message *m = call_new(24, T_ECHO);
 
-	add_u32(m, 100000); /* beyond what echo takes: it answers GARBAGE_ARGS, the record is consumed */
+	add_u32(m, 100000); /* beyond what echo takes: it answers GARBAGE_ARGS, the record is
+			       consumed */
 	memset(m->bytes + m->len, 0, 100000);
 	m->len += 100000;
 	send_call(f->fd, m);
