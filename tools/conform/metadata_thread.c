@@ -9,7 +9,7 @@
 
 #define THREADS 4
 #define TURNS 500
-#define PAIRS 32
+#define PAIRS 16
 
 struct crew {
 	struct md *m;
@@ -181,7 +181,7 @@ test_readers(struct conform *c)
 	start(&sync, run_sync, &crew);
 	for (uint64_t turn = 1; turn < 100000 && !c->failures; turn++) {
 		move_pairs(&m, turn);
-		if (turn >= 1000 && crew.checks >= 1000)
+		if (turn >= 300 && crew.checks >= 300)
 			break;
 	}
 	crew.stop = true;
