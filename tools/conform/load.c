@@ -140,7 +140,8 @@ conform_check(struct conform *c, bool cond, const char *file, int line, const ch
 	va_end(ap);
 	/* A loop that fails at each turn shall not fill the terminal. */
 	if (c->failures++ < 20)
-		tap_remark("%s:%d: %s%s%s", file, line, expr, text[1] ? ":" : "", text[1] ? text : "");
+		tap_remark("%s:%d: %s%s%s", file, line, expr, text[1] ? ":" : "",
+			   text[1] ? text : "");
 	return false;
 }
 

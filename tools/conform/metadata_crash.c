@@ -71,13 +71,15 @@ check_number(struct md *m)
 	return last;
 }
 
+#define LEVEL_MIXED 3 /* process or power by chance; only power counts as synced */
+
 /* arg: "LAST KILL_AT SYNC_EVERY LEVEL"; LAST is the number to go on from, KILL_AT 0: never. */
 static int
 run_writer(struct conform *c, const char *dir, const char *arg, int fd)
 {
 	struct md m = {.c = c, .ops = &c->plugin->ops.metadata};
 	struct report report = {0};
-	uint64_t seq = 0, last;
+	uint64_t seq = 0, last, chance = c->seed;
 	unsigned kill_at, every, level;
 
 	if (sscanf(arg, "%" G_GUINT64_FORMAT " %u %u %u", &last, &kill_at, &every, &level) != 4)
@@ -89,9 +91,13 @@ run_writer(struct conform *c, const char *dir, const char *arg, int fd)
 			return 5;
 		report.committed = i;
 		if (every && n % every == 0) {
-			if (m.ops->sync(m.inst, seq, level) != DFS_OK)
+			unsigned now = level == LEVEL_MIXED ? 1 + (conform_random(&chance) % 5 == 0)
+							    : level;
+
+			if (m.ops->sync(m.inst, seq, now) != DFS_OK)
 				return 6;
-			report.synced = i;
+			if (level != LEVEL_MIXED || now == DFS_SYNC_POWER)
+				report.synced = i;
 		}
 		if (write(fd, &report, sizeof(report)) != sizeof(report))
 			return 7;
@@ -99,6 +105,25 @@ run_writer(struct conform *c, const char *dir, const char *arg, int fd)
 			raise(SIGKILL);
 	}
 	return 0;
+}
+
+/* arg: the number of the last commit that was synced.  For tests that make crashes of their own,
+ * such as a loss of power. */
+static int
+run_check(struct conform *c, const char *dir, const char *arg, int fd)
+{
+	struct md m = {.c = c, .ops = &c->plugin->ops.metadata};
+	enum dfs_status st = conform_open(c, dir, &m.inst);
+	uint64_t last, synced = g_ascii_strtoull(arg, NULL, 10);
+
+	if (!CHECK(c, st == DFS_OK, "create answers %s: %s", dfs_status_name(st), c->diag.text))
+		return 1;
+	last = check_number(&m);
+	CHECK(c, last >= synced, "commit %u was synced, but only %u is there", (unsigned)synced,
+	      (unsigned)last);
+	CHECK(c, commit_number(&m, last + 1, NULL), "it takes no commit any more");
+	conform_close(c, m.inst);
+	return c->failures ? 1 : 0;
 }
 
 /* Read reports until the end; the last one counts. */
@@ -240,4 +265,5 @@ const struct conform_test metadata_crash_tests[] = {
 	 test_random},
 	{NULL}};
 
-const struct conform_role metadata_roles[] = {{"writer", run_writer}, {NULL, NULL}};
+const struct conform_role metadata_roles[] = {
+	{"writer", run_writer}, {"check", run_check}, {NULL, NULL}};

@@ -203,6 +203,29 @@ folder_sync_logs(struct store *s)
 	return folder_sync_names(s);
 }
 
+uint64_t
+folder_last_log(const struct store *s)
+{
+	int fd = openat(s->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	uint64_t last = 0;
+	struct dirent *e;
+
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return 0;
+	}
+	while ((e = readdir(d))) {
+		uint64_t n = is_log(e->d_name) ? strtoull(e->d_name, NULL, 10) : 0;
+
+		if (n > last)
+			last = n;
+	}
+	closedir(d);
+	return last;
+}
+
 enum dfs_status
 folder_sync_names(struct store *s)
 {

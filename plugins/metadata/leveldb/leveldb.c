@@ -335,8 +335,9 @@ store_open(struct store *s, const struct leveldb_config *cfg, struct dfs_diag *d
 	st = fresh ? write_format(s, diag) : check_format(s, diag);
 	if (st != DFS_OK)
 		return st;
-	/* What an earlier process wrote without sync may lie in a log that was replayed. */
-	s->unsynced = !fresh;
+	/* Opening made a synced table of what the logs held, and a new, empty log. */
+	s->write_buffer_size = cfg->write_buffer_size;
+	s->buffer.log = folder_last_log(s);
 	view = view_new(s);
 	if (!view || !layers_init(&s->layers, &leveldb_base_ops, s, &view->base,
 				  cfg->overlay_size * OVERLAY_SLACK, cfg->overlay_size))

@@ -9,7 +9,18 @@ plugins_metadata_leveldb_metadata_leveldb_la_SOURCES = \
 	plugins/metadata/leveldb/sync.c
 plugins_metadata_leveldb_metadata_leveldb_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 plugins_metadata_leveldb_metadata_leveldb_la_LIBADD = \
-	plugins/metadata/okv/libokv.la plugins/metadata/tree/libtree.la $(LEVELDB_LIBS) -lpthread
+	plugins/metadata/okv/libokv.la plugins/metadata/tree/libtree.la $(LEVELDB_LIBS) -lm -lpthread
 
 TESTS += plugins/metadata/leveldb/test-conform.sh
 dist_check_SCRIPTS += plugins/metadata/leveldb/test-conform.sh
+
+# -rpath makes a shared object of it although it is not installed.
+check_LTLIBRARIES += plugins/metadata/leveldb/powerloss_shim.la
+plugins_metadata_leveldb_powerloss_shim_la_SOURCES = plugins/metadata/leveldb/powerloss_shim.c
+plugins_metadata_leveldb_powerloss_shim_la_LDFLAGS = -module -avoid-version -rpath /nowhere
+plugins_metadata_leveldb_powerloss_shim_la_LIBADD = -ldl
+
+check_PROGRAMS += plugins/metadata/leveldb/test-powerloss
+TESTS += plugins/metadata/leveldb/test-powerloss
+plugins_metadata_leveldb_test_powerloss_SOURCES = plugins/metadata/leveldb/test-powerloss.c
+plugins_metadata_leveldb_test_powerloss_LDADD = $(GLIB_LIBS)

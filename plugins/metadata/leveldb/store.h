@@ -49,6 +49,12 @@ struct store {
 	/* locks, outermost first: sync_mu, then those of layers */
 	pthread_mutex_t sync_mu;
 	uint64_t written, synced; /* sequence numbers; guarded by sync_mu */
+	uint64_t write_buffer_size;
+	/* What LevelDB's write buffer holds at most, and the log that goes with it; guarded by
+	 * sync_mu. */
+	struct {
+		uint64_t entries, bytes, largest, large, log;
+	} buffer;
 	bool unsynced; /* some log file holds bytes that no fsync has covered; guarded by sync_mu */
 	struct timespec dir_synced; /* the folder's mtime at its last fsync; guarded by sync_mu */
 	_Atomic bool failed;        /* a write has failed: no more until the store is opened anew */
@@ -60,6 +66,8 @@ enum dfs_status folder_open(const char *path, int *dir, bool *fresh, struct dfs_
 enum dfs_status folder_done(int dir, const char *path, struct dfs_diag *diag);
 /* Make all log files durable, and their names. */
 enum dfs_status folder_sync_logs(struct store *s);
+/* The number of the newest log file; 0: none, or unreadable. */
+uint64_t folder_last_log(const struct store *s);
 /* Make the names of files durable when they have changed. */
 enum dfs_status folder_sync_names(struct store *s);
 

@@ -3,18 +3,25 @@
  * Writing the overlay to LevelDB, and what makes it durable.
  *
  * LevelDB changes to a new log file when its write buffer is full, and does not sync the old one:
- * until a background thread has made a table of it, bytes that were written without sync lie in a
- * file that a later synced write does not touch.  After a loss of power the new log could be
- * there and the old one not: neither durable nor a prefix.  Two rules keep it right:
- *
- * 1. Before a synced batch is written, all log files are synced if any holds unsynced bytes.
- *    Before, not after: the batch itself may open the new log, and were it durable first, a
- *    crash in between would leave a gap.
- * 2. A store that syncs every batch never has unsynced bytes and pays one fdatasync each.
+ * until a background thread has made a table of it, unsynced bytes lie in a file that a later
+ * synced write does not touch.  After a loss of power the new log could be there and the old one
+ * not.  So unsynced bytes never lie in two logs, and never before synced ones: all logs are
+ * synced before a synced batch, and before any batch that may open a new log.  (Before, not
+ * after: a crash in between would leave a gap.)  A store that syncs each batch pays one
+ * fdatasync for it and nothing more.
  *
  * A new file's name is durable when its folder is synced, which LevelDB does only with tables.
  */
+#include <math.h>
+#include <string.h>
+
 #include "store.h"
+
+/* LevelDB 1.23: util/arena.cc, db/skiplist.h. */
+#define ARENA_BLOCK 4096
+#define ARENA_BLOCK_HEAD 8
+#define ARENA_OWN_BLOCK 1024 /* larger pieces get a block of their own */
+#define NODE_BYTES 23        /* of a skip list node of height 1, with the loss to alignment */
 
 static enum dfs_status
 stop_writes(struct store *s, enum dfs_status st)
@@ -38,6 +45,36 @@ still_failed(struct store *s)
 		s->path);
 }
 
+/* An upper bound of the memory that the write buffer uses, which decides when LevelDB changes
+ * logs.  Every fourth node is one pointer higher, every sixteenth two: 4/3 on average, with a
+ * deviation of 2/3; six deviations are added.  Blocks lose at their end less than the largest
+ * piece. */
+static uint64_t
+buffer_bound(const struct store *s)
+{
+	uint64_t n = s->buffer.entries;
+	uint64_t pointers = n / 3 + (uint64_t)(4 * sqrt((double)n)) + 12;
+	uint64_t pieces = s->buffer.bytes + n * NODE_BYTES + pointers * 8 + 128;
+
+	return (pieces / (ARENA_BLOCK - s->buffer.largest) + 2) * (ARENA_BLOCK + ARENA_BLOCK_HEAD) +
+	       s->buffer.large;
+}
+
+static void
+count_entry(struct store *s, const struct record *r)
+{
+	uint64_t bytes = r->key_len + (uint64_t)r->value_len + 8 + 10; /* tag, two lengths */
+
+	s->buffer.entries++;
+	if (bytes > ARENA_OWN_BLOCK) {
+		s->buffer.large += bytes + ARENA_BLOCK_HEAD;
+		return;
+	}
+	s->buffer.bytes += bytes;
+	if (bytes > s->buffer.largest)
+		s->buffer.largest = bytes;
+}
+
 static leveldb_writebatch_t *
 make_batch(const struct layer *layer)
 {
@@ -55,27 +92,66 @@ make_batch(const struct layer *layer)
 	return batch;
 }
 
-/* With sync_mu held.  The frozen layer's commits become one batch: whole or absent. */
-static enum dfs_status
-write_layer_locked(struct store *s, const struct layer *layer, bool power)
+static void
+count_layer(struct store *s, const struct layer *layer)
 {
+	struct cursor c;
+
+	for (tree_seek(&c, layer->tree.root, "", 0); tree_at(&c); tree_next(&c))
+		count_entry(s, tree_at(&c));
+}
+
+static enum dfs_status
+sync_logs_locked(struct store *s)
+{
+	enum dfs_status st = folder_sync_logs(s);
+
+	if (st != DFS_OK)
+		return stop_writes(s, st);
+	s->unsynced = false;
+	s->synced = s->written;
+	return DFS_OK;
+}
+
+/* One batch, whole or absent after a crash. */
+static enum dfs_status
+write_batch_locked(struct store *s, const struct layer *layer, bool power)
+{
+	bool may_switch = buffer_bound(s) > s->write_buffer_size;
 	leveldb_writebatch_t *batch;
-	uint64_t seq = layer->seq;
-	struct view *view;
 	char *error = NULL;
 	enum dfs_status st;
+	uint64_t log;
 
-	if (power && s->unsynced) {
-		st = folder_sync_logs(s);
+	if (s->unsynced && (power || may_switch)) {
+		st = sync_logs_locked(s);
 		if (st != DFS_OK)
-			return stop_writes(s, st);
-		s->unsynced = false;
+			return st;
 	}
 	batch = make_batch(layer);
 	leveldb_write(s->db, power ? s->write_sync : s->write_plain, batch, &error);
 	leveldb_writebatch_destroy(batch);
 	if (error)
 		return stop_writes(s, leveldb_failed(s, "cannot write", error));
+	/* The change comes before the batch, which is then the first in the new buffer. */
+	if (may_switch && (log = folder_last_log(s)) > s->buffer.log) {
+		memset(&s->buffer, 0, sizeof(s->buffer));
+		s->buffer.log = log;
+	}
+	count_layer(s, layer);
+	return DFS_OK;
+}
+
+/* With sync_mu held. */
+static enum dfs_status
+write_layer_locked(struct store *s, const struct layer *layer, bool power)
+{
+	uint64_t seq = layer->seq;
+	struct view *view;
+	enum dfs_status st = write_batch_locked(s, layer, power);
+
+	if (st != DFS_OK)
+		return st;
 	view = view_new(s);
 	if (!view)
 		return stop_writes(s, DFS_NOMEM);
@@ -107,12 +183,7 @@ flush_locked(struct store *s, bool power)
 		return write_layer_locked(s, layer, power);
 	if (st != DFS_OK || !power || !s->unsynced)
 		return st;
-	st = folder_sync_logs(s);
-	if (st != DFS_OK)
-		return stop_writes(s, st);
-	s->unsynced = false;
-	s->synced = s->written;
-	return DFS_OK;
+	return sync_logs_locked(s);
 }
 
 enum dfs_status
