@@ -91,8 +91,9 @@ run_writer(struct conform *c, const char *dir, const char *arg, int fd)
 			return 5;
 		report.committed = i;
 		if (every && n % every == 0) {
-			unsigned now = level == LEVEL_MIXED ? 1 + (conform_random(&chance) % 5 == 0)
-							    : level;
+			unsigned now = level == LEVEL_MIXED
+					       ? 1 + (conform_random(&chance) % 25 == 0)
+					       : level;
 
 			if (m.ops->sync(m.inst, seq, now) != DFS_OK)
 				return 6;
