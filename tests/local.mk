@@ -4,11 +4,13 @@ include tests/fuzz/nfs.mk
 dist_check_SCRIPTS += \
 	tests/crash/kill.sh \
 	tests/kernel/workload.sh \
+	tests/protocol/libnfs.sh \
 	tests/server/lifecycle.sh \
 	tests/structure/includes.sh
 TESTS += \
 	tests/structure/includes.sh \
 	tests/server/lifecycle.sh \
+	tests/protocol/libnfs.sh \
 	tests/crash/kill.sh \
 	tests/kernel/workload.sh
 EXTRA_DIST += \
@@ -22,7 +24,9 @@ EXTRA_DIST += \
 	tests/tsan.supp
 
 if HAVE_LIBNFS
-check_PROGRAMS += tests/crash/crash-check
+check_PROGRAMS += tests/crash/crash-check tests/protocol/test-libnfs
+tests_protocol_test_libnfs_CFLAGS = $(AM_CFLAGS) $(LIBNFS_CFLAGS)
+tests_protocol_test_libnfs_LDADD = $(LIBNFS_LIBS) $(GLIB_LIBS) -lpthread
 tests_crash_crash_check_CFLAGS = $(AM_CFLAGS) $(LIBNFS_CFLAGS)
 tests_crash_crash_check_LDADD = $(LIBNFS_LIBS) -lpthread
 endif
