@@ -23,3 +23,4 @@ tools_conform_dfs_conform_metadata_SOURCES = \
 tools_conform_dfs_conform_metadata_LDADD = \
 	tools/conform/libconform.la core/libdittofs.la $(GLIB_LIBS)
 tools_conform_dfs_conform_metadata_LDFLAGS = -pthread $(AM_LDFLAGS)
+dist_man_MANS += tools/conform/dfs-conform-metadata.1

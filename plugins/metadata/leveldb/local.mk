@@ -24,3 +24,7 @@ check_PROGRAMS += plugins/metadata/leveldb/test-powerloss
 TESTS += plugins/metadata/leveldb/test-powerloss
 plugins_metadata_leveldb_test_powerloss_SOURCES = plugins/metadata/leveldb/test-powerloss.c
 plugins_metadata_leveldb_test_powerloss_LDADD = $(GLIB_LIBS)
+
+TESTS += plugins/metadata/leveldb/test-leveldb.sh
+dist_check_SCRIPTS += plugins/metadata/leveldb/test-leveldb.sh
+dist_man_MANS += plugins/metadata/leveldb/dittofs-metadata-leveldb.5

@@ -8,3 +8,4 @@ plugins_metadata_memory_metadata_memory_la_LIBADD = \
 
 TESTS += plugins/metadata/memory/test-conform.sh
 dist_check_SCRIPTS += plugins/metadata/memory/test-conform.sh
+dist_man_MANS += plugins/metadata/memory/dittofs-metadata-memory.5
