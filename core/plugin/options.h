@@ -37,9 +37,11 @@ bool dfs_options_set(struct dfs_options *o, const char *key, const char *text, c
 /* Lists: all items at once. */
 bool dfs_options_set_list(struct dfs_options *o, const char *key, const char *const *items,
 			  char **error);
-/* The first row whose values differ and that is not RELOADABLE, NULL: none.  Both of one table. */
+/* The next row behind `after` (NULL: from the first on) whose values differ and that is not
+ * RELOADABLE, NULL: none.  Both of one table. */
 const struct dfs_config_item *dfs_options_differ(const struct dfs_options *a,
-						 const struct dfs_options *b);
+						 const struct dfs_options *b,
+						 const struct dfs_config_item *after);
 /* REQUIRED keys are there. */
 bool dfs_options_finish(struct dfs_options *o, char **error);
 

@@ -314,9 +314,9 @@ reloadable_rows_do_not_differ(struct fixture *f, const void *data)
 
 	dfs_options_init(&other, table, sizeof(struct sample), "/srv");
 	g_assert_true(dfs_options_set(&other, "timeout", "5s", &f->error));
-	g_assert_null(dfs_options_differ(&f->o, &other));
+	g_assert_null(dfs_options_differ(&f->o, &other, NULL));
 	g_assert_true(dfs_options_set(&other, "path", "elsewhere", &f->error));
-	g_assert_cmpstr(dfs_options_differ(&f->o, &other)->key, ==, "path");
+	g_assert_cmpstr(dfs_options_differ(&f->o, &other, NULL)->key, ==, "path");
 	dfs_options_clear(&other);
 }
 

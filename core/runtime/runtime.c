@@ -132,17 +132,14 @@ dfs_runtime_start(struct dfs_runtime *rt, char **error)
 	return true;
 }
 
-/* Every option as text, in table order, to tell whether two rows say the same. */
-static bool
-same_options(const struct dfs_options *a, const struct dfs_options *b)
+/* What of `server` only the next start takes over: told, not refused. */
+static void
+warn_postponed(const struct dfs_config *now, const struct dfs_config *next)
 {
-	for (const struct dfs_config_item *item = a->table; item->type != DFS_CONFIG_END; item++) {
-		g_autofree char *x = dfs_options_text(a, item);
-		g_autofree char *y = dfs_options_text(b, item);
-		if (g_strcmp0(x, y) != 0)
-			return false;
-	}
-	return true;
+	const struct dfs_config_item *item = NULL;
+
+	while ((item = dfs_options_differ(&now->server_options, &next->server_options, item)))
+		dfs_log(DFS_LOG_WARN, "%s: server.%s takes effect at the next start", next->path, item->key);
 }
 
 /* Refuse what only a restart can change. */
@@ -156,11 +153,15 @@ check_reload(const struct dfs_config *now, const struct dfs_config *next, char *
 	for (unsigned i = 0; i < next->n_stores; i++) {
 		const struct dfs_config_store *b = &next->stores[i];
 		const struct dfs_config_store *a = dfs_config_find_store(now, b->kind, b->name);
-		if (!a || (a->plugin == b->plugin && same_options(&a->options, &b->options)))
+		const struct dfs_config_item *item = NULL;
+
+		if (!a || (a->plugin == b->plugin &&
+		           !(item = dfs_options_differ(&a->options, &b->options, NULL))))
 			continue;
-		*error = g_strdup_printf("%s: the %s store %s cannot change while the server runs: restart "
-		                         "it, or declare the store under another name",
-		                         b->where, dfs_plugin_kind_name(b->kind), b->name);
+		*error = g_strdup_printf("%s: %s of the %s store %s cannot change while the server runs: "
+		                         "restart it, or declare the store under another name",
+		                         b->where, item ? item->key : "type", dfs_plugin_kind_name(b->kind),
+		                         b->name);
 		return false;
 	}
 	for (unsigned i = 0; i < next->n_shares; i++)
@@ -178,10 +179,15 @@ check_reload(const struct dfs_config *now, const struct dfs_config *next, char *
 	}
 	for (unsigned i = 0; i < next->n_adapters; i++) {
 		const struct dfs_config_adapter *a = &now->adapters[i], *b = &next->adapters[i];
-		if (strcmp(a->name, b->name) == 0 && same_options(&a->options, &b->options))
+		const struct dfs_config_item *item = NULL;
+
+		if (strcmp(a->name, b->name) != 0)
+			*error = g_strdup_printf("%s: adapters cannot come or go while the server runs", b->where);
+		else if ((item = dfs_options_differ(&a->options, &b->options, NULL)))
+			*error = g_strdup_printf("%s: %s of the adapter %s cannot change while the server runs",
+			                         b->where, item->key, b->name);
+		else
 			continue;
-		*error = g_strdup_printf("%s: the adapter %s cannot change while the server runs", b->where,
-		                         b->name);
 		return false;
 	}
 	return true;
@@ -201,6 +207,7 @@ dfs_runtime_reload(struct dfs_runtime *rt, struct dfs_config *config, char **err
 		return false;
 	}
 	log_warnings(config);
+	warn_postponed(rt->config, config);
 	for (guint i = 0; i < rt->adapters->len; i++) {
 		struct adapter *a = &g_array_index(rt->adapters, struct adapter, i);
 		if (a->ops->reload)
