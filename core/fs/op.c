@@ -126,12 +126,16 @@ unstage(struct op *op)
 enum dfs_status
 op_commit(struct op *op, enum dfs_status status)
 {
+	uint64_t seq = 0;
+
 	if (status == DFS_OK)
-		status = dfs_metadata_commit(op->store, op->ctx, op->txn);
+		status = dfs_metadata_commit(op->store, op->txn, &seq);
 	else
 		dfs_metadata_abort(op->store, op->txn);
 	op->txn = NULL;
-	if (status != DFS_OK)
+	if (status == DFS_OK)
+		dfs_metadata_ticket(op->store, op->ctx, op->ctx->share->durability, seq);
+	else
 		unstage(op);
 	return status;
 }

@@ -274,7 +274,7 @@ test_restart_sweeps_open_orphans(struct fixture *f)
 	rec.flags = DFS_INODE_ORPHAN;
 	st->ops.put_inode(st->inst, txn, ns->rec.id, &rec);
 	st->ops.put_orphan(st->inst, txn, ns->rec.id, file.fileid, &rec.content);
-	assert_status(dfs_metadata_commit(st, NULL, txn), DFS_OK);
+	assert_status(dfs_metadata_commit(st, txn, NULL), DFS_OK);
 	fixture_reopen(f);
 	assert_status(dfs_fs_getattr(&f->ctx, &file, &attr), DFS_STALE);
 	fixture_reopen(f);

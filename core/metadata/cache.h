@@ -71,7 +71,8 @@ struct dfs_inode_cache {
 
 void dfs_name_cache_setup(struct dfs_inode_cache *cache, uint64_t max_names);
 void dfs_name_cache_clear(struct dfs_inode_cache *cache);
-/* Unlink every inode of ns, referenced or not written included; for closing. */
-void dfs_inode_cache_purge(struct dfs_inode_cache *cache, struct dfs_namespace *ns);
+/* Free every inode of ns, not written ones included; for closing.  False: some were left because
+ * a write-back or the clock has them in hand. */
+bool dfs_inode_cache_purge(struct dfs_inode_cache *cache, struct dfs_namespace *ns);
 
 #endif

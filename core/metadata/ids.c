@@ -60,7 +60,7 @@ lease(const struct dfs_ctx *ctx, struct dfs_namespace *ns, uint64_t size)
 		dfs_metadata_abort(st, txn);
 		return status;
 	}
-	status = dfs_metadata_commit(st, NULL, txn);
+	status = dfs_metadata_commit(st, txn, NULL);
 	if (status == DFS_OK) {
 		ns->next_fileid = le64toh(next);
 		ns->end_fileid = ns->next_fileid + size;

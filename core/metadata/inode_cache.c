@@ -240,6 +240,7 @@ clock_step(struct dfs_inode_cache *cache, struct inode_shard *shard, struct dfs_
 			if (!*dirty) {
 				i->state |= DFS_STATE_DIRTY;
 				atomic_fetch_add_explicit(&i->refs, 1, memory_order_relaxed);
+				atomic_fetch_add_explicit(&i->ns->in_hand, 1, memory_order_relaxed);
 				*dirty = i;
 			}
 			continue;
@@ -247,6 +248,7 @@ clock_step(struct dfs_inode_cache *cache, struct inode_shard *shard, struct dfs_
 		if (i->state & DFS_STATE_CHANGED)
 			atomic_fetch_add_explicit(&shard->epoch, 1, memory_order_release);
 		chain_remove(b, i);
+		atomic_fetch_add_explicit(&i->ns->in_hand, 1, memory_order_relaxed);
 		break;
 	}
 	dfs_lock_release(&b->lock);
@@ -289,11 +291,19 @@ shard_grow(struct dfs_inode_cache *cache, struct inode_shard *shard)
 	return true;
 }
 
+/* The namespace may be gone thereafter. */
+static void
+hand_back(struct dfs_namespace *ns)
+{
+	atomic_fetch_sub_explicit(&ns->in_hand, 1, memory_order_release);
+}
+
 /* A slot for a new inode, evicting when the shard is at its limit.  NULL: no memory. */
 static struct dfs_inode *
 slot_alloc(struct dfs_inode_cache *cache, struct inode_shard *shard)
 {
 	struct dfs_inode *victims[2], *slot, *dirty = NULL;
+	struct dfs_namespace *ns;
 	unsigned n = 0, want;
 
 	dfs_lock_acquire(&shard->lock);
@@ -305,11 +315,16 @@ slot_alloc(struct dfs_inode_cache *cache, struct inode_shard *shard)
 			victims[n++] = victim;
 	}
 	dfs_lock_release(&shard->lock);
-	if (dirty)
-		dfs_writeback_add(dirty->ns->store, dirty);
+	if (dirty) {
+		ns = dirty->ns;
+		dfs_writeback_add(ns->store, dirty);
+		hand_back(ns);
+	}
 	for (unsigned i = 0; i < n; i++) {
+		ns = victims[i]->ns;
 		file_free(victims[i]);
 		slot_free(shard, victims[i]);
+		hand_back(ns);
 	}
 	dfs_lock_acquire(&shard->lock);
 	slot = shard->free || shard_grow(cache, shard) ? shard->free : NULL;
@@ -424,9 +439,11 @@ dfs_inode_forget(struct dfs_inode *inode)
 	dfs_lock_release(&b->lock);
 }
 
-void
+bool
 dfs_inode_cache_purge(struct dfs_inode_cache *cache, struct dfs_namespace *ns)
 {
+	bool all = true;
+
 	for (uint64_t k = 0; k <= cache->mask; k++) {
 		struct inode_bucket *b = &cache->buckets[k];
 		struct dfs_inode *list = NULL, **p = &b->head;
@@ -434,11 +451,11 @@ dfs_inode_cache_purge(struct dfs_inode_cache *cache, struct dfs_namespace *ns)
 		dfs_lock_acquire(&b->lock);
 		while (*p) {
 			struct dfs_inode *i = *p;
-			if (i->ns != ns) {
+			if (i->ns != ns || atomic_load_explicit(&i->refs, memory_order_acquire) != 0) {
+				all &= i->ns != ns;
 				p = &i->hash_next;
 				continue;
 			}
-			assert(atomic_load(&i->refs) == 0);
 			*p = i->hash_next;
 			i->hash_next = list;
 			list = i;
@@ -451,4 +468,5 @@ dfs_inode_cache_purge(struct dfs_inode_cache *cache, struct dfs_namespace *ns)
 			slot_free(&cache->shards[k >> cache->shard_shift], i);
 		}
 	}
+	return all;
 }

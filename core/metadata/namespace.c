@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -112,7 +113,7 @@ find_or_create(struct dfs_metadata_store *st, const struct dfs_namespace_options
 		if (status == DFS_OK && !s->found)
 			status = share_create(st, txn, o, s);
 		if (status == DFS_OK && !s->found)
-			status = dfs_metadata_commit(st, NULL, txn);
+			status = dfs_metadata_commit(st, txn, NULL);
 		else
 			dfs_metadata_abort(st, txn);
 	}
@@ -168,11 +169,18 @@ dfs_namespace_open(struct dfs_metadata_store *store, struct dfs_inode_cache *cac
 void
 dfs_namespace_close(struct dfs_namespace *ns)
 {
+	int64_t give_up;
+
 	if (!ns)
 		return;
-	if (dfs_metadata_write_back(ns->store) != DFS_OK)
-		dfs_writeback_abandon(ns->store, ns);
-	dfs_inode_cache_purge(ns->cache, ns);
+	/* Until the purge is done, another share's use of the cache may take inodes in hand. */
+	give_up = dfs_clock_mono() + 60 * DFS_SECOND;
+	do {
+		dfs_writeback_finish(ns->store, ns);
+		assert(dfs_clock_mono() < give_up); /* else an operation never let go of an inode */
+	} while (!dfs_inode_cache_purge(ns->cache, ns));
+	while (atomic_load_explicit(&ns->in_hand, memory_order_acquire) > 0)
+		usleep(100);
 	free(ns->orphans.list);
 	free(ns);
 }

@@ -37,6 +37,10 @@ struct dfs_namespace {
 	void *content_arg;
 	bool no_orphans; /* nothing survives the process: reclaim needs no record */
 	struct dfs_orphans orphans;
+
+	/* Inodes that a write-back or the cache's clock has in hand: work that no operation of this
+	 * share waits for, so that closing waits for it here. */
+	_Atomic uint32_t in_hand;
 };
 
 /* Lock and unlock the hash bucket that guards inode's attr and state. */

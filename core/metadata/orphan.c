@@ -139,7 +139,7 @@ delete_records(struct dfs_namespace *ns, const struct dfs_orphan *list, unsigned
 							    list[i].fileid);
 		}
 		if (status == DFS_OK)
-			status = dfs_metadata_commit(st, NULL, txn);
+			status = dfs_metadata_commit(st, txn, NULL);
 		else
 			dfs_metadata_abort(st, txn);
 	}

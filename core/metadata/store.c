@@ -16,7 +16,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "fs/share.h"
 #include "io/gate.h"
 #include "io/worker.h"
 #include "metadata/store.h"
@@ -137,7 +136,7 @@ txn_end(struct dfs_metadata_store *store)
 }
 
 enum dfs_status
-dfs_metadata_commit(struct dfs_metadata_store *store, struct dfs_ctx *ctx, struct dfs_txn *txn)
+dfs_metadata_commit(struct dfs_metadata_store *store, struct dfs_txn *txn, uint64_t *committed)
 {
 	uint64_t seq = 0, last;
 	enum dfs_status status = store->ops.commit(store->inst, txn, &seq);
@@ -148,12 +147,8 @@ dfs_metadata_commit(struct dfs_metadata_store *store, struct dfs_ctx *ctx, struc
 	last = atomic_load_explicit(&store->last_seq, memory_order_relaxed);
 	while (last < seq && !atomic_compare_exchange_weak(&store->last_seq, &last, seq))
 		;
-	if (ctx && ctx->share && store->gate) {
-		if (ctx->share->durability == DFS_DURABILITY_POWER)
-			dfs_ctx_ticket(ctx, store->gate, seq, DFS_SYNC_POWER);
-		else if (ctx->share->durability == DFS_DURABILITY_PROCESS)
-			dfs_ctx_ticket(ctx, store->gate, seq, DFS_SYNC_PROCESS);
-	}
+	if (committed)
+		*committed = seq;
 	return DFS_OK;
 }
 
@@ -168,6 +163,15 @@ dfs_metadata_again(const struct dfs_ctx *ctx, enum dfs_status *status, unsigned 
 	}
 	usleep(*tries < 16 ? 10u * *tries : 1000);
 	return true;
+}
+
+void
+dfs_metadata_ticket(struct dfs_metadata_store *store, struct dfs_ctx *ctx,
+                    enum dfs_durability durability, uint64_t seq)
+{
+	if (store->gate && durability != DFS_DURABILITY_NONE)
+		dfs_ctx_ticket(ctx, store->gate, seq,
+		               durability == DFS_DURABILITY_POWER ? DFS_SYNC_POWER : DFS_SYNC_PROCESS);
 }
 
 void

@@ -15,6 +15,7 @@
 
 #include "base/ctx.h"
 #include "base/lock.h"
+#include "config/rules.h"
 
 struct dfs_gate;
 struct dfs_lane;
@@ -58,9 +59,12 @@ enum dfs_status dfs_metadata_health(struct dfs_metadata_store *store);
 /* Begin; DFS_AGAIN by the rule above.  On DFS_OK the caller ends it by commit or abort. */
 enum dfs_status dfs_metadata_begin(struct dfs_metadata_store *store, const struct dfs_ctx *ctx,
                                    enum dfs_txn_mode mode, struct dfs_txn **txn);
-/* Commit and leave a ticket in ctx at the share's durability (ctx may be NULL: no ticket). */
-enum dfs_status dfs_metadata_commit(struct dfs_metadata_store *store, struct dfs_ctx *ctx,
-                                    struct dfs_txn *txn);
+/* Commit; *seq (may be NULL) is the transaction's position. */
+enum dfs_status dfs_metadata_commit(struct dfs_metadata_store *store, struct dfs_txn *txn,
+                                    uint64_t *seq);
+/* Leave the ticket that a share of this durability asks for a commit at seq. */
+void dfs_metadata_ticket(struct dfs_metadata_store *store, struct dfs_ctx *ctx,
+                         enum dfs_durability durability, uint64_t seq);
 /* After a try that answered *status: true, a serialisation failure on a worker: wait a little and
  * try again.  False: *status is final; DFS_AGAIN becomes DFS_DELAY when the tries or the deadline
  * are used up, and stays on loops.  *tries begins at 0. */

@@ -24,7 +24,7 @@ chain_add(struct fixture *f, const char *name, uint64_t fileid, enum dfs_status 
 	g_assert_cmpuint(d.fileid, ==, 0);
 	status = dfs_dirent_add(ns, txn, 9, name_of(name), &d, fileid, DFS_TYPE_REG);
 	assert_status(status, want);
-	assert_status(dfs_metadata_commit(f->metadata, NULL, txn), DFS_OK);
+	assert_status(dfs_metadata_commit(f->metadata, txn, NULL), DFS_OK);
 }
 
 static struct dfs_dirent
@@ -47,7 +47,7 @@ chain_del(struct fixture *f, const char *name)
 
 	assert_status(dfs_metadata_begin(f->metadata, NULL, DFS_TXN_WRITE, &txn), DFS_OK);
 	assert_status(dfs_dirent_del(f->share->ns, txn, 9, name_of(name), &d), DFS_OK);
-	assert_status(dfs_metadata_commit(f->metadata, NULL, txn), DFS_OK);
+	assert_status(dfs_metadata_commit(f->metadata, txn, NULL), DFS_OK);
 }
 
 static void

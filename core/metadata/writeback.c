@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <assert.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -104,6 +105,7 @@ take(struct dfs_writeback *wb, struct dfs_inode **batch, unsigned max)
 	while (n < max && wb->head) {
 		batch[n] = wb->head;
 		wb->head = batch[n]->dirty_next;
+		atomic_fetch_add_explicit(&batch[n]->ns->in_hand, 1, memory_order_relaxed);
 		n++;
 	}
 	if (!wb->head)
@@ -136,7 +138,7 @@ write_batch(struct dfs_metadata_store *store, struct dfs_inode **batch, unsigned
 				status = DFS_OK;
 		}
 		if (status == DFS_OK)
-			status = dfs_metadata_commit(store, NULL, txn);
+			status = dfs_metadata_commit(store, txn, NULL);
 		else
 			dfs_metadata_abort(store, txn);
 	}
@@ -154,9 +156,13 @@ run_once(struct dfs_metadata_store *store, unsigned max)
 		dfs_log(DFS_LOG_WARN, "%s: %u inodes could not be written back (%s): %s",
 			store->name, n, dfs_status_name(status), dfs_fail_text());
 	for (unsigned i = 0; i < n; i++) {
+		struct dfs_namespace *ns = batch[i]->ns;
+
 		if (status != DFS_OK)
 			dfs_inode_mark_dirty(batch[i]);
 		dfs_inode_unref(batch[i]);
+		/* Last: the namespace may be gone thereafter. */
+		atomic_fetch_sub_explicit(&ns->in_hand, 1, memory_order_release);
 	}
 	atomic_store(&store->dirty->broken, status != DFS_OK);
 	return status;
@@ -196,8 +202,8 @@ dfs_writeback_relieve(struct dfs_metadata_store *store, const struct dfs_ctx *ct
 	return DFS_OK;
 }
 
-void
-dfs_writeback_abandon(struct dfs_metadata_store *store, struct dfs_namespace *ns)
+static void
+abandon(struct dfs_metadata_store *store, struct dfs_namespace *ns)
 {
 	struct dfs_writeback *wb = store->dirty;
 	struct dfs_inode *drop = NULL, **p;
@@ -226,4 +232,28 @@ dfs_writeback_abandon(struct dfs_metadata_store *store, struct dfs_namespace *ns
 		dfs_inode_bucket_unlock(i);
 		dfs_inode_unref(i);
 	}
+}
+
+static bool
+listed(struct dfs_writeback *wb, const struct dfs_namespace *ns)
+{
+	struct dfs_inode *i;
+
+	dfs_lock_acquire(&wb->lock);
+	for (i = wb->head; i && i->ns != ns; i = i->dirty_next)
+		;
+	dfs_lock_release(&wb->lock);
+	return i;
+}
+
+void
+dfs_writeback_finish(struct dfs_metadata_store *store, struct dfs_namespace *ns)
+{
+	/* A batch in another thread's hand may fail and be listed again, so look until all is quiet. */
+	do {
+		if (dfs_writeback_run(store) != DFS_OK)
+			abandon(store, ns);
+		while (atomic_load_explicit(&ns->in_hand, memory_order_acquire) > 0)
+			usleep(100);
+	} while (listed(store->dirty, ns));
 }

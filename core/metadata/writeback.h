@@ -23,8 +23,9 @@ enum dfs_status dfs_writeback_run(void *store);
 /* Called at the start of operations, with no lock held: keeps the list short.  DFS_AGAIN: it is
  * too long and this thread must not wait. */
 enum dfs_status dfs_writeback_relieve(struct dfs_metadata_store *store, const struct dfs_ctx *ctx);
-/* Drop a namespace's inodes from the list, unwritten: its store has failed. */
-void dfs_writeback_abandon(struct dfs_metadata_store *store, struct dfs_namespace *ns);
+/* Write until neither the list nor another thread has an inode of ns, which is closing; what a
+ * store that failed does not take is dropped. */
+void dfs_writeback_finish(struct dfs_metadata_store *store, struct dfs_namespace *ns);
 /* The list's length at which operations begin to shorten it. */
 void dfs_writeback_limit(struct dfs_metadata_store *store, uint32_t limit);
 

@@ -429,7 +429,7 @@ publish(struct dfs_ctx *ctx, struct batch *batch)
 		dfs_metadata_abort(metadata, txn);
 		return st;
 	}
-	return dfs_metadata_commit(metadata, NULL, txn);
+	return dfs_metadata_commit(metadata, txn, NULL);
 }
 
 static void

@@ -153,7 +153,7 @@ rig_truncate(struct dfs_file *file, uint64_t old_length, uint64_t new_length)
 		return st;
 	st = dfs_file_truncate_rows(&ctx, file, txn, old_length, new_length);
 	if (st == DFS_OK)
-		st = dfs_metadata_commit(metadata, &ctx, txn);
+		st = dfs_metadata_commit(metadata, txn, NULL);
 	else
 		dfs_metadata_abort(metadata, txn);
 	dfs_file_truncate_pages(file, old_length, st == DFS_OK ? new_length : old_length);

@@ -235,7 +235,7 @@ reclaim_step(struct dfs_payload *payload, const struct dfs_content_id *content, 
 		st = metadata->ops.del_map(metadata->inst, txn, payload->share_id, content, 0,
 					   r->next);
 		if (st == DFS_OK)
-			st = dfs_metadata_commit(metadata, NULL, txn);
+			st = dfs_metadata_commit(metadata, txn, NULL);
 		else
 			dfs_metadata_abort(metadata, txn);
 		if (st != DFS_AGAIN)
