@@ -39,6 +39,7 @@ class Server:
         self.name, self.port, self.build = name, port, build
         self.folder = pathlib.Path(folder)
         self.process = None
+        self.cpus = None
 
     def command(self, row):
         raise NotImplementedError
@@ -46,13 +47,16 @@ class Server:
     def environment(self):
         return None
 
-    def start(self, row):
+    def start(self, row, cpus):
+        """Start for a row, bound to these processors from the first instruction on."""
         self.folder.mkdir(parents=True)
+        self.cpus = cpus
         log = self.folder / "output"
         with open(log, "wb") as out:
             self.process = subprocess.Popen(self.command(row), stdin=subprocess.DEVNULL,
                                             stdout=out, stderr=out, cwd=self.folder,
-                                            env=self.environment())
+                                            env=self.environment(),
+                                            preexec_fn=lambda: os.sched_setaffinity(0, cpus))
         deadline = time.monotonic() + START_DEADLINE
         while not self.listens():
             if self.process.poll() is not None:
@@ -82,14 +86,6 @@ class Server:
         self.process = None
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def place(self, cpus):
-        """Bind every thread to these processors."""
-        for task in os.listdir(f"/proc/{self.process.pid}/task"):
-            try:
-                os.sched_setaffinity(int(task), cpus)
-            except ProcessLookupError:
-                pass
-
     def cpu(self):
         """Seconds of CPU that the process has used."""
         with open(f"/proc/{self.process.pid}/stat", encoding="ascii", errors="replace") as f:
@@ -115,7 +111,8 @@ class Dfs(Server):
         durability = 'durability = "none"; ' if memory else ""
         config = self.folder / "dfs.conf"
         config.write_text(
-            f'server = {{ state_dir = "{self.folder}/state"; log = {{ level = "info"; }}; }};\n'
+            f'server = {{ state_dir = "{self.folder}/state"; threads = {len(self.cpus)}; '
+            'log = { level = "info"; }; };\n'
             + stores +
             f'shares = {{ s = {{ path = "{self.export}"; metadata = "m"; blocks = "b"; {durability}'
             'clients = ( { match = "127.0.0.0/8"; access = "rw"; squash = "none"; } ); }; };\n'

@@ -87,6 +87,9 @@ def lines_of_row(row, by_server, notes):
 HEAD = """| row | load | server | durability | rate | p50 us | p99 us | server CPU | / echo | / ganesha |
 |---|---|---|---|---|---|---|---|---|---|"""
 
+IDLE_HEAD = """| server | idle connections held | resident before | bytes each |
+|---|---|---|---|"""
+
 LIMIT_HEAD = """| limit | op/s | MB/s | p50 us | CPU us/op |
 |---|---|---|---|---|"""
 

@@ -37,7 +37,7 @@ if [ "$(id -u)" -ne 0 ] || ! unshare --net --mount --pid --fork true 2>"$work/er
 	n=$((n + 1))
 	echo "ok $n # SKIP no namespaces of its own here: needs root"
 else
-	run --quick --limits no --servers echo --rows null,create,readdirplus --json "$work/json"
+	run --quick --extra none --servers echo --rows null,create,readdirplus --json "$work/json"
 	[ $? -eq 0 ] && [ "$(grep -Ec '^\| (null|create|readdirplus) \|.* echo ' "$work/out")" -eq 3 ]
 	ok $? "a line of the table for each row"
 	[ "$(wc -l <"$work/json")" -eq 3 ]
