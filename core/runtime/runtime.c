@@ -3,6 +3,7 @@
  * Opening order: state folder, workers, caches, stores, shares, adapters; closing in reverse, so
  * that whatever still runs finds what it stands on.
  */
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -291,6 +292,12 @@ unsigned
 dfs_runtime_loops(const struct dfs_runtime *rt)
 {
 	unsigned n = (unsigned)rt->config->server.threads;
+	cpu_set_t cpus;
 
-	return n != 0 ? n : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+	if (n != 0)
+		return n;
+	/* The processors that this process may use, not all that the machine has. */
+	if (sched_getaffinity(0, sizeof cpus, &cpus) == 0)
+		return (unsigned)CPU_COUNT(&cpus);
+	return (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 }
