@@ -28,3 +28,7 @@ check_PROGRAMS += core/payload/test-model
 TESTS += core/payload/test-model
 core_payload_test_model_SOURCES = core/payload/test-model.c core/payload/test-rig.c core/payload/test-rig.h
 core_payload_test_model_LDADD = core/libdittofs.la $(GLIB_LIBS)
+
+noinst_PROGRAMS += core/payload/bench-payload
+core_payload_bench_payload_SOURCES = core/payload/bench-payload.c core/payload/test-rig.c core/payload/test-rig.h
+core_payload_bench_payload_LDADD = core/libdittofs.la $(GLIB_LIBS)
