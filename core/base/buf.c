@@ -33,7 +33,9 @@
 
 #define SLAB_SIZE (4u << 20)
 #define N_CLASSES 7
-#define AHEAD (8u * SLAB_SIZE) /* the helper keeps this much backed beyond what is cut */
+/* The helper keeps this much backed beyond what is cut: a quarter of it, within bounds. */
+#define AHEAD_MIN (8ull * SLAB_SIZE)
+#define AHEAD_MAX (128ull * SLAB_SIZE)
 #define LIMIT_MIN (64ull << 20)
 #define MAGAZINE_MAX 64
 
@@ -118,6 +120,12 @@ back(uint64_t from, uint64_t len)
 		__atomic_fetch_or(arena + from + i, 0, __ATOMIC_RELAXED);
 }
 
+static uint64_t
+ahead(uint64_t used)
+{
+	return used / 4 < AHEAD_MIN ? AHEAD_MIN : used / 4 > AHEAD_MAX ? AHEAD_MAX : used / 4;
+}
+
 /* Keeps the arena backed ahead of use, so that an event loop meets no page fault. */
 static void *
 helper(void *arg)
@@ -127,7 +135,7 @@ helper(void *arg)
 		uint64_t used = (uint64_t)slabs_cut * SLAB_SIZE;
 		uint64_t from = backed > used ? backed : used;
 
-		if (from >= arena_size || from - used >= AHEAD) {
+		if (from >= arena_size || from - used >= ahead(used)) {
 			pthread_cond_wait(&arena_low, &arena_mu);
 			continue;
 		}
@@ -227,7 +235,8 @@ slab_get(int c)
 	} else if (slabs_cut < n_slabs) {
 		s = &slabs[slabs_cut];
 		s->base = arena + (uint64_t)slabs_cut++ * SLAB_SIZE;
-		if (backed < (uint64_t)slabs_cut * SLAB_SIZE + AHEAD)
+		uint64_t used = (uint64_t)slabs_cut * SLAB_SIZE;
+		if (backed < used + ahead(used))
 			pthread_cond_signal(&arena_low);
 	}
 	pthread_mutex_unlock(&arena_mu);

@@ -130,7 +130,8 @@ bench_small_files(unsigned n)
 		if (dfs_file_flush(&wait, files[i]) != DFS_OK)
 			g_error("flush");
 	report("  its flush to the stores", t, n);
-	printf("%-44s %10.1f KiB\n", "  memory a file, flushed", (double)(resident_kib() - rss) / n);
+	printf("%-44s %10.1f KiB\n", "  memory a file, flushed",
+	       (double)(resident_kib() - rss) / n);
 	t = cpu();
 	for (unsigned i = 0; i < n; i++) {
 		dfs_file_discard(files[i]);

@@ -228,7 +228,8 @@ recount(struct dfs_block *block)
 	if (block->counted)
 		file->used += ((uint64_t)n - block->n_units) * DFS_UNIT;
 	block->n_units = (uint16_t)n;
-	block->counted = true;
+	/* A truncation between its halves has taken the old row into account, or not, by itself. */
+	block->counted = block->counted || !file->truncating;
 }
 
 bool
@@ -253,7 +254,8 @@ dfs_block_set_row(struct dfs_block *block, const struct dfs_segment *segs, uint3
 	block->row_known = true;
 	for (uint32_t p = 0; p < block->n_slots; p++) {
 		struct dfs_page *page = &block->pages[p];
-		page->units = (uint16_t)(row_units(block, p) | (page->buf ? page->units : 0));
+		/* What is clean is in the row: a new one may list fewer zeros than the old. */
+		page->units = row_units(block, p) | page->dirty;
 	}
 	recount(block);
 	return true;
@@ -297,7 +299,8 @@ dfs_block_evict(struct dfs_block *block, struct dfs_buf **out, uint32_t *n)
 		if (page->buf && !page->dirty && !page->held)
 			out[(*n)++] = dfs_page_set(block, page, NULL, 0);
 	}
-	return block_empty(block);
+	/* The halves of a truncation must see the same blocks. */
+	return block_empty(block) && !block->file->truncating;
 }
 
 void

@@ -83,8 +83,11 @@ cut_block(struct dfs_block *block, uint64_t length)
 	uint64_t start = block->index * DFS_BLOCK_SIZE;
 	bool dirty = false;
 
-	if (start + DFS_BLOCK_SIZE <= length)
+	if (start + DFS_BLOCK_SIZE <= length) {
+		/* Rows that were read during the truncation. */
+		block->counted = block->row_known;
 		return;
+	}
 	dfs_block_cut(block, length > start ? (uint32_t)(length - start) : 0);
 	for (uint32_t p = 0; p < block->n_slots; p++)
 		dirty |= block->pages[p].dirty != 0;

@@ -104,6 +104,7 @@ struct dfs_file {
 	struct dfs_block *dirty_head, *dirty_tail; /* in order of the first write */
 	uint32_t n_dirty;
 	uint32_t write_seq, flushed_seq; /* writes so far; those that the last good flush covers */
+	uint64_t trunc_min;              /* shortest length since the flush under way began */
 	uint32_t trunc_gen;
 	int32_t d_resident, d_dirty; /* what unlock adds to the cache's accounts */
 	bool flushing, truncating, discarded;

@@ -25,6 +25,8 @@
 struct part {
 	struct dfs_block *block;   /* pinned */
 	struct dfs_row row;        /* what it shall be */
+	uint64_t old[DFS_ROW_MAX]; /* versions that the row named before */
+	uint32_t n_old;
 	uint64_t version;          /* put; 0: nothing */
 	bool changed;              /* the row is new */
 	uint16_t dirty[DFS_PAGES]; /* as they were taken */
@@ -259,6 +261,10 @@ take_dirty(struct part *part)
 {
 	struct dfs_block *block = part->block;
 
+	part->n_old = 0;
+	for (uint32_t i = 0; part->changed && i < block->n_segs; i++)
+		if (!dfs_row_has(block->segs, i, block->segs[i].version))
+			part->old[part->n_old++] = block->segs[i].version;
 	part->n_slots = block->n_slots;
 	for (uint32_t p = 0; p < block->n_slots; p++) {
 		struct dfs_page *page = &block->pages[p];
@@ -364,22 +370,23 @@ settle(struct batch *batch)
 			if (block->pages[p].held)
 				dfs_page_mark(block, &block->pages[p], block->pages[p].dirty,
 					      false);
-		if (part->changed && batch->trunc_gen == file->trunc_gen) {
-			uint64_t end = block->index * DFS_BLOCK_SIZE + DFS_BLOCK_SIZE;
+		if (part->changed) {
+			uint64_t start = block->index * DFS_BLOCK_SIZE;
 
-			for (uint32_t k = 0; k < block->n_segs; k++)
-				if (!dfs_row_has(part->row.segs, part->row.n,
-						 block->segs[k].version))
+			for (uint32_t k = 0; k < part->n_old; k++)
+				if (!dfs_row_has(part->row.segs, part->row.n, part->old[k]))
 					garbage = dfs_garbage_add(garbage, &file->content,
-								  block->index,
-								  block->segs[k].version);
+								  block->index, part->old[k]);
+			/* Truncations since the fence was passed have cut the stored row. */
+			if (file->trunc_min < start + DFS_BLOCK_SIZE)
+				part->row.n =
+					dfs_row_clip(part->row.segs, part->row.n,
+						     file->trunc_min > start
+							     ? (uint32_t)(file->trunc_min - start)
+							     : 0);
 			dfs_block_set_row(block, part->row.segs, part->row.n);
-			if (file->extent < end)
-				file->extent = end;
-		} else if (part->changed) {
-			/* A truncation has cut the stored row since: read it again. */
-			block->row_gen++;
-			block->row_known = false;
+			if (part->row.n > 0 && file->extent < start + DFS_BLOCK_SIZE)
+				file->extent = start + DFS_BLOCK_SIZE;
 		}
 		block->pins--;
 	}
@@ -479,6 +486,7 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, uint32_t *left)
 	batch.file = file;
 	batch.txn = NULL;
 	batch.trunc_gen = file->trunc_gen;
+	file->trunc_min = UINT64_MAX;
 	batch.n = 0;
 	batch.put_seq = 0;
 	if (ctx->nonblock) {
@@ -487,6 +495,7 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, uint32_t *left)
 		st = dfs_metadata_begin(payload->metadata, ctx, DFS_TXN_WRITE, &batch.txn);
 		dfs_file_lock(file);
 		batch.trunc_gen = file->trunc_gen;
+		file->trunc_min = UINT64_MAX;
 	}
 	while (st == DFS_OK && batch.n<BATCH_BLOCKS && * left> 0 && file->dirty_head) {
 		struct part *part = &batch.parts[batch.n];

@@ -24,8 +24,12 @@ core_libdittofs_la_SOURCES += \
 	core/payload/verifier.c \
 	core/payload/write.c
 
-check_PROGRAMS += core/payload/test-model
-TESTS += core/payload/test-model
+check_PROGRAMS += core/payload/test-file core/payload/test-model core/payload/test-threads
+TESTS += core/payload/test-file core/payload/test-model core/payload/test-threads
+core_payload_test_threads_SOURCES = core/payload/test-threads.c core/payload/test-rig.c core/payload/test-rig.h
+core_payload_test_threads_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_payload_test_file_SOURCES = core/payload/test-file.c core/payload/test-rig.c core/payload/test-rig.h
+core_payload_test_file_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_payload_test_model_SOURCES = core/payload/test-model.c core/payload/test-rig.c core/payload/test-rig.h
 core_payload_test_model_LDADD = core/libdittofs.la $(GLIB_LIBS)
 

@@ -108,6 +108,64 @@ rig_file(struct rig *rig, uint8_t id, uint64_t length, uint64_t used)
 	return dfs_file_new(rig->payload, &content, length, used, publish, rig);
 }
 
+struct rig_double rig_double;
+static struct dfs_block_ops real_block;
+static struct dfs_metadata_ops real_metadata;
+
+static enum dfs_status
+double_put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n, uint32_t flags)
+{
+	void (*during)(void *) = rig_double.during_put;
+	uint64_t len = 0;
+
+	if (rig_double.put != DFS_OK)
+		return rig_double.put;
+	rig_double.during_put = NULL;
+	if (during)
+		during(rig_double.arg);
+	for (uint32_t i = 0; i < n; i++)
+		len += spans[i].len;
+	rig_double.puts++;
+	rig_double.put_bytes += len;
+	return real_block.put(inst, key, spans, n, flags);
+}
+
+static enum dfs_status
+double_get(void *inst, const char *key, uint64_t offset, uint64_t length,
+	   const struct dfs_sink *sink, uint32_t flags)
+{
+	rig_double.gets++;
+	return rig_double.get != DFS_OK ? rig_double.get
+					: real_block.get(inst, key, offset, length, sink, flags);
+}
+
+static enum dfs_status
+double_erase(void *inst, const char *key, uint32_t flags)
+{
+	return rig_double.erase != DFS_OK ? rig_double.erase : real_block.erase(inst, key, flags);
+}
+
+static enum dfs_status
+double_commit(void *inst, struct dfs_txn *txn, uint64_t *seq)
+{
+	if (rig_double.commit == DFS_OK)
+		return real_metadata.commit(inst, txn, seq);
+	real_metadata.abort(inst, txn);
+	return rig_double.commit;
+}
+
+void
+rig_install_double(struct rig *rig)
+{
+	memset(&rig_double, 0, sizeof rig_double);
+	real_block = rig->blocks->ops;
+	real_metadata = rig->metadata->ops;
+	rig->blocks->ops.put = double_put;
+	rig->blocks->ops.get = double_get;
+	rig->blocks->ops.erase = double_erase;
+	rig->metadata->ops.commit = double_commit;
+}
+
 struct dfs_ctx
 rig_ctx(void)
 {

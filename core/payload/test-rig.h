@@ -23,6 +23,18 @@ struct rig {
 	enum dfs_status publish_status; /* what the owner answers */
 };
 
+/* A test double in the block store's place: what put, get, erase and commit answer instead, and
+ * what happens while a put runs.  The last rig's. */
+struct rig_double {
+	_Atomic enum dfs_status put, get, erase, commit; /* DFS_OK: as the real one */
+	void (*during_put)(void *arg);                   /* once */
+	void *arg;
+	_Atomic unsigned puts, gets;
+	_Atomic uint64_t put_bytes;
+};
+extern struct rig_double rig_double;
+void rig_install_double(struct rig *rig);
+
 /* block: "memory" or "filesystem". */
 struct rig *rig_new(const char *block, uint64_t budget, enum dfs_durability durability);
 void rig_free(struct rig *rig);

@@ -156,21 +156,27 @@ dfs_file_truncate_pages(struct dfs_file *file, uint64_t old_length, uint64_t new
 {
 	struct dfs_payload *payload = file->payload;
 	struct dfs_garbage *garbage;
+	bool given_up;
 
 	dfs_file_lock(file);
 	garbage = file->trunc_garbage;
 	file->trunc_garbage = NULL;
+	given_up = file->truncating;
+	file->truncating = false;
 	if (new_length < old_length) {
 		dfs_file_cut(file, new_length);
+		if (file->trunc_min > new_length)
+			file->trunc_min = new_length;
 		if (file->extent > new_length)
 			file->extent = new_length;
 		file->used -= file->trunc_used < file->used ? file->trunc_used : file->used;
 	} else {
+		if (given_up)
+			dfs_file_cut(file, UINT64_MAX); /* settles accounts only */
 		free(garbage);
 		garbage = NULL;
 	}
 	file->trunc_used = 0;
-	file->truncating = false;
 	dfs_file_wake(file);
 	dfs_file_unlock(file);
 	dfs_garbage_submit(payload, garbage, atomic_load(&payload->metadata->last_seq));
