@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 plugin_LTLIBRARIES += plugins/metadata/leveldb/metadata_leveldb.la
-plugins_metadata_leveldb_metadata_leveldb_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+plugins_metadata_leveldb_metadata_leveldb_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -I$(top_srcdir)
 plugins_metadata_leveldb_metadata_leveldb_la_SOURCES = \
 	plugins/metadata/leveldb/base.c \
 	plugins/metadata/leveldb/folder.c \
@@ -28,3 +28,16 @@ plugins_metadata_leveldb_test_powerloss_LDADD = $(GLIB_LIBS)
 TESTS += plugins/metadata/leveldb/test-leveldb.sh
 dist_check_SCRIPTS += plugins/metadata/leveldb/test-leveldb.sh
 dist_man_MANS += plugins/metadata/leveldb/dittofs-metadata-leveldb.5
+
+check_PROGRAMS += plugins/metadata/leveldb/test-failure
+TESTS += plugins/metadata/leveldb/test-failure
+plugins_metadata_leveldb_test_failure_SOURCES = \
+	plugins/metadata/leveldb/base.c \
+	plugins/metadata/leveldb/folder.c \
+	plugins/metadata/leveldb/leveldb.c \
+	plugins/metadata/leveldb/sync.c \
+	plugins/metadata/leveldb/test-failure.c
+plugins_metadata_leveldb_test_failure_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
+plugins_metadata_leveldb_test_failure_LDADD = \
+	plugins/metadata/okv/libokv.la plugins/metadata/tree/libtree.la $(LEVELDB_LIBS) \
+	$(GLIB_LIBS) -lm -ldl -lpthread

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <time.h>
 
-#include "../tree/layers.h"
+#include "plugins/metadata/tree/layers.h"
 
 #define FORMAT_VERSION 1
 

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../tree/layers.h"
+#include "plugins/metadata/tree/layers.h"
 
 struct memory_config {
 	uint64_t size;

@@ -20,3 +20,9 @@ check_PROGRAMS += plugins/metadata/tree/test-tree
 TESTS += plugins/metadata/tree/test-tree
 plugins_metadata_tree_test_tree_SOURCES = plugins/metadata/tree/test-tree.c
 plugins_metadata_tree_test_tree_LDADD = plugins/metadata/tree/libtree.la $(GLIB_LIBS)
+
+check_PROGRAMS += plugins/metadata/tree/test-layers
+TESTS += plugins/metadata/tree/test-layers
+plugins_metadata_tree_test_layers_CPPFLAGS = $(AM_CPPFLAGS)
+plugins_metadata_tree_test_layers_SOURCES = plugins/metadata/tree/test-layers.c
+plugins_metadata_tree_test_layers_LDADD = plugins/metadata/tree/libtree.la $(GLIB_LIBS)

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A failing disk under the LevelDB store: this program's own fdatasync stands in for the system's.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <glib.h>
+#include <glib/gstdio.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include <dittofs/metadata_store.h>
+
+#include "store.h"
+
+static _Atomic bool failing;
+static char sentence[512];
+
+__attribute__((visibility("default"))) int
+fdatasync(int fd)
+{
+	static int (*real)(int);
+
+	if (atomic_load(&failing)) {
+		errno = EIO;
+		return -1;
+	}
+	if (!real)
+		real = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
+	return real(fd);
+}
+
+static void
+host_log(void *ctx, enum dfs_log_level level, const char *fmt, ...)
+{
+}
+
+static enum dfs_status
+host_fail(void *ctx, enum dfs_status status, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(sentence, sizeof(sentence), fmt, ap);
+	va_end(ap);
+	return status;
+}
+
+static const struct dfs_host host = {.size = sizeof(host), .log = host_log, .fail = host_fail};
+
+extern const struct dfs_plugin metadata_leveldb_LTX_dfs_plugin;
+static const struct dfs_metadata_ops *ops;
+static char *top;
+
+static void *
+open_store(void)
+{
+	g_autofree char *path = g_build_filename(top, "store", NULL);
+	struct leveldb_config cfg = {.path = path,
+				     .cache_size = 1 << 20,
+				     .write_buffer_size = 1 << 20,
+				     .overlay_size = 1 << 20,
+				     .bloom_bits = 10,
+				     .max_open_files = 100};
+	struct dfs_diag diag = {{0}, {0}};
+	void *inst = NULL;
+
+	g_assert_cmpint(ops->create(&host, &cfg, &inst, &diag), ==, DFS_OK);
+	return inst;
+}
+
+static enum dfs_status
+put(void *inst, const char *key, uint64_t *seq)
+{
+	struct dfs_txn *txn;
+	enum dfs_status st = ops->begin(inst, DFS_TXN_WRITE, &txn);
+
+	if (st != DFS_OK)
+		return st;
+	st = ops->put_state(inst, txn, 1, key, strlen(key), "v", 1);
+	g_assert_cmpint(st, ==, DFS_OK);
+	return ops->commit(inst, txn, seq);
+}
+
+static enum dfs_status
+get(void *inst, const char *key)
+{
+	struct dfs_txn *txn;
+	char buf[8];
+	uint32_t len = sizeof(buf);
+	enum dfs_status st;
+
+	g_assert_cmpint(ops->begin(inst, DFS_TXN_READ, &txn), ==, DFS_OK);
+	st = ops->get_state(inst, txn, 1, key, strlen(key), buf, &len);
+	ops->abort(inst, txn);
+	return st;
+}
+
+static void
+remove_store(void)
+{
+	g_autofree char *path = g_build_filename(top, "store", NULL);
+	g_autoptr(GDir) d = g_dir_open(path, 0, NULL);
+	const char *name;
+
+	while (d && (name = g_dir_read_name(d))) {
+		g_autofree char *sub = g_build_filename(path, name, NULL);
+
+		g_remove(sub);
+	}
+	g_rmdir(path);
+}
+
+static void
+test_sticky(void)
+{
+	void *inst = open_store();
+	uint64_t seq;
+
+	g_assert_cmpint(put(inst, "before", &seq), ==, DFS_OK);
+	g_assert_cmpint(ops->sync(inst, seq, DFS_SYNC_POWER), ==, DFS_OK);
+	g_assert_cmpint(put(inst, "during", &seq), ==, DFS_OK);
+	atomic_store(&failing, true);
+	sentence[0] = 0;
+	g_assert_cmpint(ops->sync(inst, seq, DFS_SYNC_POWER), ==, DFS_IO);
+	g_assert_cmpstr(sentence, !=, "");
+	atomic_store(&failing, false);
+	/* The disk is well again, but what the failed sync dropped is not known. */
+	g_assert_cmpint(ops->sync(inst, seq, DFS_SYNC_POWER), ==, DFS_IO);
+	g_assert_cmpint(put(inst, "after", &seq), ==, DFS_IO);
+	g_assert_cmpint(ops->health(inst), ==, DFS_IO);
+	g_assert_cmpint(get(inst, "before"), ==, DFS_OK);
+	g_assert_cmpint(get(inst, "during"), ==, DFS_OK);
+	ops->destroy(inst);
+	inst = open_store();
+	g_assert_cmpint(get(inst, "before"), ==, DFS_OK);
+	g_assert_cmpint(get(inst, "after"), ==, DFS_NOENT);
+	g_assert_cmpint(put(inst, "after", &seq), ==, DFS_OK);
+	g_assert_cmpint(ops->sync(inst, seq, DFS_SYNC_POWER), ==, DFS_OK);
+	ops->destroy(inst);
+	remove_store();
+}
+
+/* Bytes that were only written for the process must fail a later sync for power. */
+static void
+test_older_bytes(void)
+{
+	void *inst = open_store();
+	uint64_t seq;
+
+	g_assert_cmpint(put(inst, "one", &seq), ==, DFS_OK);
+	g_assert_cmpint(ops->sync(inst, seq, DFS_SYNC_PROCESS), ==, DFS_OK);
+	atomic_store(&failing, true);
+	g_assert_cmpint(ops->sync(inst, seq, DFS_SYNC_PROCESS), ==, DFS_OK);
+	g_assert_cmpint(ops->sync(inst, seq, DFS_SYNC_POWER), ==, DFS_IO);
+	atomic_store(&failing, false);
+	ops->destroy(inst);
+	remove_store();
+}
+
+/* Nobody asks for durability: the overlay must not grow without end. */
+static void
+test_bounded(void)
+{
+	void *inst = open_store();
+	struct store *s = inst;
+	uint64_t seq;
+	char key[32];
+
+	for (unsigned i = 0; i < 50000; i++) {
+		g_snprintf(key, sizeof(key), "key-%u", i);
+		g_assert_cmpint(put(inst, key, &seq), ==, DFS_OK);
+		g_assert_cmpuint(layers_bytes(&s->layers), <, 2 << 20);
+	}
+	g_assert_cmpint(get(inst, "key-0"), ==, DFS_OK);
+	g_assert_cmpint(get(inst, "key-49999"), ==, DFS_OK);
+	ops->destroy(inst);
+	remove_store();
+}
+
+/* Whoever may not wait is told so when the overlay is full. */
+static void
+test_full_nonblock(void)
+{
+	enum dfs_status st = DFS_OK;
+	void *inst = open_store();
+	struct dfs_txn *txn;
+	unsigned n = 0;
+	char key[32];
+
+	for (; n < 100000; n++) {
+		st = ops->begin(inst, DFS_TXN_WRITE | DFS_NONBLOCK, &txn);
+		if (st != DFS_OK)
+			break;
+		g_snprintf(key, sizeof(key), "key-%u", n);
+		g_assert_cmpint(ops->put_state(inst, txn, 1, key, strlen(key), "v", 1), ==, DFS_OK);
+		g_assert_cmpint(ops->commit(inst, txn, NULL), ==, DFS_OK);
+	}
+	g_assert_cmpint(st, ==, DFS_AGAIN);
+	g_assert_cmpuint(n, >, 1000);
+	g_assert_cmpint(ops->begin(inst, DFS_TXN_WRITE, &txn), ==, DFS_OK);
+	ops->abort(inst, txn);
+	g_assert_cmpint(ops->begin(inst, DFS_TXN_WRITE | DFS_NONBLOCK, &txn), ==, DFS_OK);
+	ops->abort(inst, txn);
+	ops->destroy(inst);
+	remove_store();
+}
+
+int
+main(int argc, char **argv)
+{
+	int status;
+
+	g_test_init(&argc, &argv, NULL);
+	ops = metadata_leveldb_LTX_dfs_plugin.ops;
+	top = g_dir_make_tmp("dfs-leveldb-XXXXXX", NULL);
+	g_assert_nonnull(top);
+	g_test_add_func("/leveldb/a failed sync stops writes until the store is opened anew",
+			test_sticky);
+	g_test_add_func("/leveldb/a sync for power covers what was written before",
+			test_older_bytes);
+	g_test_add_func("/leveldb/the overlay is bounded when nobody syncs", test_bounded);
+	g_test_add_func("/leveldb/a full overlay answers AGAIN with nonblock", test_full_nonblock);
+	status = g_test_run();
+	g_rmdir(top);
+	g_free(top);
+	return status;
+}
