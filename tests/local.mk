@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # What needs more than one part.
-include tests/fuzz/nfs.mk
+include tests/fuzz/local.mk
 dist_check_SCRIPTS += \
 	tests/crash/kill.sh \
 	tests/kernel/workload.sh \

@@ -22,12 +22,3 @@ adapters_nfs_rpc_test_record_SOURCES = adapters/nfs/rpc/test-record.c $(NFS_RPC_
 adapters_nfs_rpc_test_record_LDADD = $(NFS_RPC_TEST_LIBS)
 adapters_nfs_rpc_test_request_SOURCES = adapters/nfs/rpc/test-request.c $(NFS_RPC_TEST_SOURCES)
 adapters_nfs_rpc_test_request_LDADD = $(NFS_RPC_TEST_LIBS)
-
-EXTRA_DIST += tests/fuzz/corpus/fuzz-rpc
-if FUZZING
-FUZZ_TARGETS += tests/fuzz/fuzz-rpc
-tests_fuzz_fuzz_rpc_SOURCES = tests/fuzz/fuzz-rpc.c adapters/nfs/rpc/test-doubles.c \
-	adapters/nfs/rpc/test-doubles.h adapters/nfs/test-runtime.c adapters/nfs/test-runtime.h
-tests_fuzz_fuzz_rpc_LDADD = $(NFS_RPC_TEST_LIBS)
-tests_fuzz_fuzz_rpc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
-endif

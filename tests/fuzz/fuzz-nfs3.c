@@ -161,7 +161,7 @@ data_operation(unsigned op, struct input *in)
 	default:
 		len %= DATA_MAX;
 		memset(payload, (int)len, len);
-		if (len && offset < INT64_MAX - len && u8(in) % 2)
+		if (len && offset < (uint64_t)INT64_MAX - len && u8(in) % 2)
 			t_write_direct(fh, offset, payload, len);
 		else
 			t_write(fh, offset, payload, len, u8(in) % 3);

@@ -26,10 +26,3 @@ check_PROGRAMS += plugins/metadata/okv/test-okv
 TESTS += plugins/metadata/okv/test-okv
 plugins_metadata_okv_test_okv_SOURCES = plugins/metadata/okv/test-okv.c
 plugins_metadata_okv_test_okv_LDADD = plugins/metadata/okv/libokv.la $(GLIB_LIBS)
-
-if FUZZING
-FUZZ_TARGETS += tests/fuzz/fuzz-okv
-tests_fuzz_fuzz_okv_SOURCES = tests/fuzz/fuzz-okv.c
-tests_fuzz_fuzz_okv_LDADD = plugins/metadata/okv/libokv.la
-tests_fuzz_fuzz_okv_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
-endif
