@@ -2,9 +2,9 @@
  *
  * Block store "rot13": an example for authors of block stores.
  *
- * The contract is in <dittofs/block_store.h>; this file shows each of its operations in the simplest
- * form that is right.  Objects lie in one array, sorted by key, behind one lock.  That makes put slow
- * in a store of millions of objects, and everything else easy to see.
+ * The contract is in <dittofs/block_store.h>; this file shows each of its operations in the
+ * simplest form that is right.  Objects lie in one array, sorted by key, behind one lock.  That
+ * makes put slow in a store of millions of objects, and everything else easy to see.
  */
 #include <pthread.h>
 #include <stddef.h>
@@ -25,9 +25,9 @@ struct rot13_config {
 
 static const struct dfs_config_item config_table[] = {
 	{"size", DFS_CONFIG_SIZE, 0, offsetof(struct rot13_config, size), 1 << 20, INT64_MAX, "1G",
-         NULL, "Bytes that the objects may hold together."},
+	 NULL, "Bytes that the objects may hold together."},
 	{"places", DFS_CONFIG_INT, 0, offsetof(struct rot13_config, places), 0, 25, "13", NULL,
-         "Places by which letters are rotated."},
+	 "Places by which letters are rotated."},
 	{NULL, DFS_CONFIG_END, 0, 0, 0, 0, NULL, NULL, NULL},
 };
 
@@ -174,7 +174,7 @@ insert_locked(struct rot13 *r, struct object *o)
 
 	if (o->length > r->size - used)
 		return FAIL(r, DFS_NOSPC, "the store's size of %llu bytes is reached",
-		            (unsigned long long)r->size);
+			    (unsigned long long)r->size);
 	if (replaces) {
 		remove_locked(r, i);
 	} else if (r->n == r->room) {
@@ -235,8 +235,8 @@ deliver(const struct dfs_sink *sink, const unsigned char *from, uint64_t length,
 }
 
 static enum dfs_status
-rot13_get(void *inst, const char *key, uint64_t offset, uint64_t length, const struct dfs_sink *sink,
-          uint32_t flags)
+rot13_get(void *inst, const char *key, uint64_t offset, uint64_t length,
+	  const struct dfs_sink *sink, uint32_t flags)
 {
 	struct rot13 *r = inst;
 	enum dfs_status st = DFS_OK;
@@ -394,7 +394,7 @@ static const struct dfs_block_ops ops = {
 /* The one symbol that the file exports.  BLOCKING: any threads, but only workers, because rotating
  * 4 MiB takes milliseconds, which an event loop does not have. */
 DFS_PLUGIN_DEFINE(block_rot13, .kind = DFS_KIND_BLOCK, .abi_major = DFS_BLOCK_ABI_MAJOR,
-                  .abi_minor = DFS_BLOCK_ABI_MINOR, .name = "rot13", .version = "1.0",
-                  .summary = "example: objects in memory, letters rotated", .license = "MIT",
-                  .thread_model = DFS_THREADS_BLOCKING, .caps = DFS_BLOCK_CAP_VOLATILE,
-                  .config = config_table, .config_size = sizeof(struct rot13_config), .ops = &ops);
+		  .abi_minor = DFS_BLOCK_ABI_MINOR, .name = "rot13", .version = "1.0",
+		  .summary = "example: objects in memory, letters rotated", .license = "MIT",
+		  .thread_model = DFS_THREADS_BLOCKING, .caps = DFS_BLOCK_CAP_VOLATILE,
+		  .config = config_table, .config_size = sizeof(struct rot13_config), .ops = &ops);

@@ -3,9 +3,9 @@
  * Metadata store "sorted": an example for authors of metadata stores.
  *
  * An ordered key-value store under the helper of <dittofs/okv.h>, which makes the whole metadata
- * store contract of it.  The keys lie in a tree whose nodes never change once they are made: a write
- * makes new nodes along one path and shares the rest.  Whoever holds a root has a snapshot, so a
- * transaction is a root, commit publishes it, abort drops it, and readers wait for nobody.
+ * store contract of it.  The keys lie in a tree whose nodes never change once they are made: a
+ * write makes new nodes along one path and shares the rest.  Whoever holds a root has a snapshot,
+ * so a transaction is a root, commit publishes it, abort drops it, and readers wait for nobody.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -99,14 +99,14 @@ insert(struct node *n, struct pair *pair)
 	sub = insert(order < 0 ? n->left : n->right, pair);
 	if (sub->pair->rank <= n->pair->rank)
 		return order < 0 ? node_new(n->pair, sub, ref(n->right))
-		                 : node_new(n->pair, ref(n->left), sub);
+				 : node_new(n->pair, ref(n->left), sub);
 	/* The new pair ranks above: turn it up. */
 	if (order < 0)
 		top = node_new(sub->pair, ref(sub->left),
-		               node_new(n->pair, ref(sub->right), ref(n->right)));
+			       node_new(n->pair, ref(sub->right), ref(n->right)));
 	else
 		top = node_new(sub->pair, node_new(n->pair, ref(n->left), ref(sub->left)),
-		               ref(sub->right));
+			       ref(sub->right));
 	unref(sub);
 	return top;
 }
@@ -152,8 +152,7 @@ visit(const struct node *n, const void *from, uint32_t from_len, const void *to,
 	below = compare(p->bytes, p->key_len, to, to_len) < 0;
 	if (above && !visit(n->left, from, from_len, to, to_len, fn, arg))
 		return 0;
-	if (above && below &&
-	    !fn(arg, p->bytes, p->key_len, p->bytes + p->key_len, p->value_len))
+	if (above && below && !fn(arg, p->bytes, p->key_len, p->bytes + p->key_len, p->value_len))
 		return 0;
 	return !below || visit(n->right, from, from_len, to, to_len, fn, arg);
 }
@@ -244,7 +243,8 @@ sorted_sync(void *kv, uint64_t seq, uint32_t level)
 }
 
 static enum dfs_status
-sorted_get(void *kv, struct dfs_txn *txn, const void *key, uint32_t key_len, dfs_okv_fn fn, void *arg)
+sorted_get(void *kv, struct dfs_txn *txn, const void *key, uint32_t key_len, dfs_okv_fn fn,
+	   void *arg)
 {
 	const struct node *n = txn->root;
 
@@ -265,7 +265,7 @@ sorted_get(void *kv, struct dfs_txn *txn, const void *key, uint32_t key_len, dfs
 /* The snapshot is the transaction's own: fn may even write to it while we visit. */
 static enum dfs_status
 sorted_scan(void *kv, struct dfs_txn *txn, const void *from, uint32_t from_len, const void *to,
-            uint32_t to_len, dfs_okv_fn fn, void *arg)
+	    uint32_t to_len, dfs_okv_fn fn, void *arg)
 {
 	struct node *root = ref(txn->root);
 
@@ -284,7 +284,7 @@ replace_root(struct dfs_txn *txn, struct node *root)
 
 static enum dfs_status
 sorted_put(void *kv, struct dfs_txn *txn, const void *key, uint32_t key_len, const void *value,
-           uint32_t value_len)
+	   uint32_t value_len)
 {
 	struct pair *p = must(malloc(sizeof *p + key_len + value_len));
 
@@ -384,7 +384,7 @@ static const struct dfs_config_item config_table[] = {{.type = DFS_CONFIG_END}};
 /* TRY: any threads, event loops among them, because the one wait that there is, for another write
  * transaction, answers DFS_AGAIN there. */
 DFS_PLUGIN_DEFINE(metadata_sorted, .kind = DFS_KIND_METADATA, .abi_major = DFS_METADATA_ABI_MAJOR,
-                  .abi_minor = DFS_METADATA_ABI_MINOR, .name = "sorted", .version = "1.0",
-                  .summary = "example: metadata in a sorted tree in memory", .license = "MIT",
-                  .thread_model = DFS_THREADS_TRY, .caps = DFS_METADATA_CAP_VOLATILE,
-                  .config = config_table, .config_size = 0, .ops = &ops);
+		  .abi_minor = DFS_METADATA_ABI_MINOR, .name = "sorted", .version = "1.0",
+		  .summary = "example: metadata in a sorted tree in memory", .license = "MIT",
+		  .thread_model = DFS_THREADS_TRY, .caps = DFS_METADATA_CAP_VOLATILE,
+		  .config = config_table, .config_size = 0, .ops = &ops);

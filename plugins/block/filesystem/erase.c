@@ -58,7 +58,8 @@ empty_folder(struct store *s, char *path, uint32_t len)
 	while (!error && (errno = 0, e = readdir(dir))) {
 		uint32_t name_len = (uint32_t)strlen(e->d_name);
 
-		/* Nothing of ours begins with a dot, and what is longer than a key is none of ours. */
+		/* Nothing of ours begins with a dot, and what is longer than a key is none of ours.
+		 */
 		if (e->d_name[0] == '.' || len + 1 + name_len > DFS_KEY_MAX)
 			continue;
 		if (unlinkat(fd, e->d_name, 0) == 0 || errno == ENOENT)
@@ -77,7 +78,8 @@ empty_folder(struct store *s, char *path, uint32_t len)
 	closedir(dir);
 	dirty_dir(s, path, len);
 	if (!error) {
-		/* As if an object in it had been erased: the folder goes unless a put was quicker. */
+		/* As if an object in it had been erased: the folder goes unless a put was quicker.
+		 */
 		strcpy(path + len, "/x");
 		path_prune(s, path);
 		path[len] = '\0';
@@ -94,7 +96,8 @@ store_erase_prefix(void *inst, const char *prefix)
 	int error;
 
 	if (len == 0 || !dfs_key_prefix(prefix) || prefix[len - 1] != '/')
-		return s->host->fail(s->host->ctx, DFS_INVAL, "\"%.200s\" is no prefix to erase", prefix);
+		return s->host->fail(s->host->ctx, DFS_INVAL, "\"%.200s\" is no prefix to erase",
+				     prefix);
 	memcpy(path, prefix, len - 1);
 	path[len - 1] = '\0';
 	error = empty_folder(s, path, len - 1);

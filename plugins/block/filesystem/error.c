@@ -36,7 +36,7 @@ store_error(struct store *s, int error, const char *what, const char *key)
 			advice = table[i].advice;
 		}
 	return s->host->fail(s->host->ctx, status, "%s %.300s: %s%s", what, key,
-	                     strerror_r(error, text, sizeof text), advice);
+			     strerror_r(error, text, sizeof text), advice);
 }
 
 enum dfs_status

@@ -14,14 +14,17 @@
 #include "store.h"
 
 static const struct dfs_config_item config_table[] = {
-	{"path", DFS_CONFIG_PATH, DFS_CONFIG_REQUIRED, offsetof(struct filesystem_config, path), 1, 4095,
-         NULL, NULL, "Folder that holds the objects; it must be empty at first and belongs to the store."},
-	{"create_dir", DFS_CONFIG_BOOL, 0, offsetof(struct filesystem_config, create_dir), 0, 0, "true",
-         NULL, "Whether to make the folder when it is missing."},
-	{"dir_mode", DFS_CONFIG_MODE, 0, offsetof(struct filesystem_config, dir_mode), 0, 0777, "0700",
-         NULL, "Permission bits of the folders made, whatever the umask; the owner's three are needed."},
-	{"file_mode", DFS_CONFIG_MODE, 0, offsetof(struct filesystem_config, file_mode), 0, 0777, "0600",
-         NULL, "Permission bits of the objects' files, whatever the umask; 0600 is needed at least."},
+	{"path", DFS_CONFIG_PATH, DFS_CONFIG_REQUIRED, offsetof(struct filesystem_config, path), 1,
+	 4095, NULL, NULL,
+	 "Folder that holds the objects; it must be empty at first and belongs to the store."},
+	{"create_dir", DFS_CONFIG_BOOL, 0, offsetof(struct filesystem_config, create_dir), 0, 0,
+	 "true", NULL, "Whether to make the folder when it is missing."},
+	{"dir_mode", DFS_CONFIG_MODE, 0, offsetof(struct filesystem_config, dir_mode), 0, 0777,
+	 "0700", NULL,
+	 "Permission bits of the folders made, whatever the umask; the owner's three are needed."},
+	{"file_mode", DFS_CONFIG_MODE, 0, offsetof(struct filesystem_config, file_mode), 0, 0777,
+	 "0600", NULL,
+	 "Permission bits of the objects' files, whatever the umask; 0600 is needed at least."},
 	{0},
 };
 
@@ -108,8 +111,8 @@ static const struct dfs_block_ops ops = {
 };
 
 DFS_PLUGIN_DEFINE(block_filesystem, .kind = DFS_KIND_BLOCK, .abi_major = DFS_BLOCK_ABI_MAJOR,
-                  .abi_minor = DFS_BLOCK_ABI_MINOR, .name = "filesystem", .version = "1.0",
-                  .summary = "objects as files below a folder of a local file system",
-                  .license = "MIT", .thread_model = DFS_THREADS_BLOCKING, .max_threads = 16,
-                  .config = config_table, .config_size = sizeof(struct filesystem_config),
-                  .ops = &ops);
+		  .abi_minor = DFS_BLOCK_ABI_MINOR, .name = "filesystem", .version = "1.0",
+		  .summary = "objects as files below a folder of a local file system",
+		  .license = "MIT", .thread_model = DFS_THREADS_BLOCKING, .max_threads = 16,
+		  .config = config_table, .config_size = sizeof(struct filesystem_config),
+		  .ops = &ops);

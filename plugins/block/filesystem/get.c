@@ -35,14 +35,15 @@ open_object(struct store *s, const char *key, int flags, int *fd, uint64_t *leng
 
 static enum dfs_status
 deliver(struct store *s, int fd, const char *key, uint64_t offset, uint64_t length,
-        const struct dfs_sink *sink)
+	const struct dfs_sink *sink)
 {
 	while (length > 0) {
 		uint64_t room_len = 0;
 		unsigned char *room = sink->space(sink->ctx, &room_len);
 
 		if (!room || room_len == 0)
-			return s->host->fail(s->host->ctx, DFS_NOMEM, "the reader has no room for %s", key);
+			return s->host->fail(s->host->ctx, DFS_NOMEM,
+					     "the reader has no room for %s", key);
 		if (room_len > length)
 			room_len = length;
 		length -= room_len;
@@ -55,7 +56,8 @@ deliver(struct store *s, int fd, const char *key, uint64_t offset, uint64_t leng
 				return store_error(s, errno, "reading", key);
 			if (n == 0)
 				return s->host->fail(s->host->ctx, DFS_CORRUPT,
-				                     "reading %s: the file was cut short meanwhile", key);
+						     "reading %s: the file was cut short meanwhile",
+						     key);
 			room += n;
 			room_len -= (uint64_t)n;
 			offset += (uint64_t)n;
@@ -65,8 +67,8 @@ deliver(struct store *s, int fd, const char *key, uint64_t offset, uint64_t leng
 }
 
 enum dfs_status
-store_get(void *inst, const char *key, uint64_t offset, uint64_t length, const struct dfs_sink *sink,
-          uint32_t flags)
+store_get(void *inst, const char *key, uint64_t offset, uint64_t length,
+	  const struct dfs_sink *sink, uint32_t flags)
 {
 	struct store *s = inst;
 	uint64_t size;
@@ -80,9 +82,10 @@ store_get(void *inst, const char *key, uint64_t offset, uint64_t length, const s
 	if (st != DFS_OK)
 		return st;
 	if (offset > size || length > size - offset)
-		st = s->host->fail(s->host->ctx, DFS_INVAL, "bytes %llu+%llu of the object %s, which has %llu",
-		                   (unsigned long long)offset, (unsigned long long)length, key,
-		                   (unsigned long long)size);
+		st = s->host->fail(s->host->ctx, DFS_INVAL,
+				   "bytes %llu+%llu of the object %s, which has %llu",
+				   (unsigned long long)offset, (unsigned long long)length, key,
+				   (unsigned long long)size);
 	else
 		st = deliver(s, fd, key, offset, length, sink);
 	close(fd);

@@ -141,7 +141,7 @@ fill(struct listing *l, struct window *w, const char *above)
 	if (path_len > 0)
 		folder[path_len - 1] = '\0';
 	fd = path_len > 0 ? path_open(l->s, folder, O_RDONLY | O_DIRECTORY)
-	                  : openat(l->s->base, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			  : openat(l->s->base, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	dir = fd >= 0 ? fdopendir(fd) : NULL;
 	if (!dir) {
 		/* Erased meanwhile, or there is nothing under the prefix. */
@@ -221,7 +221,8 @@ store_list(void *inst, const char *prefix, const char *after, dfs_object_fn fn, 
 	uint32_t len;
 
 	if (!dfs_key_prefix(prefix))
-		return s->host->fail(s->host->ctx, DFS_INVAL, "\"%.200s\" begins no object key", prefix);
+		return s->host->fail(s->host->ctx, DFS_INVAL, "\"%.200s\" begins no object key",
+				     prefix);
 	/* Begin in the prefix's own folder: what is beside it need not be read. */
 	len = path_folder(prefix);
 	if (len > 0) {

@@ -40,10 +40,10 @@ static enum dfs_status
 refuse_errno(struct dfs_diag *diag, const char *path, const char *what)
 {
 	int error = errno;
-	enum dfs_status st = error == EROFS                    ? DFS_ROFS
-	                     : error == ENOSPC || error == EDQUOT ? DFS_NOSPC
-	                     : error == EACCES || error == EPERM ? DFS_ACCESS
-	                                                       : DFS_IO;
+	enum dfs_status st = error == EROFS                       ? DFS_ROFS
+			     : error == ENOSPC || error == EDQUOT ? DFS_NOSPC
+			     : error == EACCES || error == EPERM  ? DFS_ACCESS
+								  : DFS_IO;
 
 	return refuse(diag, st, "%.200s: %s: %s", path, what, strerror(error));
 }
@@ -101,7 +101,7 @@ folder_is_empty(int base)
 	}
 	while (empty && (e = readdir(dir)))
 		empty = !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") ||
-		        !strcmp(e->d_name, "lost+found") || !strcmp(e->d_name, MARKER);
+			!strcmp(e->d_name, "lost+found") || !strcmp(e->d_name, MARKER);
 	closedir(dir);
 	return empty;
 }
@@ -119,9 +119,9 @@ check_marker(struct store *s, const char *path, struct dfs_diag *diag)
 	if (n == 0) {
 		if (folder_is_empty(s->base) != 1)
 			return refuse(diag, DFS_CORRUPT,
-			              "%.200s: " MARKER " is empty, but the folder is not", path);
-		if (pwrite(s->lock, mine, sizeof mine - 1, 0) != sizeof mine - 1 || fsync(s->lock) != 0 ||
-		    fsync(s->base) != 0)
+				      "%.200s: " MARKER " is empty, but the folder is not", path);
+		if (pwrite(s->lock, mine, sizeof mine - 1, 0) != sizeof mine - 1 ||
+		    fsync(s->lock) != 0 || fsync(s->base) != 0)
 			return refuse_errno(diag, path, "writing " MARKER);
 		return DFS_OK;
 	}
@@ -130,8 +130,8 @@ check_marker(struct store *s, const char *path, struct dfs_diag *diag)
 	if (strncmp(text, FORMAT, sizeof FORMAT - 1) != 0)
 		return refuse(diag, DFS_VERSION, "%.200s: " MARKER " is not of this store", path);
 	text[strcspn(text, "\n")] = '\0';
-	return refuse(diag, DFS_VERSION, "%.200s has the format \"%.40s\", this is for \"%.40s\"", path,
-	              text, FORMAT "1");
+	return refuse(diag, DFS_VERSION, "%.200s has the format \"%.40s\", this is for \"%.40s\"",
+		      path, text, FORMAT "1");
 }
 
 static enum dfs_status
@@ -145,14 +145,17 @@ claim(struct store *s, const char *path, struct dfs_diag *diag)
 			return refuse_errno(diag, path, "reading the folder");
 		if (!empty)
 			return refuse(diag, DFS_CONFIG,
-			              "%.200s holds files, but no " MARKER ": it is no block store's", path);
+				      "%.200s holds files, but no " MARKER
+				      ": it is no block store's",
+				      path);
 		s->lock = openat(s->base, MARKER, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	}
 	if (s->lock < 0)
 		return refuse_errno(diag, path, "opening " MARKER);
 	if (flock(s->lock, LOCK_EX | LOCK_NB) != 0) {
 		if (errno == EWOULDBLOCK)
-			return refuse(diag, DFS_BUSY, "%.200s is in use by another store or server", path);
+			return refuse(diag, DFS_BUSY, "%.200s is in use by another store or server",
+				      path);
 		return refuse_errno(diag, path, "locking " MARKER);
 	}
 	return check_marker(s, path, diag);
@@ -209,8 +212,8 @@ store_open(struct store *s, const struct filesystem_config *c, struct dfs_diag *
 	s->base = open(c->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->base < 0 && errno == ENOENT) {
 		if (!c->create_dir)
-			return refuse(diag, DFS_CONFIG, "%.200s does not exist, and create_dir is false",
-			              c->path);
+			return refuse(diag, DFS_CONFIG,
+				      "%.200s does not exist, and create_dir is false", c->path);
 		if (make_base(c->path, c->dir_mode) != 0)
 			return refuse_errno(diag, c->path, "making the folder");
 		s->base = open(c->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -255,7 +258,7 @@ store_health(void *inst)
 	if (atomic_load(&s->failed))
 		return s->host->fail(s->host->ctx, DFS_IO, "a sync has failed; reopen the store");
 	snprintf(name, sizeof name, "probe-%llx",
-	         (unsigned long long)atomic_fetch_add(&s->next_temp, 1));
+		 (unsigned long long)atomic_fetch_add(&s->next_temp, 1));
 	fd = openat(s->temp, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return store_error(s, errno, "making the probe file", name);

@@ -5,8 +5,8 @@
  * A key cannot hold ".." or an absolute path; what could still lead outside is a symbolic link that
  * somebody planted.  openat2 refuses those in one call; where it is missing (before Linux 5.6, or
  * under a filter) the path is walked part by part with O_NOFOLLOW.  Renames and unlinks act on the
- * opened parent.  Keeping parents open between calls was measured and does not pay: opening one
- * costs 1 us beside the 30 us of making a file.
+ * opened parent.  Parents are not kept open between calls: opening one, four folders deep, was
+ * measured to cost a fiftieth of what making a file does.
  */
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -39,7 +39,7 @@ walk(struct store *s, const char *path, int flags)
 		memcpy(part, path, len);
 		part[len] = '\0';
 		next = openat(fd, part,
-		              (slash ? O_PATH | O_DIRECTORY : flags) | O_NOFOLLOW | O_CLOEXEC);
+			      (slash ? O_PATH | O_DIRECTORY : flags) | O_NOFOLLOW | O_CLOEXEC);
 		error = errno;
 		path_release(s, fd);
 		errno = error;
@@ -160,7 +160,7 @@ path_prune(struct store *s, const char *path)
 		fd = path_parent(s, folder, &name);
 		/* Gone already, or its parent is: what is above may be empty all the same. */
 		removed = fd < 0 ? errno == ENOENT
-		                 : unlinkat(fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
+				 : unlinkat(fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
 		if (fd >= 0)
 			path_release(s, fd);
 		len = path_folder(folder);

@@ -97,10 +97,10 @@ put_error(struct store *s, int error, const char *key)
 	case ENOTEMPTY:
 	case EEXIST:
 		return s->host->fail(s->host->ctx, DFS_INVAL,
-		                     "the object %s would be a folder and a file at once", key);
+				     "the object %s would be a folder and a file at once", key);
 	case ENOENT:
 		return s->host->fail(s->host->ctx, DFS_IO,
-		                     "putting %s: the store's folder has been removed", key);
+				     "putting %s: the store's folder has been removed", key);
 	default:
 		return store_error(s, error, "putting", key);
 	}
@@ -121,14 +121,18 @@ store_put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n,
 		return store_bad_key(s, key);
 	st = dfs_spans_check(spans, n, &length);
 	if (st != DFS_OK)
-		return s->host->fail(s->host->ctx, st, st == DFS_TOOBIG
-		                     ? "the object %s is larger than 4 MiB"
-		                     : "the object %s is empty or of too many spans", key);
+		return s->host->fail(s->host->ctx, st,
+				     st == DFS_TOOBIG
+					     ? "the object %s is larger than 4 MiB"
+					     : "the object %s is empty or of too many spans",
+				     key);
 	if (atomic_load_explicit(&s->failed, memory_order_relaxed))
 		return s->host->fail(s->host->ctx, DFS_IO,
-		                     "putting %s: an earlier sync has failed; reopen the store", key);
+				     "putting %s: an earlier sync has failed; reopen the store",
+				     key);
 	snprintf(temp, sizeof temp, "%llx", (unsigned long long)atomic_fetch_add(&s->next_temp, 1));
-	fd = openat(s->temp, temp, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, s->file_mode);
+	fd = openat(s->temp, temp, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC,
+		    s->file_mode);
 	if (fd < 0)
 		return put_error(s, errno, key);
 	if (write_spans(fd, spans, n) != 0 || (s->chmod_files && fchmod(fd, s->file_mode) != 0))

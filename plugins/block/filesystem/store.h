@@ -2,9 +2,9 @@
  *
  * Inside the filesystem block store: the instance, and what its operations share.
  *
- * The object a/b/c is the file a/b/c below the base folder.  Beside the objects, under names that no
- * key can have: ".dittofs-blocks", which marks the folder as ours, holds the format's version and
- * carries the lock, and ".tmp", where objects are written before they are renamed into place.
+ * The object a/b/c is the file a/b/c below the base folder.  Beside the objects, under names that
+ * no key can have: ".dittofs-blocks", which marks the folder as ours, holds the format's version
+ * and carries the lock, and ".tmp", where objects are written before they are renamed into place.
  * Locks, outermost first: tree, dirty.mu.
  */
 #ifndef BLOCK_FILESYSTEM_STORE_H
@@ -55,7 +55,8 @@ struct store {
 };
 
 /* open.c */
-enum dfs_status store_open(struct store *s, const struct filesystem_config *c, struct dfs_diag *diag);
+enum dfs_status store_open(struct store *s, const struct filesystem_config *c,
+			   struct dfs_diag *diag);
 void store_close(struct store *s);
 
 /* path.c: all paths are relative to the base, and no symbolic link is followed on the way.  These
@@ -86,14 +87,14 @@ enum dfs_status store_error(struct store *s, int error, const char *what, const 
 enum dfs_status store_bad_key(struct store *s, const char *key);
 
 enum dfs_status store_put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n,
-                          uint32_t flags);
+			  uint32_t flags);
 enum dfs_status store_get(void *inst, const char *key, uint64_t offset, uint64_t length,
-                          const struct dfs_sink *sink, uint32_t flags);
+			  const struct dfs_sink *sink, uint32_t flags);
 enum dfs_status store_head(void *inst, const char *key, uint64_t *length, uint32_t flags);
 enum dfs_status store_erase(void *inst, const char *key, uint32_t flags);
 enum dfs_status store_erase_prefix(void *inst, const char *prefix);
 enum dfs_status store_list(void *inst, const char *prefix, const char *after, dfs_object_fn fn,
-                           void *arg);
+			   void *arg);
 enum dfs_status store_sync(void *inst);
 enum dfs_status store_stats(void *inst, struct dfs_block_stats *stats);
 enum dfs_status store_health(void *inst);

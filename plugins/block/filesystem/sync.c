@@ -87,10 +87,11 @@ fail_for_good(struct store *s, const char *what, int error)
 	char text[128];
 
 	if (!atomic_exchange(&s->failed, true))
-		s->host->log(s->host->ctx, DFS_LOG_ERROR,
-		             "%s failed: %s; objects put since the last sync may be lost, the store "
-		             "takes no more until it is reopened",
-		             what, strerror_r(error, text, sizeof text));
+		s->host->log(
+			s->host->ctx, DFS_LOG_ERROR,
+			"%s failed: %s; objects put since the last sync may be lost, the store "
+			"takes no more until it is reopened",
+			what, strerror_r(error, text, sizeof text));
 }
 
 /* More than the lists hold: from here syncfs covers it, or, where that tells no errors, each
@@ -165,7 +166,8 @@ dirty_dir(struct store *s, const char *path, uint32_t len)
 	for (i = 0; i < len; i++)
 		hash = (hash ^ (unsigned char)path[i]) * 16777619u;
 	pthread_mutex_lock(&d->mu);
-	for (i = hash & (2 * DIRS_MAX - 1); !d->overflow && d->dirs[i]; i = (i + 1) & (2 * DIRS_MAX - 1))
+	for (i = hash & (2 * DIRS_MAX - 1); !d->overflow && d->dirs[i];
+	     i = (i + 1) & (2 * DIRS_MAX - 1))
 		if (strncmp(d->dirs[i], path, len) == 0 && d->dirs[i][len] == '\0')
 			break;
 	if (!d->overflow && !d->dirs[i]) {
@@ -274,10 +276,10 @@ store_sync(void *inst)
 	if (rc != 0)
 		fail_for_good(s, what, errno);
 	free_group(g);
-	/* Linux reports a failed write once and then calls the pages clean: only a new start, with what
-	 * the server still knows, can tell what is there. */
+	/* Linux reports a failed write once and then calls the pages clean: only a new start, with
+	 * what the server still knows, can tell what is there. */
 	if (atomic_load(&s->failed))
 		return s->host->fail(s->host->ctx, DFS_IO,
-		                     "a sync of the store's folder has failed; reopen the store");
+				     "a sync of the store's folder has failed; reopen the store");
 	return DFS_OK;
 }

@@ -167,7 +167,8 @@ remove_tree(const char *path)
 	while (dir && (name = g_dir_read_name(dir))) {
 		g_autofree char *sub = g_build_filename(path, name, NULL);
 
-		if (g_file_test(sub, G_FILE_TEST_IS_DIR) && !g_file_test(sub, G_FILE_TEST_IS_SYMLINK))
+		if (g_file_test(sub, G_FILE_TEST_IS_DIR) &&
+		    !g_file_test(sub, G_FILE_TEST_IS_SYMLINK))
 			remove_tree(sub);
 		else
 			g_unlink(sub);
@@ -601,8 +602,8 @@ main(int argc, char **argv)
 	T("modes/are exact under any umask", test_modes);
 	T("modes/that lock the server out are refused", test_useless_modes);
 	T("links/are not followed", test_links);
-	g_test_add("/block/filesystem/links/are not followed without openat2", struct fix, "", setup,
-	           test_links, teardown);
+	g_test_add("/block/filesystem/links/are not followed without openat2", struct fix, "",
+		   setup, test_links, teardown);
 	T("links/everything works without openat2", test_no_openat2);
 	T("sync/covers the object and every folder made for it", test_sync_covers);
 	T("sync/writes a folder once and nothing twice", test_sync_once);

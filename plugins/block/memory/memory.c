@@ -2,11 +2,11 @@
  *
  * Block store "memory": objects in this process, gone with it.
  *
- * The keys that a server uses are alike: a file's folder, then chunk and block.  So keys of the usual
- * number of parts are grouped by all but their last two, and groups are spread by hash: a point
- * operation costs two cache misses however many objects there are, and all that is a file's lies in
- * one small trie.  Keys of another number of parts share one trie of their own, and are only slower.
- * A lock is held for one step; making, delivering and freeing objects happens outside.
+ * The keys that a server uses are alike: a file's folder, then chunk and block.  So keys of the
+ * usual number of parts are grouped by all but their last two, and groups are spread by hash: a
+ * point operation costs two cache misses however many objects there are, and all that is a file's
+ * lies in one small trie.  Keys of another number of parts share one trie of their own, and are
+ * only slower. A lock is held for one step; making, delivering and freeing objects happens outside.
  */
 #include <stddef.h>
 #include <stdlib.h>
@@ -26,8 +26,8 @@ struct memory_config {
 
 static const struct dfs_config_item config_table[] = {
 	{"size", DFS_CONFIG_SIZE, 0, offsetof(struct memory_config, size), 0, INT64_MAX, "0", NULL,
-         "Memory that the objects may take, their keys and bookkeeping included; "
-         "0 is half of the machine's memory."},
+	 "Memory that the objects may take, their keys and bookkeeping included; "
+	 "0 is half of the machine's memory."},
 	{0},
 };
 
@@ -100,7 +100,8 @@ learn_depth(struct memory *m, const char *key, uint32_t len)
 	uint32_t none = 0, group_len;
 
 	if (atomic_load_explicit(&m->depth, memory_order_relaxed) == 0)
-		atomic_compare_exchange_strong(&m->depth, &none, count_parts(key, len, 0, &group_len));
+		atomic_compare_exchange_strong(&m->depth, &none,
+					       count_parts(key, len, 0, &group_len));
 }
 
 static bool
@@ -215,9 +216,11 @@ put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n, uint3
 		return bad_key(m, key);
 	st = dfs_spans_check(spans, n, &length);
 	if (st != DFS_OK)
-		return m->host->fail(m->host->ctx, st, st == DFS_TOOBIG
-		                     ? "the object %s is larger than 4 MiB"
-		                     : "the object %s is empty or of too many spans", key);
+		return m->host->fail(m->host->ctx, st,
+				     st == DFS_TOOBIG
+					     ? "the object %s is larger than 4 MiB"
+					     : "the object %s is empty or of too many spans",
+				     key);
 	st = object_new(m->host, key, key_len, spans, n, (uint32_t)length, &o);
 	if (st != DFS_OK)
 		return st;
@@ -225,8 +228,8 @@ put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n, uint3
 	if (atomic_fetch_add_explicit(&m->used, charge, memory_order_relaxed) + charge > m->limit) {
 		release(m, o);
 		return m->host->fail(m->host->ctx, DFS_NOSPC,
-		                     "the store's limit of %llu bytes is reached",
-		                     (unsigned long long)m->limit);
+				     "the store's limit of %llu bytes is reached",
+				     (unsigned long long)m->limit);
 	}
 	learn_depth(m, key, key_len);
 	if (!insert(place_of(m, key, key_len), o, &old)) {
@@ -253,9 +256,9 @@ get(void *inst, const char *key, uint64_t offset, uint64_t length, const struct 
 	if (!o)
 		return no_object(m, key);
 	if (offset > o->length || length > o->length - offset)
-		st = m->host->fail(m->host->ctx, DFS_INVAL,
-		                   "bytes %llu+%llu of the object %s, which has %u",
-		                   (unsigned long long)offset, (unsigned long long)length, key, o->length);
+		st = m->host->fail(
+			m->host->ctx, DFS_INVAL, "bytes %llu+%llu of the object %s, which has %u",
+			(unsigned long long)offset, (unsigned long long)length, key, o->length);
 	else
 		st = object_deliver(m->host, o, offset, length, sink);
 	object_unref(m->host, o);
@@ -350,8 +353,8 @@ static const struct dfs_block_ops ops = {
 };
 
 DFS_PLUGIN_DEFINE(block_memory, .kind = DFS_KIND_BLOCK, .abi_major = DFS_BLOCK_ABI_MAJOR,
-                  .abi_minor = DFS_BLOCK_ABI_MINOR, .name = "memory", .version = "1.0",
-                  .summary = "objects in this process's memory, gone when it ends",
-                  .license = "MIT", .thread_model = DFS_THREADS_NONBLOCKING,
-                  .caps = DFS_BLOCK_CAP_VOLATILE, .config = config_table,
-                  .config_size = sizeof(struct memory_config), .ops = &ops);
+		  .abi_minor = DFS_BLOCK_ABI_MINOR, .name = "memory", .version = "1.0",
+		  .summary = "objects in this process's memory, gone when it ends",
+		  .license = "MIT", .thread_model = DFS_THREADS_NONBLOCKING,
+		  .caps = DFS_BLOCK_CAP_VOLATILE, .config = config_table,
+		  .config_size = sizeof(struct memory_config), .ops = &ops);

@@ -52,7 +52,7 @@ plan_pieces(const struct dfs_span *spans, uint32_t n, struct plan *plan)
 
 		while (buf && i < n && spans[i].buf == buf &&
 		       (const unsigned char *)spans[i].data ==
-		               (const unsigned char *)spans[first].data + len)
+			       (const unsigned char *)spans[first].data + len)
 			len += spans[i++].len;
 		if (len == 0)
 			continue;
@@ -63,9 +63,11 @@ plan_pieces(const struct dfs_span *spans, uint32_t n, struct plan *plan)
 			plan[n_plan - 1].len += (uint32_t)len;
 			continue;
 		}
-		plan[n_plan++] = (struct plan){
-			.buf = buf, .data = spans[first].data, .first = first, .count = i - first,
-			.len = (uint32_t)len};
+		plan[n_plan++] = (struct plan){.buf = buf,
+					       .data = spans[first].data,
+					       .first = first,
+					       .count = i - first,
+					       .len = (uint32_t)len};
 	}
 	return n_plan;
 }
@@ -73,7 +75,8 @@ plan_pieces(const struct dfs_span *spans, uint32_t n, struct plan *plan)
 /* Give larger copies a buffer of their own, so that get() can hand them out without copying.
  * False: the server's memory budget is used up. */
 static int
-fill_buffers(const struct dfs_host *host, const struct dfs_span *spans, struct plan *plan, uint32_t n)
+fill_buffers(const struct dfs_host *host, const struct dfs_span *spans, struct plan *plan,
+	     uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		struct plan *p = &plan[i];
@@ -87,7 +90,8 @@ fill_buffers(const struct dfs_host *host, const struct dfs_span *spans, struct p
 			continue;
 		buf = host->buf_alloc(host->ctx, p->len);
 		if (buf && !worth_keeping(p->len, buf)) {
-			/* The host's size classes do not fit: exact bytes in the object are cheaper. */
+			/* The host's size classes do not fit: exact bytes in the object are
+			 * cheaper. */
 			host->buf_unref(host->ctx, buf);
 			continue;
 		}
@@ -150,7 +154,7 @@ build(const struct dfs_host *host, const char *key, uint32_t key_len, const stru
 
 static enum dfs_status
 build_many(const struct dfs_host *host, const char *key, uint32_t key_len,
-           const struct dfs_span *spans, uint32_t n, uint32_t length, struct object **out)
+	   const struct dfs_span *spans, uint32_t n, uint32_t length, struct object **out)
 {
 	struct plan plan[n];
 
@@ -159,7 +163,7 @@ build_many(const struct dfs_host *host, const char *key, uint32_t key_len,
 
 enum dfs_status
 object_new(const struct dfs_host *host, const char *key, uint32_t key_len,
-           const struct dfs_span *spans, uint32_t n, uint32_t length, struct object **out)
+	   const struct dfs_span *spans, uint32_t n, uint32_t length, struct object **out)
 {
 	struct plan plan[4];
 
@@ -180,8 +184,8 @@ object_unref(const struct dfs_host *host, struct object *o)
 }
 
 enum dfs_status
-object_deliver(const struct dfs_host *host, const struct object *o, uint64_t offset, uint64_t length,
-               const struct dfs_sink *sink)
+object_deliver(const struct dfs_host *host, const struct object *o, uint64_t offset,
+	       uint64_t length, const struct dfs_sink *sink)
 {
 	unsigned char *room = NULL; /* what is left of the last space() */
 	uint64_t room_len = 0;
@@ -198,7 +202,8 @@ object_deliver(const struct dfs_host *host, const struct object *o, uint64_t off
 		offset = 0;
 		length -= len;
 		/* A lent space must be filled before anything else is delivered. */
-		if (p->buf && room_len == 0 && sink->give && sink->give(sink->ctx, p->buf, data, len))
+		if (p->buf && room_len == 0 && sink->give &&
+		    sink->give(sink->ctx, p->buf, data, len))
 			continue;
 		while (len > 0) {
 			uint64_t part;
@@ -207,7 +212,7 @@ object_deliver(const struct dfs_host *host, const struct object *o, uint64_t off
 				room = sink->space(sink->ctx, &room_len);
 				if (!room || room_len == 0)
 					return host->fail(host->ctx, DFS_NOMEM,
-					                  "the reader has no room for the object");
+							  "the reader has no room for the object");
 			}
 			part = len < room_len ? len : room_len;
 			memcpy(room, data, part);

@@ -22,18 +22,18 @@ struct piece {
 
 struct object {
 	_Atomic uint32_t refs;
-	uint32_t length;   /* bytes, 1..DFS_OBJECT_MAX */
-	uint64_t charge;   /* memory that it holds, bytes */
+	uint32_t length; /* bytes, 1..DFS_OBJECT_MAX */
+	uint64_t charge; /* memory that it holds, bytes */
 	uint16_t key_len;
 	uint16_t n_pieces;
-	char *key;         /* NUL-terminated */
+	char *key; /* NUL-terminated */
 	struct piece pieces[];
 };
 
 /* One reference, in *out.  The spans are checked by the caller; length is their sum. */
 enum dfs_status object_new(const struct dfs_host *host, const char *key, uint32_t key_len,
-                           const struct dfs_span *spans, uint32_t n, uint32_t length,
-                           struct object **out);
+			   const struct dfs_span *spans, uint32_t n, uint32_t length,
+			   struct object **out);
 void object_unref(const struct dfs_host *host, struct object *o);
 
 static inline struct object *
@@ -45,6 +45,6 @@ object_ref(struct object *o)
 
 /* Deliver [offset, offset+length), which lies inside the object. */
 enum dfs_status object_deliver(const struct dfs_host *host, const struct object *o, uint64_t offset,
-                               uint64_t length, const struct dfs_sink *sink);
+			       uint64_t length, const struct dfs_sink *sink);
 
 #endif

@@ -14,8 +14,8 @@
 
 #include "store.h"
 
-#define STEP 64u        /* slots, or objects, per hold of a lock */
-#define PAGE_MIN 1024u  /* objects that a list keeps at first */
+#define STEP 64u       /* slots, or objects, per hold of a lock */
+#define PAGE_MIN 1024u /* objects that a list keeps at first */
 
 /* ---- erasing ---- */
 
@@ -106,7 +106,8 @@ erase_prefix(void *inst, const char *prefix)
 	struct place place;
 
 	if (len == 0 || !dfs_key_prefix(prefix) || prefix[len - 1] != '/')
-		return m->host->fail(m->host->ctx, DFS_INVAL, "\"%.200s\" is no prefix to erase", prefix);
+		return m->host->fail(m->host->ctx, DFS_INVAL, "\"%.200s\" is no prefix to erase",
+				     prefix);
 	erase_place(m, (struct place){&m->shard[ODD], 0}, prefix, len);
 	if (place_of_prefix(m, prefix, &place))
 		erase_place(m, place, prefix, len);
@@ -124,7 +125,7 @@ struct page {
 	const char *prefix, *after;
 	struct object **objects;
 	uint32_t n, keep;
-	bool dropped;              /* there are more, above */
+	bool dropped;                /* there are more, above */
 	char bound[DFS_KEY_MAX + 1]; /* once something was dropped: nothing above is wanted */
 };
 
@@ -162,7 +163,7 @@ consider(struct page *p, struct object *o)
 /* Up to STEP objects of a trie behind `from`, which moves on; true: there may be more. */
 static bool
 take_locked(const struct page *p, const struct trie *trie, char *from, struct object **batch,
-            uint32_t *n)
+	    uint32_t *n)
 {
 	uint32_t got = trie_scan(trie, p->prefix, from, batch + *n, STEP - *n);
 	bool more = *n + got == STEP;
@@ -264,7 +265,8 @@ list(void *inst, const char *prefix, const char *after, dfs_object_fn fn, void *
 	bool go_on = true;
 
 	if (!dfs_key_prefix(prefix))
-		return m->host->fail(m->host->ctx, DFS_INVAL, "\"%.200s\" begins no object key", prefix);
+		return m->host->fail(m->host->ctx, DFS_INVAL, "\"%.200s\" begins no object key",
+				     prefix);
 	/* Cut where it is longer than any key: the same keys sort behind it. */
 	strncpy(last, after, DFS_KEY_MAX);
 	last[DFS_KEY_MAX] = '\0';

@@ -42,6 +42,7 @@ void release(struct memory *m, struct object *o);
 
 /* prefix.c */
 enum dfs_status erase_prefix(void *inst, const char *prefix);
-enum dfs_status list(void *inst, const char *prefix, const char *after, dfs_object_fn fn, void *arg);
+enum dfs_status list(void *inst, const char *prefix, const char *after, dfs_object_fn fn,
+		     void *arg);
 
 #endif

@@ -48,7 +48,8 @@ resize(struct table *t, uint32_t bits)
 
 		if (!t->slots[k].trie.root)
 			continue;
-		for (i = home(&bigger, t->slots[k].hash); i < bigger.size && bigger.slots[i].trie.root;)
+		for (i = home(&bigger, t->slots[k].hash);
+		     i < bigger.size && bigger.slots[i].trie.root;)
 			i++;
 		if (i == bigger.size) {
 			free(bigger.slots);
@@ -89,7 +90,8 @@ table_add(struct table *t, uint64_t hash)
 void
 table_drop(struct table *t, struct trie *trie)
 {
-	uint32_t hole = (uint32_t)((struct slot *)((char *)trie - offsetof(struct slot, trie)) - t->slots);
+	uint32_t hole =
+		(uint32_t)((struct slot *)((char *)trie - offsetof(struct slot, trie)) - t->slots);
 
 	t->used--;
 	/* Pull back what is only here because the hole was taken. */

@@ -24,7 +24,8 @@ random_key(GRand *rand)
 	int n = g_rand_int_range(rand, 1, 5);
 
 	for (int i = 0; i < n; i++)
-		g_string_append_printf(key, "%s%s", i ? "/" : "", parts[g_rand_int_range(rand, 0, 10)]);
+		g_string_append_printf(key, "%s%s", i ? "/" : "",
+				       parts[g_rand_int_range(rand, 0, 10)]);
 	return g_string_free(key, FALSE);
 }
 
@@ -96,14 +97,21 @@ test_model(void)
 		struct trie cut;
 
 		switch (g_rand_int_range(rand, 0, 12)) {
-		case 0: case 1: case 2: case 3: case 4: case 5:
+		case 0:
+		case 1:
+		case 2:
+		case 3:
+		case 4:
+		case 5:
 			g_assert_true(trie_put(&trie, make(key), &old));
 			g_assert_true(!old == !g_tree_lookup(model, key));
 			if (old)
 				object_unref(&host, old);
 			g_tree_insert(model, g_strdup(key), GINT_TO_POINTER(1));
 			break;
-		case 6: case 7: case 8:
+		case 6:
+		case 7:
+		case 8:
 			o = trie_remove(&trie, key, len);
 			g_assert_true(!!o == g_tree_remove(model, key));
 			if (o)
@@ -119,7 +127,8 @@ test_model(void)
 			break;
 		case 10:
 			other[strlen(other) / 2] = '\0';
-			check_scan(model, &trie, other, key, (uint32_t)g_rand_int_range(rand, 1, 64));
+			check_scan(model, &trie, other, key,
+				   (uint32_t)g_rand_int_range(rand, 1, 64));
 			break;
 		default:
 			o = trie_find(&trie, key, len);

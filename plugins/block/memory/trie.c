@@ -11,8 +11,8 @@
 struct node {
 	uint64_t map[2]; /* which values of byte `at` have a child */
 	uint16_t at;
-	uint8_t n, cap;  /* children, room for children */
-	uint8_t n_low;   /* bits set in map[0] */
+	uint8_t n, cap; /* children, room for children */
+	uint8_t n_low;  /* bits set in map[0] */
 	void *child[];
 };
 
@@ -308,7 +308,7 @@ scan_slot(struct scan *s, const void *slot, bool bounded)
 
 uint32_t
 trie_scan(const struct trie *t, const char *prefix, const char *after, struct object **out,
-          uint32_t max)
+	  uint32_t max)
 {
 	struct scan s = {.after = after, .out = out, .max = max};
 	uint32_t prefix_len = (uint32_t)strlen(prefix);

@@ -30,7 +30,7 @@ struct object *trie_remove(struct trie *t, const char *key, uint32_t key_len);
 struct trie trie_cut(struct trie *t, const char *prefix, uint32_t prefix_len);
 /* Objects that begin with prefix and sort after `after`, ascending, at most max. */
 uint32_t trie_scan(const struct trie *t, const char *prefix, const char *after, struct object **out,
-                   uint32_t max);
+		   uint32_t max);
 /* Takes the whole trie apart; fn gets each object with its reference. */
 void trie_clear(struct trie *t, void (*fn)(void *arg, struct object *o), void *arg);
 

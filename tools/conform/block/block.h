@@ -48,12 +48,13 @@ bool same_bytes(const void *data, uint64_t offset, uint64_t len, uint64_t id);
 enum dfs_status put_bytes(struct box *b, const char *key, uint64_t id, uint64_t len);
 
 /* A sink that keeps what it gets and counts what is wrong. */
-struct catch {
+struct catch
+{
 	unsigned char *data;
 	uint64_t cap, got;
-	uint64_t lend;      /* lend this much with each space(), 0: all that is left */
-	bool take_bufs;     /* accept give() */
-	bool no_room;       /* space() answers NULL */
+	uint64_t lend;  /* lend this much with each space(), 0: all that is left */
+	bool take_bufs; /* accept give() */
+	bool no_room;   /* space() answers NULL */
 	unsigned given, lent, beyond;
 	struct dfs_sink sink;
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A child puts, erases and syncs, tells through a pipe what is durable, and is killed in the middle.
- * Object i has contents i and a length that follows from i, so that whoever reopens the store can
- * tell a whole object from a torn one by its key alone.
+ * A child puts, erases and syncs, tells through a pipe what is durable, and is killed in the
+ * middle. Object i has contents i and a length that follows from i, so that whoever reopens the
+ * store can tell a whole object from a torn one by its key alone.
  */
 #include "tools/conform/block/block.h"
 
@@ -30,12 +30,14 @@ run_writer(struct conform *c, const char *dir, const char *arg, int fd)
 	if (conform_open(c, dir, &b.inst) != DFS_OK)
 		return 1;
 	for (uint64_t i = g_ascii_strtoull(arg, NULL, 10);; i++) {
-		g_autofree char *key = g_strdup_printf("crash/%u/%u", (unsigned)(i % 17), (unsigned)i);
+		g_autofree char *key =
+			g_strdup_printf("crash/%u/%u", (unsigned)(i % 17), (unsigned)i);
 
 		if (put_bytes(&b, key, i, length_of(i)) != DFS_OK)
 			return 2;
 		if (i % 2 == 1 && i % 3 != 0) {
-			g_autofree char *old = g_strdup_printf("crash/%u/%u", (unsigned)(i / 2 % 17), (unsigned)(i / 2));
+			g_autofree char *old = g_strdup_printf(
+				"crash/%u/%u", (unsigned)(i / 2 % 17), (unsigned)(i / 2));
 
 			if (b.ops->erase(b.inst, old, 0) != DFS_OK)
 				return 3;
@@ -110,7 +112,8 @@ test_kill(struct conform *c)
 	uint64_t rnd = c->seed, done = 0;
 
 	if (is_volatile(c) || !is_isolated(c)) {
-		conform_skip(c, is_volatile(c) ? "the store is volatile" : "the store lives elsewhere");
+		conform_skip(c, is_volatile(c) ? "the store is volatile"
+					       : "the store lives elsewhere");
 		return;
 	}
 	dir = conform_dir(c);
@@ -122,7 +125,8 @@ test_kill(struct conform *c)
 		if (!box_reopen(&b))
 			return;
 		for (uint64_t i = 0; i < done; i++) {
-			g_autofree char *key = g_strdup_printf("crash/%u/%u", (unsigned)(i % 17), (unsigned)i);
+			g_autofree char *key =
+				g_strdup_printf("crash/%u/%u", (unsigned)(i % 17), (unsigned)i);
 			uint64_t length;
 
 			if (erased_by(i, done))
@@ -138,5 +142,6 @@ test_kill(struct conform *c)
 }
 
 const struct conform_test crash_tests[] = {
-	{"crash", "after SIGKILL what was synced is there and everything else is whole or absent", test_kill},
+	{"crash", "after SIGKILL what was synced is there and everything else is whole or absent",
+	 test_kill},
 	{NULL}};

@@ -21,9 +21,22 @@ check_good(struct box *b, const char *rest)
 static void
 test_good(struct conform *c)
 {
-	static const char *const good[] = {
-		"a", "0", "_", "-", "-a", "--", "a.", "a..", "a.b", "a...b", "A-Z_a-z.0-9", "a-/b_/c./d",
-		"ab/cdefghijklmnopqrstuvwxyz/chunk-0/block-0.1", "con", "nul.txt", "lost-found"};
+	static const char *const good[] = {"a",
+					   "0",
+					   "_",
+					   "-",
+					   "-a",
+					   "--",
+					   "a.",
+					   "a..",
+					   "a.b",
+					   "a...b",
+					   "A-Z_a-z.0-9",
+					   "a-/b_/c./d",
+					   "ab/cdefghijklmnopqrstuvwxyz/chunk-0/block-0.1",
+					   "con",
+					   "nul.txt",
+					   "lost-found"};
 	struct box b;
 
 	if (!box_open(c, &b))
@@ -76,11 +89,45 @@ refuse_key(struct box *b, const char *key)
 static void
 test_bad(struct conform *c)
 {
-	static const char *const bad[] = {
-		"", "/", "//", "/a", "a/", "a//b", ".", "..", "./a", "../a", "a/.", "a/..", "a/../b", "a/./b",
-		".a", "a/.b", "...", "a b", " a", "a\n", "a\tb", "a\\b", "a:b", "a%2fb", "a~", "a+b", "a@b",
-		"a*", "a?", "a\x7f", "\xc3\xa9", "\xff", "\x01", "a/\x80", "../../../../etc/passwd",
-		"/etc/passwd", "a/../../b", ".tmp/a", ".dittofs-blocks"};
+	static const char *const bad[] = {"",
+					  "/",
+					  "//",
+					  "/a",
+					  "a/",
+					  "a//b",
+					  ".",
+					  "..",
+					  "./a",
+					  "../a",
+					  "a/.",
+					  "a/..",
+					  "a/../b",
+					  "a/./b",
+					  ".a",
+					  "a/.b",
+					  "...",
+					  "a b",
+					  " a",
+					  "a\n",
+					  "a\tb",
+					  "a\\b",
+					  "a:b",
+					  "a%2fb",
+					  "a~",
+					  "a+b",
+					  "a@b",
+					  "a*",
+					  "a?",
+					  "a\x7f",
+					  "\xc3\xa9",
+					  "\xff",
+					  "\x01",
+					  "a/\x80",
+					  "../../../../etc/passwd",
+					  "/etc/passwd",
+					  "a/../../b",
+					  ".tmp/a",
+					  ".dittofs-blocks"};
 	struct box b;
 
 	if (!box_open(c, &b))
@@ -132,7 +179,8 @@ test_too_long(struct conform *c)
 static void
 test_bad_prefixes(struct conform *c)
 {
-	static const char *const bad[] = {"/", "//", "/a/", "a//", "../", "a/../", "./", ".a/", "a b/", "a/.b/"};
+	static const char *const bad[] = {"/",     "//", "/a/", "a//",  "../",
+					  "a/../", "./", ".a/", "a b/", "a/.b/"};
 	struct box b;
 
 	if (!box_open(c, &b))
@@ -173,12 +221,14 @@ test_nested(struct conform *c)
 	if (!box_open(c, &b))
 		return;
 	for (unsigned i = 0; i < 2; i++) {
-		g_autofree char *first = key_of(&b, "%s", pair[i][0]), *second = key_of(&b, "%s", pair[i][1]);
+		g_autofree char *first = key_of(&b, "%s", pair[i][0]),
+				*second = key_of(&b, "%s", pair[i][1]);
 		enum dfs_status st;
 
 		EXPECT(c, put_bytes(&b, first, 1, 10), DFS_OK);
 		st = put_bytes(&b, second, 2, 20);
-		CHECK(c, st == DFS_OK || st == DFS_INVAL, "%s beside %s gets %d", second, first, (int)st);
+		CHECK(c, st == DFS_OK || st == DFS_INVAL, "%s beside %s gets %d", second, first,
+		      (int)st);
 		expect_object(&b, first, 1, 10);
 		if (st == DFS_OK)
 			expect_object(&b, second, 2, 20);

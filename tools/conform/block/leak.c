@@ -37,8 +37,10 @@ test_instances(struct conform *c)
 			use(&b);
 		box_close(&b);
 	}
-	CHECK(c, conform_count_fds() <= fds, "%u descriptors are open, %u were", conform_count_fds(), fds);
-	CHECK(c, c->buffers == 0, "%" G_GINT64_FORMAT " buffers are still held", (gint64)c->buffers);
+	CHECK(c, conform_count_fds() <= fds, "%u descriptors are open, %u were",
+	      conform_count_fds(), fds);
+	CHECK(c, c->buffers == 0, "%" G_GINT64_FORMAT " buffers are still held",
+	      (gint64)c->buffers);
 }
 
 static void
@@ -52,7 +54,8 @@ test_unsynced(struct conform *c)
 	use(&b);
 	conform_close(c, b.inst);
 	b.inst = NULL;
-	CHECK(c, c->buffers == 0, "%" G_GINT64_FORMAT " buffers are still held", (gint64)c->buffers);
+	CHECK(c, c->buffers == 0, "%" G_GINT64_FORMAT " buffers are still held",
+	      (gint64)c->buffers);
 	CHECK(c, conform_count_fds() <= fds, "descriptors are left open");
 	if (box_reopen(&b))
 		box_close(&b);
@@ -106,7 +109,8 @@ test_failures(struct conform *c)
 		catch_clear(&k);
 	}
 	CHECK(c, conform_count_fds() <= fds, "failures leave descriptors open");
-	CHECK(c, c->buffers == 0, "failures leave %" G_GINT64_FORMAT " buffers", (gint64)c->buffers);
+	CHECK(c, c->buffers == 0, "failures leave %" G_GINT64_FORMAT " buffers",
+	      (gint64)c->buffers);
 	box_close(&b);
 }
 

@@ -118,8 +118,10 @@ test_same_place(struct conform *c)
 	EXPECT(c, put_bytes(&a, key, 1, 1000), DFS_OK);
 	st = conform_open(c, a.dir, &second);
 	CHECK(c, st == DFS_OK || (st == DFS_BUSY && c->diag.text[0]),
-	      "a second instance on the same place gets %d: it shall work or be refused, BUSY, with a "
-	      "sentence", (int)st);
+	      "a second instance on the same place gets %d: it shall work or be refused, BUSY, "
+	      "with a "
+	      "sentence",
+	      (int)st);
 	if (st == DFS_OK) {
 		struct box s = a;
 
@@ -179,7 +181,9 @@ test_stats(struct conform *c)
 	if (!box_open(c, &b))
 		return;
 	EXPECT(c, b.ops->stats(b.inst, &s), DFS_OK);
-	CHECK(c, s.bytes_total == 0 || (s.bytes_used <= s.bytes_total && s.bytes_free <= s.bytes_total),
+	CHECK(c,
+	      s.bytes_total == 0 ||
+		      (s.bytes_used <= s.bytes_total && s.bytes_free <= s.bytes_total),
 	      "more is used or free than there is");
 	CHECK(c, s.size == sizeof(s), "the caller's size is overwritten");
 	box_close(&b);
@@ -228,7 +232,8 @@ const struct conform_test life_tests[] = {
 	{"life", "what was synced is there after reopening", test_persists},
 	{"life", "two instances have objects of their own", test_two_instances},
 	{"life", "destroying one instance leaves another working", test_destroy_one},
-	{"life", "a second instance on the same place works or is refused as busy", test_same_place},
+	{"life", "a second instance on the same place works or is refused as busy",
+	 test_same_place},
 	{"life", "sync works with nothing, something and after erasing", test_sync},
 	{"life", "sync covers a group of 1500 objects in as many folders", test_large_group},
 	{"life", "stats are consistent", test_stats},

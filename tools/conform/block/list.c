@@ -11,9 +11,10 @@ by_bytes(gconstpointer a, gconstpointer b)
 }
 
 /* Names that sort treacherously: '-' and '.' come before '/', digits after. */
-static const char *const names[] = {"a",      "a-",     "a-/b", "a.b",  "a.b.c", "a0",   "a0/b",  "a_",
-				    "aa/b",   "ab",     "b/c",  "b/c-", "b/c0",  "b/d/e", "b/d/f", "b0",
-				    "Z",      "Z/a",    "_/x",  "0/1",  "0/10",  "0/2",  "c/c/c/c", "c/c/c-"};
+static const char *const names[] = {"a",    "a-",    "a-/b",  "a.b", "a.b.c",   "a0",
+				    "a0/b", "a_",    "aa/b",  "ab",  "b/c",     "b/c-",
+				    "b/c0", "b/d/e", "b/d/f", "b0",  "Z",       "Z/a",
+				    "_/x",  "0/1",   "0/10",  "0/2", "c/c/c/c", "c/c/c-"};
 
 /* Puts the names; what the store refuses (a key below another) is left out. */
 static GPtrArray *
@@ -52,7 +53,8 @@ check_list(struct box *b, GPtrArray *keys, const char *prefix, const char *after
 			break;
 		n++;
 	}
-	CHECK(b->c, got->len == n, "prefix %s after %s: %u are listed, not %u", prefix, after, got->len, n);
+	CHECK(b->c, got->len == n, "prefix %s after %s: %u are listed, not %u", prefix, after,
+	      got->len, n);
 	g_ptr_array_unref(got);
 }
 
@@ -72,8 +74,9 @@ test_order(struct conform *c)
 static void
 test_prefixes(struct conform *c)
 {
-	static const char *const prefixes[] = {"a", "a-", "a.", "a/", "a-/", "b/", "b/c", "b/d/", "b/d/e", "c",
-					       "c/c/c", "c/c/c/", "0/1", "Z", "z", "b/c/d/e/f", "b0/"};
+	static const char *const prefixes[] = {
+		"a", "a-",    "a.",     "a/",  "a-/", "b/", "b/c",       "b/d/", "b/d/e",
+		"c", "c/c/c", "c/c/c/", "0/1", "Z",   "z",  "b/c/d/e/f", "b0/"};
 	struct box b;
 
 	if (!box_open(c, &b))
@@ -91,7 +94,8 @@ test_prefixes(struct conform *c)
 static void
 test_after(struct conform *c)
 {
-	static const char *const more[] = {"", "a+", "a/", "a/b", "b", "b/", "b/c/", "b/d", "b/d/e/x", "zz", "\x7f", "\xff"};
+	static const char *const more[] = {"",     "a+",  "a/",      "a/b", "b",    "b/",
+					   "b/c/", "b/d", "b/d/e/x", "zz",  "\x7f", "\xff"};
 	struct box b;
 
 	if (!box_open(c, &b))
@@ -138,7 +142,8 @@ test_paging(struct conform *c)
 		return;
 	g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
 	for (unsigned i = 0; i < 3000; i++) {
-		char *key = i % 10 ? key_of(&b, "many/%u", i * 7919 % 3000) : key_of(&b, "dir%u/x", i * 7919 % 3000);
+		char *key = i % 10 ? key_of(&b, "many/%u", i * 7919 % 3000)
+				   : key_of(&b, "dir%u/x", i * 7919 % 3000);
 
 		g_ptr_array_add(keys, key);
 		if (!EXPECT(c, put_bytes(&b, key, i, 1), DFS_OK))
@@ -175,7 +180,8 @@ test_files(struct conform *c)
 	g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
 	for (unsigned i = 0; i < 4000; i++) {
 		unsigned file = i * 7919 % 1500;
-		char *key = key_of(&b, "%02x/%08x/chunk-%u/block-%u.1", file % 256, file, i / 3000, i / 1500);
+		char *key = key_of(&b, "%02x/%08x/chunk-%u/block-%u.1", file % 256, file, i / 3000,
+				   i / 1500);
 
 		g_ptr_array_add(keys, key);
 		if (!EXPECT(c, put_bytes(&b, key, i, 1 + i % 5), DFS_OK))

@@ -7,8 +7,9 @@
 static void
 test_sizes(struct conform *c)
 {
-	static const uint32_t sizes[] = {1, 2, 7, 8, 511, 512, 513, 1023, 1024, 4095, 4096, 4097, 65535,
-					 65536, 65537, MIB - 1, MIB, 3 * MIB + 17, 4 * MIB - 1, 4 * MIB};
+	static const uint32_t sizes[] = {
+		1,    2,    7,     8,     511,   512,     513, 1023,         1024,        4095,
+		4096, 4097, 65535, 65536, 65537, MIB - 1, MIB, 3 * MIB + 17, 4 * MIB - 1, 4 * MIB};
 	struct box b;
 
 	if (!box_open(c, &b))
@@ -107,7 +108,8 @@ test_buffers(struct conform *c)
 	memset(plain, 0, sizeof(plain));
 	expect_object(&b, key, 9, at);
 	box_close(&b);
-	CHECK(c, c->buffers == 0, "%" G_GINT64_FORMAT " buffers are still held", (gint64)c->buffers);
+	CHECK(c, c->buffers == 0, "%" G_GINT64_FORMAT " buffers are still held",
+	      (gint64)c->buffers);
 }
 
 static void
@@ -127,7 +129,8 @@ test_no_pinning(struct conform *c)
 		c->host.buf_unref(c->host.ctx, buf);
 	}
 	CHECK(c, c->buffer_bytes <= 2 * 100 * 4096,
-	      "100 objects of 4 KiB hold buffers of %" G_GINT64_FORMAT " bytes", (gint64)c->buffer_bytes);
+	      "100 objects of 4 KiB hold buffers of %" G_GINT64_FORMAT " bytes",
+	      (gint64)c->buffer_bytes);
 	box_close(&b);
 }
 
@@ -190,7 +193,8 @@ test_absent(struct conform *c)
 
 	if (!box_open(c, &b))
 		return;
-	g_autofree char *key = key_of(&b, "x/y"), *near = key_of(&b, "x/y/z"), *up = key_of(&b, "x");
+	g_autofree char *key = key_of(&b, "x/y"), *near = key_of(&b, "x/y/z"),
+			*up = key_of(&b, "x");
 	expect_absent(&b, key);
 	EXPECT(c, put_bytes(&b, key, 1, 1), DFS_OK);
 	expect_absent(&b, near);
@@ -254,8 +258,8 @@ test_nonblock(struct conform *c)
 		}
 		catch_init(&k, 1);
 		st = b.ops->get(b.inst, key, 0, 1, &k.sink, DFS_NONBLOCK);
-		CHECK(c, st == DFS_OK || (st == DFS_AGAIN && k.lent == 0 && k.given == 0), "status %d",
-		      (int)st);
+		CHECK(c, st == DFS_OK || (st == DFS_AGAIN && k.lent == 0 && k.given == 0),
+		      "status %d", (int)st);
 		catch_clear(&k);
 		st = b.ops->head(b.inst, key, &length, DFS_NONBLOCK);
 		CHECK(c, st == DFS_OK || st == DFS_AGAIN, "status %d", (int)st);
@@ -300,10 +304,12 @@ const struct conform_test object_tests[] = {
 	{"object", "1 to 1024 spans, empty ones among them, make one object", test_spans},
 	{"object", "spans of buffers, of parts of buffers and of plain memory mix", test_buffers},
 	{"object", "a small span does not pin a large buffer", test_no_pinning},
-	{"object", "no byte, no span, too many of either are refused with a sentence", test_bad_spans},
+	{"object", "no byte, no span, too many of either are refused with a sentence",
+	 test_bad_spans},
 	{"object", "a refused put leaves the object of that key", test_failed_put_keeps},
 	{"object", "an absent object is NOENT, with a sentence", test_absent},
 	{"object", "erase takes one object, and an absent one is no error", test_erase},
-	{"object", "with the non-blocking flag an operation is done or had no effect", test_nonblock},
+	{"object", "with the non-blocking flag an operation is done or had no effect",
+	 test_nonblock},
 	{"object", "a store at memory speed never answers AGAIN", test_never_again},
 	{NULL}};

@@ -161,8 +161,10 @@ list_beside(gpointer arg)
 	do {
 		struct ordered o = {.b = t->b};
 
-		EXPECT(t->b->c, t->b->ops->list(t->b->inst, t->b->prefix, "", check_order, &o), DFS_OK);
-		CHECK(t->b->c, o.fixed == 100, "%u of 100 objects that nobody touches are listed", o.fixed);
+		EXPECT(t->b->c, t->b->ops->list(t->b->inst, t->b->prefix, "", check_order, &o),
+		       DFS_OK);
+		CHECK(t->b->c, o.fixed == 100, "%u of 100 objects that nobody touches are listed",
+		      o.fixed);
 	} while (!t->over);
 	return NULL;
 }
@@ -220,7 +222,8 @@ erase_beside(gpointer arg)
 		}
 		EXPECT(t->b->c, t->b->ops->erase_prefix(t->b->inst, prefix), DFS_OK);
 		GPtrArray *left = list_keys(t->b, prefix, "", 0);
-		CHECK(t->b->c, left->len == 0, "%u objects are left under an erased prefix", left->len);
+		CHECK(t->b->c, left->len == 0, "%u objects are left under an erased prefix",
+		      left->len);
 		g_ptr_array_unref(left);
 	} while (!t->over);
 	return NULL;
@@ -241,7 +244,8 @@ const struct conform_test parallel_tests[] = {
 	{"parallel", "threads with keys of their own do not disturb each other", test_own_keys},
 	{"parallel", "threads that fill and empty one folder lose nothing", test_same_folder},
 	{"parallel", "an object read while it is replaced is one version", test_one_key},
-	{"parallel", "a list beside changes is ordered and misses nothing that stays", test_list_beside},
+	{"parallel", "a list beside changes is ordered and misses nothing that stays",
+	 test_list_beside},
 	{"parallel", "sync beside changes works", test_sync_beside},
 	{"parallel", "erase_prefix beside changes takes its own only", test_erase_beside},
 	{NULL}};

@@ -45,14 +45,16 @@ check_range(struct box *b, const char *key, uint64_t offset, uint64_t len, uint6
 	EXPECT(b->c, b->ops->get(b->inst, key, offset, len, &k.sink, 0), DFS_OK);
 	CHECK(b->c, k.got == len && !k.beyond && same_bytes(k.data, offset, len, 77),
 	      "range %" G_GUINT64_FORMAT "+%" G_GUINT64_FORMAT ", lending %" G_GUINT64_FORMAT
-	      ", is delivered wrongly", offset, len, lend);
+	      ", is delivered wrongly",
+	      offset, len, lend);
 	catch_clear(&k);
 }
 
 static void
 test_edges(struct conform *c)
 {
-	static const uint64_t edges[] = {0, 1, 2, 65536, 65537, 65637, 131173, 135269, 195269, LEN - 1, LEN};
+	static const uint64_t edges[] = {0,      1,      2,      65536,   65537, 65637,
+					 131173, 135269, 195269, LEN - 1, LEN};
 	struct box b;
 
 	if (!box_open(c, &b))
@@ -184,13 +186,15 @@ test_given(struct conform *c)
 	EXPECT(c, b.ops->get(b.inst, key, 0, 65536, &sink, 0), DFS_OK);
 	EXPECT(c, b.ops->erase(b.inst, key, 0), DFS_OK);
 	if (k->buf) {
-		CHECK(c, k->len <= 65536 && same_bytes(k->data, 0, k->len, 3), "the bytes have changed");
+		CHECK(c, k->len <= 65536 && same_bytes(k->data, 0, k->len, 3),
+		      "the bytes have changed");
 		c->host.buf_unref(c->host.ctx, k->buf);
 	} else {
 		CHECK(c, same_bytes(k->rest, 0, 65536, 3), "other bytes are delivered");
 	}
 	box_close(&b);
-	CHECK(c, c->buffers == 0, "%" G_GINT64_FORMAT " buffers are still held", (gint64)c->buffers);
+	CHECK(c, c->buffers == 0, "%" G_GINT64_FORMAT " buffers are still held",
+	      (gint64)c->buffers);
 }
 
 const struct conform_test range_tests[] = {
