@@ -115,6 +115,8 @@ enum dfs_status dfs_fs_mknod(struct dfs_ctx *ctx, const struct dfs_ref *dir, str
                              enum dfs_file_type type, uint32_t rdev_major, uint32_t rdev_minor,
                              const struct dfs_setattr *set, struct dfs_attr *attr,
                              struct dfs_wcc *dir_wcc);
+/* DFS_MLINK: it has DFS_LINK_MAX names. */
+#define DFS_LINK_MAX 65000u
 enum dfs_status dfs_fs_link(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_ref *dir,
                             struct dfs_name name, struct dfs_attr *attr, struct dfs_wcc *dir_wcc);
 /* Anything but a directory: DFS_ISDIR. */

@@ -6,8 +6,6 @@
 
 #include "fs/op.h"
 
-#define LINK_MAX_FILE 65000u
-
 /* Both are locked; *dir_attr and *attr become the new ones. */
 static enum dfs_status
 link_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr, struct dfs_inode *dir,
@@ -28,7 +26,7 @@ link_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr, struc
 		return DFS_ACCESS;
 	if (attr->nlink == 0) /* open, but without a name: stays so */
 		return DFS_STALE;
-	if (attr->nlink >= LINK_MAX_FILE)
+	if (attr->nlink >= DFS_LINK_MAX)
 		return DFS_MLINK;
 	status = op_begin(op);
 	if (status != DFS_OK)

@@ -43,8 +43,6 @@ enum nfs3_proc_number {
 #define NFS3_IO_MAX (1u << 20)
 /* Bytes of a READDIR or READDIRPLUS result, so that the whole reply fits a 64 KiB buffer. */
 #define NFS3_DIR_MAX (65536u - 512u)
-/* Hard links of a file, as PATHCONF tells */
-#define NFS3_LINK_MAX 65000u
 
 /* Enter the share that fh names, under the rules for the peer, and say which file it is.
  * DFS_BADHANDLE, DFS_STALE, DFS_ACCESS. */

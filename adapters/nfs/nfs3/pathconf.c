@@ -23,7 +23,7 @@ nfs3_pathconf(struct nfs_call *call)
 	nfs3_put_post_op(&call->out, call->ctx.share, &attr);
 	if (status != DFS_OK)
 		return DFS_OK;
-	xdr_put_u32(&call->out, NFS3_LINK_MAX);
+	xdr_put_u32(&call->out, DFS_LINK_MAX);
 	xdr_put_u32(&call->out, DFS_NAME_MAX);
 	xdr_put_u32(&call->out, 1); /* no_trunc */
 	xdr_put_u32(&call->out, 1); /* chown_restricted */
