@@ -2,17 +2,21 @@
 # What needs more than one part.
 include tests/fuzz/local.mk
 dist_check_SCRIPTS += \
+	tests/clients/libnfs-big.sh \
 	tests/crash/kill.sh \
 	tests/kernel/workload.sh \
 	tests/protocol/libnfs.sh \
 	tests/server/lifecycle.sh \
 	tests/structure/includes.sh
+long_tests = \
+	tests/kernel/workload.sh \
+	tests/clients/libnfs-big.sh
 TESTS += \
 	tests/structure/includes.sh \
 	tests/server/lifecycle.sh \
 	tests/protocol/libnfs.sh \
 	tests/crash/kill.sh \
-	tests/kernel/workload.sh
+	$(long_tests)
 EXTRA_DIST += \
 	tests/kernel/guest-init \
 	tests/kernel/lib.sh \
@@ -31,6 +35,8 @@ tests_crash_crash_check_CFLAGS = $(AM_CFLAGS) $(LIBNFS_CFLAGS)
 tests_crash_crash_check_LDADD = $(LIBNFS_LIBS) -lpthread
 endif
 
+# The long ones first, so that two runners end at about the same time.
 print-tests:
-	@for t in $(TESTS); do echo $$t; done
+	@for t in $(long_tests); do echo $$t; done
+	@for t in $(TESTS); do case " $(long_tests) " in *" $$t "*) ;; *) echo $$t ;; esac; done
 .PHONY: print-tests
