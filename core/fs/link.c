@@ -40,13 +40,12 @@ link_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr, struc
 	if (status == DFS_OK)
 		status = dfs_dirent_add(op->ns, op->txn, dir->fileid, name, &d, inode->fileid,
 					inode->type);
-	status = op_commit(op, status);
-	if (status != DFS_OK)
-		return status;
 	op_touch(dir_attr, op->now, true);
-	op_name_set(dir, name, &d);
-	dfs_inode_publish(dir, dir_attr, DFS_PUBLISH_LAZY);
-	return DFS_OK;
+	op_stage_lazy(op, dir, dir_attr);
+	status = op_commit(op, status);
+	if (status == DFS_OK)
+		op_name_set(dir, name, &d);
+	return status;
 }
 
 static enum dfs_status

@@ -181,19 +181,15 @@ make_locked(struct op *op, struct dfs_inode *dir, struct dfs_attr *dir_attr, str
 	}
 	op_touch(dir_attr, op->now, true);
 	if (make->type == DFS_TYPE_DIR) {
-		struct dfs_inode_image image;
-
-		dfs_inode_image(dir, &image);
 		dir_attr->nlink++;
-		image.attr = *dir_attr;
-		op_stage(op, dir, &image);
+		op_stage_attr(op, dir, dir_attr);
+	} else {
+		op_stage_lazy(op, dir, dir_attr);
 	}
 	status = op_commit(op, put_all(op, dir, name, make, &rec, &d));
 	if (status != DFS_OK)
 		return status;
 	op_name_set(dir, name, &d);
-	if (make->type != DFS_TYPE_DIR)
-		dfs_inode_publish(dir, dir_attr, DFS_PUBLISH_LAZY);
 	dfs_inode_unref(dfs_inode_insert(ns, &rec, epoch));
 	dfs_attr_from_record(attr, &rec);
 	return DFS_OK;

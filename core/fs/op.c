@@ -105,6 +105,25 @@ op_stage(struct op *op, struct dfs_inode *inode, const struct dfs_inode_image *i
 	dfs_inode_set_image(inode, image);
 }
 
+void
+op_stage_attr(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr)
+{
+	struct dfs_inode_image image;
+
+	dfs_inode_image(inode, &image);
+	attr->used = image.attr.used;
+	attr->atime = image.attr.atime;
+	image.attr = *attr;
+	op_stage(op, inode, &image);
+}
+
+void
+op_stage_lazy(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr)
+{
+	op_stage_attr(op, inode, attr);
+	dfs_inode_mark_dirty(inode);
+}
+
 enum dfs_status
 op_put(struct op *op, struct dfs_inode *inode)
 {

@@ -59,6 +59,12 @@ bool op_gone(struct dfs_inode *inode);
 enum dfs_status op_begin(struct op *op);
 /* Memory takes `image`; undone when the commit fails. */
 void op_stage(struct op *op, struct dfs_inode *inode, const struct dfs_inode_image *image);
+/* The same with other attributes; those that no lock guards, atime and used, stay as they are and
+ * are read into *attr. */
+void op_stage_attr(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr);
+/* The same for what is written by the next write-back.  It is queued before the commit draws its
+ * position, so the sync that covers the commit covers it too. */
+void op_stage_lazy(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr);
 enum dfs_status op_put(struct op *op, struct dfs_inode *inode);
 /* Ends the transaction.  status: what came before; not DFS_OK: aborts and answers it. */
 enum dfs_status op_commit(struct op *op, enum dfs_status status);

@@ -96,20 +96,16 @@ unlink_locked(struct op *op, struct dfs_inode *dir, struct dfs_attr *dir_attr, s
 		status = dfs_dirent_del(op->ns, op->txn, dir->fileid, name, d);
 	op_touch(dir_attr, op->now, true);
 	if (status == DFS_OK && is_dir) {
-		struct dfs_inode_image image;
-
-		dfs_inode_image(dir, &image);
 		dir_attr->nlink--;
-		image.attr = *dir_attr;
-		op_stage(op, dir, &image);
+		op_stage_attr(op, dir, dir_attr);
 		status = op_put(op, dir);
+	} else if (status == DFS_OK) {
+		op_stage_lazy(op, dir, dir_attr);
 	}
 	status = op_commit(op, status);
 	if (status != DFS_OK)
 		return status;
 	op_name_set(dir, name, d);
-	if (!is_dir)
-		dfs_inode_publish(dir, dir_attr, DFS_PUBLISH_LAZY);
 	if (*last)
 		dfs_inode_forget(child);
 	return DFS_OK;

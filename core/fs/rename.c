@@ -124,18 +124,6 @@ check(struct rename *r)
 	return DFS_OK;
 }
 
-static void
-stage_attr(struct rename *r, unsigned which)
-{
-	struct dfs_inode_image image;
-
-	dfs_inode_image(r->in[which], &image);
-	r->attr[which].used = image.attr.used;
-	r->attr[which].atime = image.attr.atime;
-	image.attr = r->attr[which];
-	op_stage(&r->op, r->in[which], &image);
-}
-
 /* Link counts of both parents, and the moved directory's own parent. */
 static enum dfs_status
 move_directory(struct rename *r)
@@ -153,13 +141,13 @@ move_directory(struct rename *r)
 		image.parent = r->in[TO_DIR]->fileid;
 		op_stage(&r->op, r->in[SOURCE], &image);
 		status = op_put(&r->op, r->in[SOURCE]);
-		stage_attr(r, FROM_DIR);
+		op_stage_attr(&r->op, r->in[FROM_DIR], &r->attr[FROM_DIR]);
 		if (status == DFS_OK)
 			status = op_put(&r->op, r->in[FROM_DIR]);
 	} else if (r->in[TARGET]) {
 		r->attr[TO_DIR].nlink--;
 	}
-	stage_attr(r, TO_DIR);
+	op_stage_attr(&r->op, r->in[TO_DIR], &r->attr[TO_DIR]);
 	return status == DFS_OK ? op_put(&r->op, r->in[TO_DIR]) : status;
 }
 
@@ -219,18 +207,18 @@ move(struct rename *r)
 		status = move_directory(r);
 	if (r->in[FROM_DIR] == r->in[TO_DIR])
 		r->attr[FROM_DIR] = r->attr[TO_DIR];
+	if (status == DFS_OK && !is_dir) {
+		op_stage_lazy(op, r->in[FROM_DIR], &r->attr[FROM_DIR]);
+		if (r->in[FROM_DIR] != r->in[TO_DIR])
+			op_stage_lazy(op, r->in[TO_DIR], &r->attr[TO_DIR]);
+	}
+	if (status == DFS_OK && (!is_dir || r->in[FROM_DIR] == r->in[TO_DIR]))
+		op_stage_lazy(op, r->in[SOURCE], &r->attr[SOURCE]);
 	status = op_commit(op, status);
 	if (status != DFS_OK)
 		return status;
 	op_name_set(r->in[FROM_DIR], r->from, &r->from_d);
 	op_name_set(r->in[TO_DIR], r->to, &r->to_d);
-	if (!is_dir) {
-		dfs_inode_publish(r->in[FROM_DIR], &r->attr[FROM_DIR], DFS_PUBLISH_LAZY);
-		if (r->in[FROM_DIR] != r->in[TO_DIR])
-			dfs_inode_publish(r->in[TO_DIR], &r->attr[TO_DIR], DFS_PUBLISH_LAZY);
-	}
-	if (!is_dir || r->in[FROM_DIR] == r->in[TO_DIR])
-		dfs_inode_publish(r->in[SOURCE], &r->attr[SOURCE], DFS_PUBLISH_LAZY);
 	if (r->target_last)
 		dfs_inode_forget(r->in[TARGET]);
 	return DFS_OK;

@@ -186,17 +186,19 @@ static enum dfs_status
 gate_sync(void *arg, uint64_t seq, uint32_t level, uint64_t *durable)
 {
 	struct dfs_metadata_store *store = arg;
-	enum dfs_status status = store->write_back(store->write_back_arg);
 	bool serial = store->thread_model == DFS_THREADS_SERIAL;
+	enum dfs_status status;
 
-	if (status != DFS_OK)
-		return status;
+	/* Drawn first: what commits during the write-back may have come too late for it. */
 	*durable = atomic_load(&store->last_seq);
 	if (*durable < seq)
 		*durable = seq;
+	status = store->write_back(store->write_back_arg);
+	if (status != DFS_OK)
+		return status;
 	if (serial)
 		dfs_lock_acquire(&store->serial);
-	status = store->ops.sync(store->inst, *durable, level);
+	status = store->ops.sync(store->inst, atomic_load(&store->last_seq), level);
 	if (serial)
 		dfs_lock_release(&store->serial);
 	return status;
