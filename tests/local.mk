@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # What needs more than one part.
+include tests/attack/local.mk
 include tests/fuzz/local.mk
 dist_check_SCRIPTS += \
 	tests/clients/libnfs-big.sh \

@@ -25,6 +25,7 @@
 #define BURST 64
 #define REST_NS (DFS_SECOND / 10)
 #define COMPLAIN_NS (60 * DFS_SECOND)
+#define RESERVED_MAX 2048u /* descriptors that connections leave to the stores */
 
 struct listener {
 	struct dfs_watch watch;
@@ -35,7 +36,7 @@ struct dfs_net {
 	const struct dfs_conn_ops *ops;
 	void *owner;
 	struct dfs_conn_limits limits;
-	uint32_t max_connections;
+	uint32_t max_connections, max_descriptors;
 	unsigned n_loops, n_listeners;
 	struct dfs_loop **loops;
 	struct listener listeners[LISTENERS_MAX];
@@ -58,15 +59,23 @@ struct order {
 	bool stop_listening;
 };
 
-static void
+/* As many descriptors as there may be; answers how many of them connections may take.  A store
+ * that cannot open a file fails for good, a connection that has to wait comes later. */
+static uint32_t
 raise_descriptors(void)
 {
 	struct rlimit r;
+	rlim_t n;
 
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return UINT32_MAX;
+	if (r.rlim_cur < r.rlim_max) {
 		r.rlim_cur = r.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &r);
+		getrlimit(RLIMIT_NOFILE, &r);
 	}
+	n = r.rlim_cur - (r.rlim_cur / 2 < RESERVED_MAX ? r.rlim_cur / 2 : RESERVED_MAX);
+	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
 static void listeners_rest_over(struct dfs_timer *timer);
@@ -85,7 +94,7 @@ dfs_net_new(const struct dfs_net_config *config)
 		long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 		n = cpus <= 8 ? (unsigned)cpus : cpus < 64 ? (unsigned)cpus / 2 : 32;
 	}
-	raise_descriptors();
+	net->max_descriptors = raise_descriptors();
 	net->ops = config->ops;
 	net->owner = config->owner;
 	net->limits = config->limits;
@@ -201,6 +210,15 @@ accepted(struct dfs_net *net, int fd, const struct sockaddr *peer)
 		dfs_loop_post(loop, &conn->adopt);
 }
 
+/* The listening sockets rest; what comes meanwhile waits in their queues. */
+static void
+rest(struct dfs_net *net)
+{
+	complain(net, "a connection has to wait: no descriptor or memory is free");
+	listeners_set(net, 0);
+	dfs_timer_set(net->loops[0], &net->rest, net->loops[0]->now + REST_NS);
+}
+
 static void
 listener_ready(struct dfs_watch *watch, uint32_t events)
 {
@@ -209,17 +227,21 @@ listener_ready(struct dfs_watch *watch, uint32_t events)
 	for (unsigned i = 0; i < BURST && watch->fd >= 0; i++) {
 		struct sockaddr_storage peer;
 		socklen_t len = sizeof peer;
-		int fd = accept4(watch->fd, (struct sockaddr *)&peer, &len,
-				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd;
+
+		if (atomic_load_explicit(&net->open, memory_order_relaxed) >=
+		    net->max_descriptors) {
+			rest(net);
+			return;
+		}
+		fd = accept4(watch->fd, (struct sockaddr *)&peer, &len,
+			     SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
 			accepted(net, fd, (struct sockaddr *)&peer);
 			continue;
 		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			complain(net, "a connection has to wait: no descriptor or memory is free");
-			listeners_set(net, 0);
-			dfs_timer_set(net->loops[0], &net->rest, net->loops[0]->now + REST_NS);
-		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			rest(net);
 		if (errno != EINTR && errno != ECONNABORTED)
 			return;
 	}

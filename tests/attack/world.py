@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: MIT
+"""What the attack scripts share: TAP, a server in a folder of its own, and looks at its process.
+
+Server() writes a configuration, starts dfs and waits until it is ready; what is started or made
+goes at exit.  A point is check(NAME, CONDITION, TEXT...); the plan comes from done().
+"""
+import atexit
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD = os.environ.get("DFS_BUILDDIR")
+points = failures = 0
+work = None
+
+
+def skip_all(why):
+    print("1..0 # SKIP " + why)
+    sys.exit(0)
+
+
+def check(name, good, *text):
+    global points, failures
+    points += 1
+    if not good:
+        failures += 1
+    print("%sok %d - %s" % ("" if good else "not ", points, name), flush=True)
+    if not good:
+        for t in text:
+            for line in str(t).splitlines()[-40:]:
+                print("# " + line)
+    return good
+
+
+def note(text):
+    print("# " + text, flush=True)
+
+
+def done():
+    print("1..%d" % points)
+    sys.exit(1 if failures else 0)
+
+
+def folder():
+    global work
+    if not work:
+        work = tempfile.mkdtemp(prefix="dittofs-attack.")
+        atexit.register(shutil.rmtree, work, True)
+    return work
+
+
+def wait_for(condition, seconds=20):
+    """What condition() answers as soon as it is true, or the last answer."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if answer or time.monotonic() > end:
+            return answer
+        time.sleep(0.02)
+
+
+def free_port():
+    s = socket.socket()
+    s.bind(("127.0.0.1", 0))
+    port = s.getsockname()[1]
+    s.close()
+    return port
+
+
+def sanitized():
+    """Memory figures of an instrumented build say nothing."""
+    with open(os.path.join(BUILD, "config.log"), errors="replace") as f:
+        return "--enable-sanitizer" in f.read(20000)
+
+
+STORES = {
+    "leveldb": 'type = "leveldb"; path = "%s-meta";',
+    "memory": 'type = "memory";',
+    "filesystem": 'type = "filesystem"; path = "%s-data";',
+}
+
+
+def share(name, metadata="memory", blocks="memory", more="", access="rw"):
+    """A share at /NAME with stores of its own."""
+    volatile = "memory" in (metadata, blocks)
+    return (name,
+            "%s-m = { %s };" % (name, STORES[metadata] % name if "%" in STORES[metadata] else STORES[metadata]),
+            "%s-b = { %s };" % (name, STORES[blocks] % name if "%" in STORES[blocks] else STORES[blocks]),
+            '%s = { path = "/%s"; metadata = "%s-m"; blocks = "%s-b"; %s %s clients = ( { match = "127.0.0.0/8"; '
+            'access = "%s"; squash = "none"; } ); };' % (
+                name, name, name, name, 'durability = "none";' if volatile else "", more, access))
+
+
+class Server:
+    def __init__(self, shares=None, server="", nfs="", state=None, limits=(), env=None, start=True):
+        self.dir = tempfile.mkdtemp(dir=folder())
+        self.state = state or os.path.join(self.dir, "state")
+        self.conf = os.path.join(self.dir, "dfs.conf")
+        self.ready = os.path.join(self.dir, "ready")
+        self.log = os.path.join(self.dir, "log")
+        self.port = free_port()
+        self.shares, self.server, self.nfs = shares or [share("export")], server, nfs
+        self.limits, self.env, self.process = limits, env or {}, None
+        self.write_config()
+        atexit.register(self.kill)
+        if start:
+            self.start()
+
+    def write_config(self):
+        with open(self.conf + ".new", "w") as f:
+            f.write('server = { state_dir = "%s"; %s };\n' % (self.state, self.server))
+            f.write("metadata_stores = { %s };\n" % " ".join(s[1] for s in self.shares))
+            f.write("block_stores = { %s };\n" % " ".join(s[2] for s in self.shares))
+            f.write("shares = { %s };\n" % "\n".join(s[3] for s in self.shares))
+            f.write('adapters = { nfs = { listen = "127.0.0.1"; port = %d; %s }; };\n' % (self.port, self.nfs))
+        os.rename(self.conf + ".new", self.conf)
+
+    def launch(self):
+        if os.path.exists(self.ready):
+            os.unlink(self.ready)
+        env = dict(os.environ, DFS_PLUGIN_PATH=os.path.join(BUILD, ".plugins"))
+        env.update(self.env)
+        command = [os.path.join(BUILD, "tools/dfs/dfs"), "-c", self.conf, "--ready-file=" + self.ready]
+        with open(self.log, "a") as log:
+            self.process = subprocess.Popen(list(self.limits) + command, stderr=log, env=env)
+
+    def start(self):
+        self.launch()
+        wait_for(lambda: os.path.exists(self.ready) or self.process.poll() is not None, 60)
+        if not os.path.exists(self.ready):
+            note("the server did not start:")
+            check("the server starts", False, self.text())
+            done()
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def text(self):
+        with open(self.log, errors="replace") as f:
+            return f.read()
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def send(self, number):
+        self.process.send_signal(number)
+
+    def stop(self, number=signal.SIGTERM, seconds=60):
+        """The exit status; None: it did not end in time."""
+        self.process.send_signal(number)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def memory(self):
+        """KiB of private memory: what it would give back by ending."""
+        with open("/proc/%d/status" % self.pid) as f:
+            return int(re.search(r"RssAnon:\s+(\d+)", f.read()).group(1))
+
+    def descriptors(self):
+        return len(os.listdir("/proc/%d/fd" % self.pid))
+
+    def counter(self, name):
+        before = len(self.text())
+        self.send(signal.SIGUSR1)
+
+        def find():
+            return re.search(r"counter %s (-?\d+)" % name, self.text()[before:])
+        m = wait_for(find, 10)
+        return int(m.group(1)) if m else None
