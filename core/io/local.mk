@@ -9,6 +9,8 @@ core_libdittofs_la_SOURCES += \
 	core/io/loop.h \
 	core/io/net.c \
 	core/io/net.h \
+	core/io/watchdog.c \
+	core/io/watchdog.h \
 	core/io/worker.c \
 	core/io/worker.h
 

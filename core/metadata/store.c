@@ -1,102 +1,51 @@
 /* SPDX-License-Identifier: MIT
  *
  * Opening a metadata store, its transactions, and the watchdog over its thread model.
- *
- * The watchdog: the coarse clock notices transactions that took long on an event loop; it cannot
- * tell a store that blocks from a thread that was preempted.  So a late transaction only makes the
- * store suspect: for a second its transactions are measured exactly, and those count as a
- * strike in which the thread went to sleep by itself or used the time on the processor.
  */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/gate.h"
+#include "io/watchdog.h"
 #include "io/worker.h"
 #include "metadata/store.h"
 #include "metadata/writeback.h"
 #include "plugin/registry.h"
 
-#define HOLD_MAX (5 * DFS_SECOND / 1000)
-#define STRIKES_MAX 8
 #define LANE_QUEUE 4096
 #define TRIES_MAX 256
 
 /* The transaction that this thread runs on a loop. */
 static _Thread_local struct {
 	struct dfs_metadata_store *store;
-	int64_t began;
-	bool exact;
-	int64_t cpu; /* exact: thread CPU time at begin, ns */
-	long sleeps; /* exact: voluntary context switches at begin */
+	struct dfs_watch call;
 } watch;
-
-static inline int64_t
-clock_coarse(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	return (int64_t)ts.tv_sec * DFS_SECOND + ts.tv_nsec;
-}
-
-static int64_t
-thread_usage(long *sleeps)
-{
-	struct rusage ru;
-
-	getrusage(RUSAGE_THREAD, &ru);
-	*sleeps = ru.ru_nvcsw;
-	return (int64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * DFS_SECOND +
-	       (int64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) * 1000;
-}
 
 static void
 watch_begin(struct dfs_metadata_store *store)
 {
 	watch.store = store;
-	watch.began = clock_coarse();
-	watch.exact =
-		watch.began < atomic_load_explicit(&store->suspect_until, memory_order_relaxed);
-	if (watch.exact)
-		watch.cpu = thread_usage(&watch.sleeps);
-}
-
-static void
-watch_late(struct dfs_metadata_store *store, int64_t now)
-{
-	long sleeps;
-
-	if (watch.exact) {
-		bool guilty = thread_usage(&sleeps) - watch.cpu > HOLD_MAX || sleeps > watch.sleeps;
-		if (guilty && atomic_fetch_add(&store->strikes, 1) + 1 == STRIKES_MAX) {
-			dfs_log(DFS_LOG_WARN,
-				"%s: the store held an event loop over %d ms %d times in a second; "
-				"from now on it is called on workers only",
-				store->name, (int)(HOLD_MAX / 1000000), STRIKES_MAX);
-			atomic_store(&store->thread_model, DFS_THREADS_BLOCKING);
-		}
-		return;
-	}
-	atomic_store(&store->strikes, 0);
-	atomic_store(&store->suspect_until, now + DFS_SECOND);
+	dfs_watch_begin(&store->dog, &watch.call);
 }
 
 static inline void
 watch_end(struct dfs_metadata_store *store)
 {
-	int64_t now;
-
 	if (watch.store != store)
 		return;
 	watch.store = NULL;
-	now = clock_coarse();
-	if (__builtin_expect(now - watch.began > HOLD_MAX, 0))
-		watch_late(store, now);
+	if (!dfs_watch_end(&store->dog, &watch.call))
+		return;
+	dfs_log(DFS_LOG_WARN,
+		"%s: the store held an event loop over %d ms %d times in a second; from now on it "
+		"is called on workers only",
+		store->name, (int)(DFS_WATCH_HOLD / 1000000), DFS_WATCH_STRIKES);
+	atomic_store(&store->thread_model, DFS_THREADS_BLOCKING);
 }
 
 enum dfs_status

@@ -15,6 +15,7 @@
 
 #include "base/ctx.h"
 #include "base/lock.h"
+#include "io/watchdog.h"
 #include "config/rules.h"
 
 struct dfs_gate;
@@ -38,8 +39,7 @@ struct dfs_metadata_store {
 	void *write_back_arg;
 	struct dfs_writeback *dirty;   /* metadata/writeback.h */
 	struct dfs_lock serial;        /* SERIAL: held from begin to the end of the transaction */
-	_Atomic int64_t suspect_until; /* watchdog: measure exactly until then (monotonic ns) */
-	_Atomic uint32_t strikes;
+	struct dfs_watchdog dog;
 };
 
 /* Open an instance.  config: the struct that the plugin's table describes; host outlives the

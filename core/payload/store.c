@@ -2,10 +2,8 @@
  *
  * Calls into a block store, with its declared thread model enforced.
  *
- * A store that claims to run at memory speed is measured while it is on an event loop: three calls
- * of more than 5 ms within a second demote it to workers for good.  (One alone may be the
- * scheduler's doing.)  Sequence numbers count finished puts and erases, so a sync that begins
- * after a number was drawn covers the call that drew it.
+ * Sequence numbers count finished puts and erases, so a sync that begins after a number was
+ * drawn covers the call that drew it.
  */
 #include <stdatomic.h>
 #include <stdio.h>
@@ -19,12 +17,10 @@
 #include "payload/store.h"
 #include "plugin/registry.h"
 
-#define SLOW (5 * INT64_C(1000000))
-#define SLOW_STRIKES 3
 #define QUEUE_MAX 4096
 
 struct call {
-	int64_t begun; /* 0: not watched */
+	struct dfs_watch watch;
 	uint32_t flags;
 	bool serial;
 };
@@ -46,14 +42,14 @@ call_begin(struct dfs_block_store *store, const struct dfs_ctx *ctx, struct call
 {
 	uint32_t model = atomic_load_explicit(&store->thread_model, memory_order_relaxed);
 
-	call->begun = 0;
+	call->watch.began = 0;
 	call->flags = 0;
 	call->serial = model == DFS_THREADS_SERIAL;
 	if (ctx && ctx->nonblock) {
 		if (!inline_model(model))
 			return false;
 		call->flags = DFS_NONBLOCK;
-		call->begun = dfs_clock_mono();
+		dfs_watch_begin(&store->dog, &call->watch);
 	}
 	if (call->serial)
 		dfs_lock_acquire(&store->serial);
@@ -61,33 +57,17 @@ call_begin(struct dfs_block_store *store, const struct dfs_ctx *ctx, struct call
 }
 
 static void
-strike(struct dfs_block_store *store, int64_t begun, int64_t took)
-{
-	int64_t since = atomic_load(&store->slow_at);
-
-	if (begun - since > DFS_SECOND) {
-		atomic_store(&store->slow_at, begun);
-		atomic_store(&store->slow_calls, 0);
-	}
-	if (atomic_fetch_add(&store->slow_calls, 1) + 1 < SLOW_STRIKES)
-		return;
-	if (atomic_exchange(&store->thread_model, DFS_THREADS_BLOCKING) != DFS_THREADS_BLOCKING)
-		dfs_log(DFS_LOG_WARN,
-			"block store %s: held an event loop for %lld us: called on workers from "
-			"now on",
-			store->name, (long long)(took / 1000));
-}
-
-static void
-call_end(struct dfs_block_store *store, const struct call *call)
+call_end(struct dfs_block_store *store, struct call *call)
 {
 	if (call->serial)
 		dfs_lock_release(&store->serial);
-	if (call->begun) {
-		int64_t took = dfs_clock_mono() - call->begun;
-		if (took > SLOW)
-			strike(store, call->begun, took);
-	}
+	if (call->watch.began == 0 || !dfs_watch_end(&store->dog, &call->watch))
+		return;
+	dfs_log(DFS_LOG_WARN,
+		"%s: the store held an event loop over %d ms %d times in a second; from now on it "
+		"is called on workers only",
+		store->name, (int)(DFS_WATCH_HOLD / 1000000), DFS_WATCH_STRIKES);
+	atomic_store(&store->thread_model, DFS_THREADS_BLOCKING);
 }
 
 static enum dfs_status

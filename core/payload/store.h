@@ -10,6 +10,7 @@
 
 #include "base/ctx.h"
 #include "base/lock.h"
+#include "io/watchdog.h"
 
 struct dfs_gate;
 struct dfs_lane;
@@ -26,8 +27,7 @@ struct dfs_block_store {
 	struct dfs_lane *lane;
 	_Atomic uint64_t last_seq;     /* counts puts and erases; the gate's sequence */
 	struct dfs_lock serial;        /* SERIAL: held for each call */
-	_Atomic int64_t slow_at;       /* watchdog: start of the second that is watched (monotonic ns) */
-	_Atomic uint32_t slow_calls;   /* and calls over 5 ms in it */
+	struct dfs_watchdog dog;
 };
 
 /* Open an instance.  config: the struct that the plugin's table describes; host outlives the
