@@ -8,11 +8,13 @@ dist_check_SCRIPTS += \
 	tests/kernel/workload.sh \
 	tests/protocol/libnfs.sh \
 	tests/server/lifecycle.sh \
+	tests/structure/dist.sh \
 	tests/structure/includes.sh
 long_tests = \
 	tests/kernel/workload.sh \
 	tests/clients/libnfs-big.sh
 TESTS += \
+	tests/structure/dist.sh \
 	tests/structure/includes.sh \
 	tests/server/lifecycle.sh \
 	tests/protocol/libnfs.sh \
@@ -40,4 +42,6 @@ endif
 print-tests:
 	@for t in $(long_tests); do echo $$t; done
 	@for t in $(TESTS); do case " $(long_tests) " in *" $$t "*) ;; *) echo $$t ;; esac; done
-.PHONY: print-tests
+print-dist:
+	@for f in $(DISTFILES); do echo $$f; done
+.PHONY: print-tests print-dist
