@@ -2,8 +2,9 @@
  *
  * A share: a tree of files on one metadata store and one block store, under a path.
  *
- * Reference-counted; the runtime holds one reference while the share is listed.  What a reload may
- * change (client rules, read_only) sits in an immutable dfs_share_rules, replaced as a whole.
+ * Reference-counted; the runtime holds one reference while the share is listed.  A reload may
+ * change read_only and the client rules, which are immutable and replaced as a whole; all else
+ * stays as it was opened.
  */
 #ifndef DFS_FS_SHARE_H
 #define DFS_FS_SHARE_H
@@ -37,7 +38,7 @@ struct dfs_share {
 	struct dfs_hash_key handle_key; /* from the uuid and the server's secret */
 	uint64_t root_fileid, root_generation;
 	enum dfs_durability durability;
-	bool read_only;
+	_Atomic bool read_only; /* set by a reload */
 	struct dfs_namespace *ns;
 	struct dfs_payload *payload;
 	struct dfs_lane *lane; /* where its blocking operations run */
