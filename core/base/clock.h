@@ -18,6 +18,16 @@ dfs_clock_mono(void)
 	return (int64_t)ts.tv_sec * DFS_SECOND + ts.tv_nsec;
 }
 
+/* The same clock at the resolution of the kernel's tick, some milliseconds, for less than half the
+ * price. */
+static inline int64_t
+dfs_clock_coarse(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return (int64_t)ts.tv_sec * DFS_SECOND + ts.tv_nsec;
+}
+
 /* Since 1970-01-01 UTC. */
 static inline int64_t
 dfs_clock_real(void)

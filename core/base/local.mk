@@ -5,6 +5,8 @@ core_libdittofs_la_SOURCES += \
 	core/base/big.h \
 	core/base/buf.h \
 	core/base/clock.h \
+	core/base/cond.h \
+	core/base/container.h \
 	core/base/counter.c \
 	core/base/counter.h \
 	core/base/ctx.c \

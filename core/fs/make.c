@@ -12,9 +12,20 @@
 
 #define DIR_LENGTH 4096u
 
+/* What the new object shall be. */
+struct new_object {
+	uint32_t type;
+	enum dfs_create_how how;
+	const struct dfs_setattr *set; /* NULL: defaults */
+	uint64_t verifier;
+	const char *text; /* symbolic links */
+	uint32_t text_len;
+	uint32_t rdev_major, rdev_minor;
+};
+
 /* Fill the record of the new object; the caller may not give it away (DFS_PERM). */
 static enum dfs_status
-fill(struct op *op, const struct op_make *make, const struct dfs_attr *dir,
+fill(struct op *op, const struct new_object *make, const struct dfs_attr *dir,
      struct dfs_inode_record *rec)
 {
 	const struct dfs_identity *id = &op->ctx->id;
@@ -83,7 +94,7 @@ fill(struct op *op, const struct op_make *make, const struct dfs_attr *dir,
 
 /* The name is taken.  Called without the directory's lock. */
 static enum dfs_status
-existing(struct dfs_ctx *ctx, const struct op_make *make, uint64_t fileid, struct dfs_attr *attr)
+existing(struct dfs_ctx *ctx, const struct new_object *make, uint64_t fileid, struct dfs_attr *attr)
 {
 	INODE_REF inode = NULL;
 	struct dfs_inode_image image;
@@ -117,7 +128,7 @@ existing(struct dfs_ctx *ctx, const struct op_make *make, uint64_t fileid, struc
 
 /* All records of the new object into the open transaction. */
 static enum dfs_status
-put_all(struct op *op, struct dfs_inode *dir, struct dfs_name name, const struct op_make *make,
+put_all(struct op *op, struct dfs_inode *dir, struct dfs_name name, const struct new_object *make,
 	const struct dfs_inode_record *rec, struct dfs_dirent *d)
 {
 	struct dfs_metadata_store *st = op->store;
@@ -138,7 +149,7 @@ put_all(struct op *op, struct dfs_inode *dir, struct dfs_name name, const struct
  * file that has the name already. */
 static enum dfs_status
 make_locked(struct op *op, struct dfs_inode *dir, struct dfs_attr *dir_attr, struct dfs_name name,
-	    uint64_t chain, const struct op_make *make, struct dfs_attr *attr, uint64_t *taken)
+	    uint64_t chain, const struct new_object *make, struct dfs_attr *attr, uint64_t *taken)
 {
 	struct dfs_namespace *ns = op->ns;
 	struct dfs_inode_record rec;
@@ -197,23 +208,14 @@ make_locked(struct op *op, struct dfs_inode *dir, struct dfs_attr *dir_attr, str
 
 static enum dfs_status
 make_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_name name,
-	  const struct op_make *make, struct dfs_attr *attr, struct dfs_wcc *wcc)
+	  const struct new_object *make, struct dfs_attr *attr, struct dfs_wcc *wcc)
 {
 	INODE_REF dir = NULL;
 	struct dfs_attr dir_attr;
 	struct op op;
 	uint64_t taken = 0, chain;
-	enum dfs_status status = op_start(&op, ctx, true);
+	enum dfs_status status = op_start_entry(&op, ctx, ref, name, &dir, &dir_attr, &chain);
 
-	if (status != DFS_OK)
-		return status;
-	chain = op_name_prefetch(ctx, ref, name);
-	status = op_get(ctx, ref, &dir, &dir_attr);
-	if (status != DFS_OK)
-		return status;
-	if (dir_attr.type != DFS_TYPE_DIR)
-		return DFS_NOTDIR;
-	status = op_check_name(name);
 	if (status != DFS_OK)
 		return status;
 	if (op_is_dot(name) || op_is_dotdot(name))
@@ -230,9 +232,9 @@ make_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_name name,
 	return status == DFS_EXIST && taken ? existing(ctx, make, taken, attr) : status;
 }
 
-enum dfs_status
-op_make(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
-	const struct op_make *make, struct dfs_attr *attr, struct dfs_wcc *wcc)
+static enum dfs_status
+make_object(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
+	const struct new_object *make, struct dfs_attr *attr, struct dfs_wcc *wcc)
 {
 	enum dfs_status status;
 	unsigned tries = 0;
@@ -253,22 +255,22 @@ dfs_fs_create(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name na
 	      enum dfs_create_how how, const struct dfs_setattr *set, uint64_t verifier,
 	      struct dfs_attr *attr, struct dfs_wcc *dir_wcc)
 {
-	struct op_make make = {
+	struct new_object make = {
 		.type = DFS_TYPE_REG,
 		.how = how,
 		.set = how == DFS_CREATE_EXCLUSIVE ? NULL : set,
 		.verifier = verifier,
 	};
-	return op_make(ctx, dir, name, &make, attr, dir_wcc);
+	return make_object(ctx, dir, name, &make, attr, dir_wcc);
 }
 
 enum dfs_status
 dfs_fs_mkdir(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
 	     const struct dfs_setattr *set, struct dfs_attr *attr, struct dfs_wcc *dir_wcc)
 {
-	struct op_make make = {.type = DFS_TYPE_DIR, .how = DFS_CREATE_GUARDED, .set = set};
+	struct new_object make = {.type = DFS_TYPE_DIR, .how = DFS_CREATE_GUARDED, .set = set};
 
-	return op_make(ctx, dir, name, &make, attr, dir_wcc);
+	return make_object(ctx, dir, name, &make, attr, dir_wcc);
 }
 
 enum dfs_status
@@ -276,7 +278,7 @@ dfs_fs_symlink(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name n
 	       const char *text, uint32_t len, const struct dfs_setattr *set, struct dfs_attr *attr,
 	       struct dfs_wcc *dir_wcc)
 {
-	struct op_make make = {
+	struct new_object make = {
 		.type = DFS_TYPE_LNK,
 		.how = DFS_CREATE_GUARDED,
 		.set = set,
@@ -290,7 +292,7 @@ dfs_fs_symlink(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name n
 		attr->type = DFS_TYPE_NONE;
 		return len > DFS_SYMLINK_MAX ? DFS_NAMETOOLONG : DFS_INVAL;
 	}
-	return op_make(ctx, dir, name, &make, attr, dir_wcc);
+	return make_object(ctx, dir, name, &make, attr, dir_wcc);
 }
 
 enum dfs_status
@@ -299,7 +301,7 @@ dfs_fs_mknod(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name nam
 	     const struct dfs_setattr *set, struct dfs_attr *attr, struct dfs_wcc *dir_wcc)
 {
 	bool device = type == DFS_TYPE_BLK || type == DFS_TYPE_CHR;
-	struct op_make make = {
+	struct new_object make = {
 		.type = type,
 		.how = DFS_CREATE_GUARDED,
 		.set = set,
@@ -318,5 +320,5 @@ dfs_fs_mknod(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name nam
 		attr->type = DFS_TYPE_NONE;
 		return status;
 	}
-	return op_make(ctx, dir, name, &make, attr, dir_wcc);
+	return make_object(ctx, dir, name, &make, attr, dir_wcc);
 }

@@ -24,6 +24,21 @@ op_start(struct op *op, struct dfs_ctx *ctx, bool write)
 	return dfs_writeback_relieve(op->store, ctx);
 }
 
+enum dfs_status
+op_start_entry(struct op *op, struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_name name,
+	       struct dfs_inode **dir, struct dfs_attr *dir_attr, uint64_t *chain)
+{
+	enum dfs_status status = op_start(op, ctx, true);
+
+	if (status != DFS_OK)
+		return status;
+	*chain = op_name_prefetch(ctx, ref, name);
+	status = op_get(ctx, ref, dir, dir_attr);
+	if (status == DFS_OK && dir_attr->type != DFS_TYPE_DIR)
+		status = DFS_NOTDIR;
+	return status == DFS_OK ? op_check_name(name) : status;
+}
+
 bool
 op_gone(struct dfs_inode *inode)
 {

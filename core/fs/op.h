@@ -45,6 +45,11 @@ op_inode_cleanup(struct dfs_inode **inode)
 
 /* Before anything else, with no lock held.  write: read-only rules, and the dirty list's bound. */
 enum dfs_status op_start(struct op *op, struct dfs_ctx *ctx, bool write);
+/* The same for a change of the entry `name` in a directory, with a reference to it, its attributes
+ * and the name's chain.  DFS_NOTDIR, and what op_get and op_check_name answer. */
+enum dfs_status op_start_entry(struct op *op, struct dfs_ctx *ctx, const struct dfs_ref *ref,
+			       struct dfs_name name, struct dfs_inode **dir,
+			       struct dfs_attr *dir_attr, uint64_t *chain);
 /* A reference, and its attributes now.  DFS_STALE: not there, or of another generation. */
 enum dfs_status op_get(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_inode **inode,
 		       struct dfs_attr *attr);
@@ -104,18 +109,5 @@ bool op_has_content(struct dfs_inode *inode, const struct dfs_attr *attr);
 uint64_t op_name_prefetch(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name);
 /* The entry of `name` changed: count, then tell the cache. */
 void op_name_set(struct dfs_inode *dir, struct dfs_name name, const struct dfs_dirent *d);
-
-/* Create, mkdir, symlink, mknod: see make.c. */
-struct op_make {
-	uint32_t type;
-	enum dfs_create_how how;
-	const struct dfs_setattr *set; /* NULL: defaults */
-	uint64_t verifier;
-	const char *text; /* symbolic links */
-	uint32_t text_len;
-	uint32_t rdev_major, rdev_minor;
-};
-enum dfs_status op_make(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
-			const struct op_make *make, struct dfs_attr *attr, struct dfs_wcc *wcc);
 
 #endif

@@ -154,17 +154,8 @@ unlink_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_name name
 	struct op op;
 	bool last = false;
 	uint64_t chain;
-	enum dfs_status status = op_start(&op, ctx, true);
+	enum dfs_status status = op_start_entry(&op, ctx, ref, name, &dir, &dir_attr, &chain);
 
-	if (status != DFS_OK)
-		return status;
-	chain = op_name_prefetch(ctx, ref, name);
-	status = op_get(ctx, ref, &dir, &dir_attr);
-	if (status != DFS_OK)
-		return status;
-	if (dir_attr.type != DFS_TYPE_DIR)
-		return DFS_NOTDIR;
-	status = op_check_name(name);
 	if (status != DFS_OK)
 		return status;
 	if (op_is_dot(name))

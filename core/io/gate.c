@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 #include "io/gate.h"
 
@@ -206,8 +206,6 @@ enum dfs_status
 dfs_gate_wait_sync(struct dfs_gate *gate, uint64_t seq, uint32_t level, int64_t deadline)
 {
 	struct blocked *b;
-	pthread_condattr_t attr;
-	struct timespec until = {deadline / DFS_SECOND, deadline % DFS_SECOND};
 	enum dfs_status status = DFS_TIMEDOUT;
 
 	if (dfs_gate_passed(gate, seq, level))
@@ -220,15 +218,12 @@ dfs_gate_wait_sync(struct dfs_gate *gate, uint64_t seq, uint32_t level, int64_t 
 	b->w.done = blocked_done;
 	b->refs = 2;
 	pthread_mutex_init(&b->mu, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&b->cond, &attr);
-	pthread_condattr_destroy(&attr);
+	dfs_cond_init(&b->cond);
 	dfs_gate_wait(gate, &b->w);
 
 	pthread_mutex_lock(&b->mu);
 	while (!b->answered)
-		if (pthread_cond_timedwait(&b->cond, &b->mu, &until) != 0)
+		if (!dfs_cond_until(&b->cond, &b->mu, deadline))
 			break;
 	if (b->answered)
 		status = b->status;

@@ -6,7 +6,6 @@
  *
  * Locks: mu guards the two counts and is held for a few instructions.
  */
-#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -18,6 +17,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/cond.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "io/net.h"
 
@@ -85,7 +86,6 @@ dfs_net_new(const struct dfs_net_config *config)
 {
 	struct dfs_net *net = calloc(1, sizeof *net);
 	unsigned n = config->loops;
-	pthread_condattr_t attr;
 	char name[16];
 
 	if (!net)
@@ -101,10 +101,7 @@ dfs_net_new(const struct dfs_net_config *config)
 	net->max_connections = config->max_connections;
 	net->rest.fire = listeners_rest_over;
 	pthread_mutex_init(&net->mu, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&net->less, &attr);
-	pthread_condattr_destroy(&attr);
+	dfs_cond_init(&net->less);
 	net->loops = calloc(n, sizeof *net->loops);
 	if (!net->loops)
 		abort();
@@ -144,7 +141,7 @@ listeners_set(struct dfs_net *net, uint32_t events)
 static void
 listeners_rest_over(struct dfs_timer *timer)
 {
-	struct dfs_net *net = (struct dfs_net *)((char *)timer - offsetof(struct dfs_net, rest));
+	struct dfs_net *net = DFS_CONTAINER_OF(timer, struct dfs_net, rest);
 
 	listeners_set(net, EPOLLIN);
 }
@@ -169,8 +166,7 @@ place(struct dfs_net *net)
 static void
 adopt_run(struct dfs_post *post)
 {
-	struct dfs_conn *conn =
-		(struct dfs_conn *)((char *)post - offsetof(struct dfs_conn, adopt));
+	struct dfs_conn *conn = DFS_CONTAINER_OF(post, struct dfs_conn, adopt);
 
 	atomic_fetch_sub_explicit(&conn->loop->active, 1,
 				  memory_order_relaxed); /* see accepted() */
@@ -395,12 +391,11 @@ close_stopping(struct dfs_conn *conn)
 static bool
 wait_open(struct dfs_net *net, int64_t deadline)
 {
-	struct timespec until = {deadline / DFS_SECOND, deadline % DFS_SECOND};
 	bool gone;
 
 	pthread_mutex_lock(&net->mu);
 	while (atomic_load(&net->open) > 0)
-		if (pthread_cond_timedwait(&net->less, &net->mu, &until) != 0)
+		if (!dfs_cond_until(&net->less, &net->mu, deadline))
 			break;
 	gone = atomic_load(&net->open) == 0;
 	pthread_mutex_unlock(&net->mu);
@@ -427,9 +422,7 @@ dfs_net_wait(struct dfs_net *net)
 		order_all(net, close_stopping, true);
 	pthread_mutex_lock(&net->mu);
 	while (net->alive > 0) {
-		int64_t due = dfs_clock_mono() + 10 * DFS_SECOND;
-		struct timespec until = {due / DFS_SECOND, due % DFS_SECOND};
-		if (pthread_cond_timedwait(&net->less, &net->mu, &until) != 0)
+		if (!dfs_cond_until(&net->less, &net->mu, dfs_clock_mono() + 10 * DFS_SECOND))
 			dfs_log(DFS_LOG_WARN,
 				"%u connections are still held by requests that do not end",
 				net->alive);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "io/gate.h"
 #include "metadata/ns.h"
@@ -15,11 +16,7 @@
 static void
 task_run(struct dfs_task *task)
 {
-	struct dfs_orphans *o =
-		(struct dfs_orphans *)((char *)task - offsetof(struct dfs_orphans, task));
-
-	dfs_orphans_run(
-		(struct dfs_namespace *)((char *)o - offsetof(struct dfs_namespace, orphans)));
+	dfs_orphans_run(DFS_CONTAINER_OF(task, struct dfs_namespace, orphans.task));
 }
 
 static void

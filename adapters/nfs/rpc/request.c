@@ -10,6 +10,7 @@
 
 #include "adapters/nfs/rpc/conn.h"
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/log.h"
 
 #define COPY_MAX 4096u /* a worker's reply up to this is copied to the loop's chunk */
@@ -102,7 +103,7 @@ send_parked(struct nfs_req *req)
 static void
 finish(struct dfs_post *post)
 {
-	struct nfs_req *req = (struct nfs_req *)((char *)post - offsetof(struct nfs_req, post));
+	struct nfs_req *req = DFS_CONTAINER_OF(post, struct nfs_req, post);
 	struct nfs_conn *conn = req->conn;
 	struct nfs_call *call = &req->call;
 	uint32_t len = (uint32_t)(call->out.p - call->out.base);
