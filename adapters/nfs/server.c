@@ -3,14 +3,12 @@
  * The server's life cycle and its watchdog, a thread that looks at the loops once a second and at
  * the requests under way now and then, and names what is stuck.
  */
-#include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "adapters/nfs/mount/mounts.h"
 #include "adapters/nfs/rpc/conn.h"
-#include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 
 #define RECORD_MAX ((1u << 20) + 4096u) /* the largest WRITE and its head */
@@ -42,9 +40,8 @@ watchdog_main(void *arg)
 
 	pthread_mutex_lock(&server->watch_mu);
 	while (!server->watch_stop) {
-		int64_t due = dfs_clock_mono() + DFS_SECOND;
-		struct timespec until = {due / DFS_SECOND, due % DFS_SECOND};
-		pthread_cond_timedwait(&server->watch_cond, &server->watch_mu, &until);
+		dfs_cond_until(&server->watch_cond, &server->watch_mu,
+			       dfs_clock_mono() + DFS_SECOND);
 		if (server->watch_stop)
 			break;
 		pthread_mutex_unlock(&server->watch_mu);
@@ -74,7 +71,6 @@ nfs_server_new(struct dfs_runtime *runtime, struct dfs_workers *workers, unsigne
 			   .idle = (int64_t)config->idle_timeout,
 			   .stall = (int64_t)config->stall_timeout},
 	};
-	pthread_condattr_t attr;
 
 	if (!server)
 		return dfs_fail(DFS_NOMEM, "no memory for the NFS server");
@@ -91,14 +87,11 @@ nfs_server_new(struct dfs_runtime *runtime, struct dfs_workers *workers, unsigne
 	server->slow_turns = dfs_counter_get("nfs_slow_turns");
 	server->bad_records = dfs_counter_get("nfs_bad_records");
 	pthread_mutex_init(&server->watch_mu, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&server->watch_cond, &attr);
-	pthread_condattr_destroy(&attr);
+	dfs_cond_init(&server->watch_cond);
 	server->service.runtime = runtime;
 	server->service.mounts = nfs_mounts_new();
 	server->drc = nfs_drc_new((uint32_t)config->reply_cache, 0);
-	server->lane = dfs_lane_new(workers, "nfs", 0, LANE_QUEUE);
+	server->lane = dfs_lane_new(workers, 0, LANE_QUEUE);
 	server->net = dfs_net_new(&net);
 	if (!server->net) {
 		nfs_server_free(server);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,16 +49,19 @@ json_escape(char *out, size_t cap, const char *text)
 }
 
 void
-dfs_logv(enum dfs_log_level level, const char *fmt, va_list ap)
+dfs_log(enum dfs_log_level level, const char *fmt, ...)
 {
 	char text[1024], line[2400], stamp[40];
 	struct timespec ts;
 	struct tm tm;
+	va_list ap;
 	int n;
 
 	if (!dfs_log_enabled(level))
 		return;
+	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
 	clock_gettime(CLOCK_REALTIME, &ts);
 	gmtime_r(&ts.tv_sec, &tm);
 	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
@@ -80,30 +84,13 @@ dfs_logv(enum dfs_log_level level, const char *fmt, va_list ap)
 		return; /* nowhere left to complain */
 }
 
-void
-dfs_log(enum dfs_log_level level, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	dfs_logv(level, fmt, ap);
-	va_end(ap);
-}
-
-enum dfs_status
-dfs_failv(enum dfs_status status, const char *fmt, va_list ap)
-{
-	vsnprintf(fail_text, sizeof fail_text, fmt, ap);
-	return status;
-}
-
 enum dfs_status
 dfs_fail(enum dfs_status status, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	dfs_failv(status, fmt, ap);
+	vsnprintf(fail_text, sizeof fail_text, fmt, ap);
 	va_end(ap);
 	return status;
 }

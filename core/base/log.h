@@ -5,7 +5,6 @@
 #ifndef DFS_BASE_LOG_H
 #define DFS_BASE_LOG_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 
 #include <dittofs/host.h>
@@ -17,13 +16,11 @@ enum dfs_log_format { DFS_LOG_TEXT = 0, DFS_LOG_JSON = 1 };
 void dfs_log_setup(enum dfs_log_level level, enum dfs_log_format format);
 bool dfs_log_enabled(enum dfs_log_level level);
 void dfs_log(enum dfs_log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void dfs_logv(enum dfs_log_level level, const char *fmt, va_list ap);
 
 /* Keep the sentence that explains status for this thread, and return status.  The text is read
  * by whoever turns the status into a log line or an error for people; it decides nothing. */
 enum dfs_status dfs_fail(enum dfs_status status, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-enum dfs_status dfs_failv(enum dfs_status status, const char *fmt, va_list ap);
 /* This thread's last sentence, "" when none; valid until the next dfs_fail on the thread. */
 const char *dfs_fail_text(void);
 

@@ -2,7 +2,6 @@
  *
  * metadata_stores, block_stores and adapters: groups that name a plugin and carry its options.
  */
-#include <string.h>
 
 #include "config/reader.h"
 

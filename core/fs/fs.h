@@ -83,7 +83,8 @@ enum dfs_stable { DFS_UNSTABLE = 0, DFS_DATA_SYNC = 1, DFS_FILE_SYNC = 2 };
 /* Needs no reference to the file: fresh pages, aligned as offset is.  DFS_DELAY: no memory now. */
 enum dfs_status dfs_fs_write_reserve(uint64_t offset, uint32_t len, struct dfs_write *w);
 void dfs_fs_write_cancel(struct dfs_write *w);
-/* *committed >= stable; *verifier: see dfs_fs_write_verifier.  Consumes w unless DFS_AGAIN. */
+/* *committed >= stable.  *verifier: random per process start, drawn again when unstable data is
+ * lost at run time.  Consumes w unless DFS_AGAIN. */
 enum dfs_status dfs_fs_write_commit(struct dfs_ctx *ctx, const struct dfs_ref *ref,
                                     struct dfs_write *w, enum dfs_stable stable,
                                     enum dfs_stable *committed, uint64_t *verifier,
@@ -95,8 +96,6 @@ enum dfs_status dfs_fs_write(struct dfs_ctx *ctx, const struct dfs_ref *ref, uin
 /* Make earlier writes of the file stable, size and times included; len 0: to the end. */
 enum dfs_status dfs_fs_commit(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t offset,
                               uint32_t len, uint64_t *verifier, struct dfs_wcc *wcc);
-/* Random per process start, drawn again when unstable data is lost at run time. */
-uint64_t dfs_fs_write_verifier(void);
 
 enum dfs_create_how { DFS_CREATE_UNCHECKED = 0, DFS_CREATE_GUARDED = 1, DFS_CREATE_EXCLUSIVE = 2 };
 

@@ -112,7 +112,7 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 	share->payload = dfs_payload_new(o->pages, o->metadata, o->blocks, ns->rec.id, share->name,
 					 o->durability);
 	if (o->workers)
-		share->lane = dfs_lane_new(o->workers, share->name, 0, LANE_QUEUE);
+		share->lane = dfs_lane_new(o->workers, 0, LANE_QUEUE);
 	ns->content = (struct dfs_content_ops){file_busy, file_free, reclaim};
 	ns->content_arg = share->payload;
 	dfs_orphans_start(ns, share->lane, level);

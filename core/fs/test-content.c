@@ -3,6 +3,7 @@
  * Content and its inode: lengths, times, what is unlinked while open, what a restart reclaims.
  */
 #include "fs/test-share.h"
+#include "payload/payload.h"
 
 static void
 write_at(struct fixture *f, struct dfs_ref file, uint64_t at, const char *text)
@@ -104,7 +105,7 @@ test_large_write_in_pages(struct fixture *f)
 	assert_status(dfs_fs_write(&f->ctx, &file, 100, data, DFS_WRITE_MAX, DFS_FILE_SYNC,
 				   &committed, &verifier, &wcc),
 		      DFS_OK);
-	g_assert_cmpuint(verifier, ==, dfs_fs_write_verifier());
+	g_assert_cmpuint(verifier, ==, dfs_write_verifier());
 	g_assert_cmpint(committed, ==, DFS_FILE_SYNC);
 	assert_content(f, file, 100, DFS_WRITE_MAX, data, DFS_WRITE_MAX, true);
 	g_free(data);

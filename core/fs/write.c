@@ -22,12 +22,6 @@ dfs_fs_write_cancel(struct dfs_write *w)
 	dfs_write_cancel(w);
 }
 
-uint64_t
-dfs_fs_write_verifier(void)
-{
-	return dfs_write_verifier();
-}
-
 /* Bytes to write: pages received into, or memory to copy from. */
 struct source {
 	struct dfs_write *pages;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "io/conn.h"
 #include "io/net.h"
@@ -36,7 +37,7 @@ static void conn_flush_job(struct dfs_job *job);
 static void conn_release(struct dfs_job *job);
 static void conn_timer(struct dfs_timer *timer);
 
-#define CONN_OF(ptr, member) ((struct dfs_conn *)((char *)(ptr)-offsetof(struct dfs_conn, member)))
+#define CONN_OF(ptr, member) DFS_CONTAINER_OF(ptr, struct dfs_conn, member)
 
 struct dfs_conn *
 dfs_conn_new(struct dfs_loop *loop, int fd, const struct sockaddr *peer,
@@ -52,7 +53,7 @@ dfs_conn_new(struct dfs_loop *loop, int fd, const struct sockaddr *peer,
 	conn->net = net;
 	conn->ops = ops;
 	conn->limits = limits;
-	atomic_init(&conn->refs, 1);
+	conn->refs = 1;
 	conn->again.run = conn_again;
 	conn->flush.run = conn_flush_job;
 	conn->release.run = conn_release;
@@ -124,18 +125,12 @@ dfs_conn_open(struct dfs_conn *conn)
 		conn_interest(conn);
 }
 
-void
-dfs_conn_ref(struct dfs_conn *conn)
-{
-	atomic_fetch_add_explicit(&conn->refs, 1, memory_order_relaxed);
-}
-
-void
-dfs_conn_unref(struct dfs_conn *conn)
+static void
+conn_unref(struct dfs_conn *conn)
 {
 	struct dfs_net *net = conn->net;
 
-	if (atomic_fetch_sub_explicit(&conn->refs, 1, memory_order_acq_rel) != 1)
+	if (--conn->refs > 0)
 		return;
 	conn->ops->freed(conn);
 	free(conn);
@@ -152,7 +147,7 @@ conn_release(struct dfs_job *job)
 		dfs_loop_chunk_give(conn->loop, conn->in);
 	conn->in = NULL;
 	if (!conn->again.queued) /* else its run, in the next turn, is the last to touch conn */
-		dfs_conn_unref(conn);
+		conn_unref(conn);
 }
 
 void
@@ -245,7 +240,7 @@ dfs_conn_receive(struct dfs_conn *conn, const struct iovec *iov, uint32_t n, uin
 void
 dfs_conn_begin(struct dfs_conn *conn)
 {
-	dfs_conn_ref(conn);
+	conn->refs++;
 	if (++conn->in_flight >= conn->limits->requests)
 		conn->full = true;
 }
@@ -255,7 +250,7 @@ dfs_conn_end(struct dfs_conn *conn)
 {
 	conn->in_flight--;
 	dfs_conn_relax(conn);
-	dfs_conn_unref(conn);
+	conn_unref(conn);
 }
 
 /* n bytes of the direct vectors are there. */
@@ -545,7 +540,7 @@ conn_again(struct dfs_job *job)
 	if (!conn->closed)
 		conn_run(conn, true);
 	else if (!conn->release.queued)
-		dfs_conn_unref(conn); /* what conn_release left to this run */
+		conn_unref(conn); /* what conn_release left to this run */
 }
 
 static void

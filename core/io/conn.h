@@ -2,7 +2,7 @@
  *
  * A connection: bytes in, replies out, bounded.
  *
- * It is pinned to one loop for life; everything but dfs_conn_ref/unref runs on that loop's thread.
+ * It is pinned to one loop for life; everything here runs on that loop's thread.
  * The adapter embeds struct dfs_conn as the first member of its own.  Bytes that have come are
  * offered to ops->data, which consumes whole records and leaves the rest, or asks for the next
  * bytes to be received straight into its own memory (dfs_conn_receive).  Replies are encoded into
@@ -38,7 +38,7 @@ struct dfs_conn_ops {
 	void (*received)(struct dfs_conn *conn);
 	/* The descriptor is closed; requests may still hold the connection. */
 	void (*closed)(struct dfs_conn *conn);
-	/* The last holder is gone; on the loop or, after it, on any thread. */
+	/* The last holder is gone. */
 	void (*freed)(struct dfs_conn *conn);
 };
 
@@ -63,7 +63,7 @@ struct dfs_conn {
 	struct dfs_net *net; /* NULL in tests */
 	const struct dfs_conn_ops *ops;
 	const struct dfs_conn_limits *limits;
-	_Atomic uint32_t refs;
+	uint32_t refs; /* one while open, one for each request that dfs_conn_begin counted */
 	bool closed;
 	bool eof;           /* the peer sends no more */
 	bool readable;      /* bytes may wait in the socket */
@@ -118,10 +118,6 @@ struct dfs_conn *dfs_conn_new(struct dfs_loop *loop, int fd, const struct sockad
 void dfs_conn_open(struct dfs_conn *conn);
 /* Offer bytes as if they had come from the socket (fd -1: tests and fuzzers). */
 void dfs_conn_feed(struct dfs_conn *conn, const void *data, size_t n);
-
-void dfs_conn_ref(struct dfs_conn *conn);
-/* Any thread. */
-void dfs_conn_unref(struct dfs_conn *conn);
 
 /* why: for the debug log, NULL: the peer left. */
 void dfs_conn_close(struct dfs_conn *conn, const char *why);

@@ -8,10 +8,8 @@
  *   h  held: no answer until the test lets it go
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <glib.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "io/loop.h"

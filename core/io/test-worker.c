@@ -31,7 +31,7 @@ static void
 test_task_runs(void)
 {
 	struct dfs_workers *w = dfs_workers_new(4);
-	struct dfs_lane *lane = dfs_lane_new(w, "l", 0, 16);
+	struct dfs_lane *lane = dfs_lane_new(w, 0, 16);
 	_Atomic unsigned count = 0;
 	struct job job = {.task.run = job_run, .count = &count};
 
@@ -45,7 +45,7 @@ static void
 test_width_bounds_concurrency(void)
 {
 	struct dfs_workers *w = dfs_workers_new(8);
-	struct dfs_lane *lane = dfs_lane_new(w, "l", 2, 16);
+	struct dfs_lane *lane = dfs_lane_new(w, 2, 16);
 	_Atomic unsigned count = 0;
 	sem_t started, go;
 	struct job job[5];
@@ -61,7 +61,7 @@ test_width_bounds_concurrency(void)
 	sem_wait(&started);
 	sem_wait(&started);
 	/* Another lane's task gets through, and by then a third start would have shown. */
-	struct dfs_lane *other = dfs_lane_new(w, "o", 0, 16);
+	struct dfs_lane *other = dfs_lane_new(w, 0, 16);
 	struct job probe = {.task.run = job_run, .count = &count};
 	g_assert_true(dfs_lane_submit(other, &probe.task));
 	dfs_lane_free(other);
@@ -78,7 +78,7 @@ static void
 test_serial_lane_keeps_order(void)
 {
 	struct dfs_workers *w = dfs_workers_new(8);
-	struct dfs_lane *lane = dfs_lane_new(w, "l", 1, 200);
+	struct dfs_lane *lane = dfs_lane_new(w, 1, 200);
 	_Atomic unsigned count = 0;
 	unsigned order[200];
 	struct job job[200];
@@ -98,7 +98,7 @@ static void
 test_full_queue_refuses(void)
 {
 	struct dfs_workers *w = dfs_workers_new(2);
-	struct dfs_lane *lane = dfs_lane_new(w, "l", 1, 2);
+	struct dfs_lane *lane = dfs_lane_new(w, 1, 2);
 	_Atomic unsigned count = 0;
 	sem_t started, go;
 	struct job job[4];
@@ -124,8 +124,8 @@ static void
 test_hung_lane_stalls_itself_only(void)
 {
 	struct dfs_workers *w = dfs_workers_new(4);
-	struct dfs_lane *hung = dfs_lane_new(w, "hung", 2, 64);
-	struct dfs_lane *well = dfs_lane_new(w, "well", 2, 64);
+	struct dfs_lane *hung = dfs_lane_new(w, 2, 64);
+	struct dfs_lane *well = dfs_lane_new(w, 2, 64);
 	_Atomic unsigned stuck = 0, count = 0;
 	sem_t started, go;
 	struct job a[8], b[32];
@@ -180,7 +180,7 @@ test_many_producers_and_lanes(void)
 	pthread_t t[6];
 
 	for (unsigned i = 0; i < 3; i++)
-		lanes[i] = dfs_lane_new(w, "l", i + 1, 4000);
+		lanes[i] = dfs_lane_new(w, i + 1, 4000);
 	for (unsigned i = 0; i < 6; i++) {
 		p[i].lane = lanes[i % 3];
 		p[i].count = &count;

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 #include "io/worker.h"
 
@@ -49,7 +49,6 @@ struct dfs_workers {
 
 struct dfs_lane {
 	struct dfs_workers *pool;
-	const char *name;
 	unsigned width, max_queued;
 	unsigned running, queued; /* guarded by pool->mu, like all below */
 	bool listed;              /* in the run queue */
@@ -112,13 +111,12 @@ worker_rest_locked(struct worker *self)
 {
 	struct dfs_workers *pool = self->pool;
 	int64_t due = dfs_clock_mono() + IDLE_SECONDS * DFS_SECOND;
-	struct timespec until = {due / DFS_SECOND, due % DFS_SECOND};
 
 	self->idle = true;
 	self->next = pool->idle;
 	pool->idle = self;
 	while (self->idle && !pool->stop)
-		if (pthread_cond_timedwait(&self->wake, &pool->mu, &until) != 0)
+		if (!dfs_cond_until(&self->wake, &pool->mu, due))
 			break;
 	if (!self->idle) {
 		pool->coming--;
@@ -137,11 +135,9 @@ static void
 worker_stand_by_locked(struct worker *self, int64_t now)
 {
 	struct dfs_workers *pool = self->pool;
-	int64_t due = now + STALL_NS;
-	struct timespec until = {due / DFS_SECOND, due % DFS_SECOND};
 
 	pool->standby = self;
-	pthread_cond_timedwait(&self->wake, &pool->mu, &until);
+	dfs_cond_until(&self->wake, &pool->mu, now + STALL_NS);
 	pool->standby = NULL;
 }
 
@@ -216,7 +212,6 @@ static bool
 pool_call_locked(struct dfs_workers *pool)
 {
 	struct worker *w = pool->standby ? pool->standby : pool->idle;
-	pthread_condattr_t clock;
 	pthread_attr_t attr;
 	int err;
 
@@ -235,10 +230,7 @@ pool_call_locked(struct dfs_workers *pool)
 	if (!w)
 		return pool->threads > 0;
 	w->pool = pool;
-	pthread_condattr_init(&clock);
-	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->wake, &clock);
-	pthread_condattr_destroy(&clock);
+	dfs_cond_init(&w->wake);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	err = pthread_create(&w->thread, &attr, worker_main, w);
@@ -294,7 +286,7 @@ dfs_workers_free(struct dfs_workers *pool)
 }
 
 struct dfs_lane *
-dfs_lane_new(struct dfs_workers *pool, const char *name, unsigned width, unsigned max_queued)
+dfs_lane_new(struct dfs_workers *pool, unsigned width, unsigned max_queued)
 {
 	struct dfs_lane *lane = calloc(1, sizeof *lane);
 
@@ -303,7 +295,6 @@ dfs_lane_new(struct dfs_workers *pool, const char *name, unsigned width, unsigne
 	if (width == 0)
 		width = pool->max_threads / 2 > 2 ? pool->max_threads / 2 : 2;
 	lane->pool = pool;
-	lane->name = name;
 	lane->width = width;
 	lane->max_queued = max_queued ? max_queued : 1;
 	lane->tail = &lane->head;
@@ -347,10 +338,4 @@ dfs_lane_submit(struct dfs_lane *lane, struct dfs_task *task)
 		pool_reap_locked(pool);
 	pthread_mutex_unlock(&pool->mu);
 	return true;
-}
-
-const char *
-dfs_lane_name(const struct dfs_lane *lane)
-{
-	return lane->name;
 }

@@ -27,13 +27,10 @@ struct dfs_workers *dfs_workers_new(unsigned max_threads);
 void dfs_workers_free(struct dfs_workers *w);
 
 /* width 0: half of the workers, at least 2.  width 1: serial. */
-struct dfs_lane *dfs_lane_new(struct dfs_workers *w, const char *name, unsigned width,
-			      unsigned max_queued);
+struct dfs_lane *dfs_lane_new(struct dfs_workers *w, unsigned width, unsigned max_queued);
 /* Waits until the lane is empty. */
 void dfs_lane_free(struct dfs_lane *lane);
 /* False when the queue is full (the task was not taken). */
 bool dfs_lane_submit(struct dfs_lane *lane, struct dfs_task *task);
-/* As given to dfs_lane_new, which borrowed it. */
-const char *dfs_lane_name(const struct dfs_lane *lane);
 
 #endif

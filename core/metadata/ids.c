@@ -5,7 +5,6 @@
  * File ids come from a counter in the share's state, leased in ranges: what a crash leaves of
  * a range is lost.  Content ids carry the time of opening, random bits and a counter.
  */
-#include <assert.h>
 #include <endian.h>
 #include <string.h>
 #include <sys/random.h>

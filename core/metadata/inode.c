@@ -2,7 +2,6 @@
  *
  * An inode's lock, its attributes, and its record.
  */
-#include <assert.h>
 
 #include "base/clock.h"
 #include "metadata/ns.h"

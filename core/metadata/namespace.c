@@ -184,9 +184,3 @@ dfs_namespace_close(struct dfs_namespace *ns)
 	free(ns->orphans.list);
 	free(ns);
 }
-
-const struct dfs_share_record *
-dfs_namespace_record(const struct dfs_namespace *ns)
-{
-	return &ns->rec;
-}

@@ -14,7 +14,6 @@
 
 #include <dittofs/metadata_store.h>
 
-struct dfs_ctx;
 struct dfs_inode_cache;
 struct dfs_metadata_store;
 struct dfs_namespace;
@@ -36,6 +35,5 @@ enum dfs_status dfs_namespace_open(struct dfs_metadata_store *store, struct dfs_
                                    struct dfs_namespace **ns);
 /* Writes back and forgets.  No reference to an inode is left.  Blocking. */
 void dfs_namespace_close(struct dfs_namespace *ns);
-const struct dfs_share_record *dfs_namespace_record(const struct dfs_namespace *ns);
 
 #endif

@@ -2,7 +2,6 @@
  *
  * Opening a metadata store, its transactions, and the watchdog over its thread model.
  */
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,7 +141,7 @@ gate_sync(void *arg, uint64_t seq, uint32_t level, uint64_t *durable)
 	*durable = atomic_load(&store->last_seq);
 	if (*durable < seq)
 		*durable = seq;
-	status = store->write_back(store->write_back_arg);
+	status = dfs_writeback_run(store);
 	if (status != DFS_OK)
 		return status;
 	if (serial)
@@ -176,15 +175,13 @@ dfs_metadata_store_open(const struct dfs_plugin_entry *entry, const char *name, 
 		return status;
 	}
 	store->dirty = dfs_writeback_new(store);
-	store->write_back = dfs_writeback_run;
-	store->write_back_arg = store;
 	if (!(store->caps & (DFS_METADATA_CAP_VOLATILE | DFS_METADATA_CAP_DURABLE)))
 		store->gate = dfs_gate_new(store->name, gate_sync, store);
 	if (workers) {
 		unsigned width = entry->desc.thread_model == DFS_THREADS_SERIAL
 					 ? 1
 					 : entry->desc.max_threads;
-		store->lane = dfs_lane_new(workers, store->name, width, LANE_QUEUE);
+		store->lane = dfs_lane_new(workers, width, LANE_QUEUE);
 	}
 	*out = store;
 	return DFS_OK;
@@ -197,7 +194,7 @@ dfs_metadata_store_close(struct dfs_metadata_store *store)
 		return;
 	if (store->lane)
 		dfs_lane_free(store->lane);
-	dfs_metadata_write_back(store);
+	dfs_writeback_run(store);
 	if (store->gate) {
 		dfs_gate_wait_sync(store->gate, store->last_seq, DFS_SYNC_POWER,
 				   dfs_clock_mono() + 60 * DFS_SECOND);
@@ -206,12 +203,6 @@ dfs_metadata_store_close(struct dfs_metadata_store *store)
 	store->ops.destroy(store->inst);
 	dfs_writeback_free(store->dirty);
 	free(store);
-}
-
-enum dfs_status
-dfs_metadata_write_back(struct dfs_metadata_store *store)
-{
-	return store->write_back(store->write_back_arg);
 }
 
 enum dfs_status
@@ -225,20 +216,6 @@ dfs_metadata_stats(struct dfs_metadata_store *store, struct dfs_metadata_stats *
 	if (serial)
 		dfs_lock_acquire(&store->serial);
 	status = store->ops.stats(store->inst, stats);
-	if (serial)
-		dfs_lock_release(&store->serial);
-	return status;
-}
-
-enum dfs_status
-dfs_metadata_health(struct dfs_metadata_store *store)
-{
-	bool serial = store->thread_model == DFS_THREADS_SERIAL;
-	enum dfs_status status;
-
-	if (serial)
-		dfs_lock_acquire(&store->serial);
-	status = store->ops.health(store->inst);
 	if (serial)
 		dfs_lock_release(&store->serial);
 	return status;

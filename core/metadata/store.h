@@ -33,10 +33,6 @@ struct dfs_metadata_store {
 	struct dfs_gate *gate;         /* NULL when VOLATILE or DURABLE */
 	struct dfs_lane *lane;
 	_Atomic uint64_t last_seq;     /* highest committed */
-	/* Records that live in memory and go out with the next sync: called on the gate's thread
-	 * before each sync, in one write transaction per call. */
-	enum dfs_status (*write_back)(void *arg);
-	void *write_back_arg;
 	struct dfs_writeback *dirty;   /* metadata/writeback.h */
 	struct dfs_lock serial;        /* SERIAL: held from begin to the end of the transaction */
 	struct dfs_watchdog dog;
@@ -50,11 +46,8 @@ enum dfs_status dfs_metadata_store_open(const struct dfs_plugin_entry *entry, co
                                         struct dfs_metadata_store **store);
 /* Writes back, syncs and closes.  Every namespace on it is closed. */
 void dfs_metadata_store_close(struct dfs_metadata_store *store);
-/* Write the records that live in memory, without waiting for durability. */
-enum dfs_status dfs_metadata_write_back(struct dfs_metadata_store *store);
 enum dfs_status dfs_metadata_stats(struct dfs_metadata_store *store,
                                    struct dfs_metadata_stats *stats);
-enum dfs_status dfs_metadata_health(struct dfs_metadata_store *store);
 
 /* Begin; DFS_AGAIN by the rule above.  On DFS_OK the caller ends it by commit or abort. */
 enum dfs_status dfs_metadata_begin(struct dfs_metadata_store *store, const struct dfs_ctx *ctx,

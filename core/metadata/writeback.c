@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "io/worker.h"
 #include "metadata/ns.h"
@@ -29,7 +30,7 @@ static void
 task_run(struct dfs_task *task)
 {
 	struct dfs_writeback *wb =
-		(struct dfs_writeback *)((char *)task - offsetof(struct dfs_writeback, task));
+		DFS_CONTAINER_OF(task, struct dfs_writeback, task);
 
 	/* Before the run: what is added from now on may queue the task again. */
 	atomic_store(&wb->queued, false);
@@ -77,12 +78,9 @@ void
 dfs_writeback_add(struct dfs_metadata_store *store, struct dfs_inode *inode)
 {
 	struct dfs_writeback *wb = store->dirty;
-	struct timespec ts;
-	int64_t now;
+	int64_t now = dfs_clock_coarse();
 	bool late;
 
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	now = ts.tv_sec * DFS_SECOND;
 	dfs_lock_acquire(&wb->lock);
 	if (!wb->head)
 		wb->oldest = now;
@@ -169,9 +167,8 @@ run_once(struct dfs_metadata_store *store, unsigned max)
 }
 
 enum dfs_status
-dfs_writeback_run(void *arg)
+dfs_writeback_run(struct dfs_metadata_store *store)
 {
-	struct dfs_metadata_store *store = arg;
 	uint32_t left = atomic_load_explicit(&store->dirty->n, memory_order_relaxed);
 	enum dfs_status status = DFS_OK;
 

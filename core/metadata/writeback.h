@@ -19,7 +19,7 @@ void dfs_writeback_free(struct dfs_writeback *wb);
 /* Takes over one reference to inode. */
 void dfs_writeback_add(struct dfs_metadata_store *store, struct dfs_inode *inode);
 /* Write all that was on the list when called. */
-enum dfs_status dfs_writeback_run(void *store);
+enum dfs_status dfs_writeback_run(struct dfs_metadata_store *store);
 /* Called at the start of operations, with no lock held: keeps the list short.  DFS_AGAIN: it is
  * too long and this thread must not wait. */
 enum dfs_status dfs_writeback_relieve(struct dfs_metadata_store *store, const struct dfs_ctx *ctx);

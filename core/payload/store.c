@@ -109,7 +109,7 @@ dfs_block_store_open(const struct dfs_plugin_entry *entry, const char *name, con
 	if (st != DFS_OK)
 		goto refused;
 	if (workers)
-		store->lane = dfs_lane_new(workers, store->name, serial ? 1 : desc->max_threads,
+		store->lane = dfs_lane_new(workers, serial ? 1 : desc->max_threads,
 					   QUEUE_MAX);
 	if (!(store->caps & (DFS_BLOCK_CAP_VOLATILE | DFS_BLOCK_CAP_DURABLE_PUT)))
 		store->gate = dfs_gate_new(store->name, sync_all, store);
@@ -215,18 +215,6 @@ dfs_block_stats(struct dfs_block_store *store, struct dfs_block_stats *stats)
 	stats->size = sizeof *stats;
 	call_begin(store, NULL, &call);
 	st = store->ops.stats(store->inst, stats);
-	call_end(store, &call);
-	return st;
-}
-
-enum dfs_status
-dfs_block_health(struct dfs_block_store *store)
-{
-	struct call call;
-	enum dfs_status st;
-
-	call_begin(store, NULL, &call);
-	st = store->ops.health(store->inst);
 	call_end(store, &call);
 	return st;
 }

@@ -48,7 +48,6 @@ enum dfs_status dfs_block_erase(struct dfs_block_store *store, const struct dfs_
 /* Blocking. */
 enum dfs_status dfs_block_erase_prefix(struct dfs_block_store *store, const char *prefix);
 enum dfs_status dfs_block_stats(struct dfs_block_store *store, struct dfs_block_stats *stats);
-enum dfs_status dfs_block_health(struct dfs_block_store *store);
 /* Whether a call with nonblock can do anything but answer DFS_AGAIN. */
 bool dfs_block_inline(const struct dfs_block_store *store);
 

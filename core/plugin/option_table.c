@@ -2,7 +2,6 @@
  *
  * What is said about an option table as a whole: whether it is well made, and its man page text.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include <glib.h>

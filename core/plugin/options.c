@@ -149,16 +149,6 @@ dfs_options_find(const struct dfs_config_item *table, const char *key)
 	return NULL;
 }
 
-const char *
-dfs_options_nearest(const struct dfs_config_item *table, const char *key)
-{
-	g_autoptr(GPtrArray) keys = g_ptr_array_new();
-
-	for (; table->type != DFS_CONFIG_END; table++)
-		g_ptr_array_add(keys, (char *)table->key);
-	return dfs_nearest(key, (const char *const *)keys->pdata, keys->len);
-}
-
 char *
 dfs_options_text(const struct dfs_options *o, const struct dfs_config_item *item)
 {

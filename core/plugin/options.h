@@ -50,8 +50,6 @@ bool dfs_options_check_table(const struct dfs_config_item *table, uint64_t size,
 
 const struct dfs_config_item *dfs_options_find(const struct dfs_config_item *table,
 					       const char *key);
-/* The nearest key by edit distance, NULL when none is near. */
-const char *dfs_options_nearest(const struct dfs_config_item *table, const char *key);
 
 /* "size", "duration", ... */
 const char *dfs_options_type_name(uint32_t type);

@@ -2,7 +2,6 @@
  *
  * Tests of the typed option tables: one fact per test.
  */
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -4,8 +4,6 @@
  * of the build tree are copied and damaged.
  */
 #include <elf.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <link.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -4,7 +4,6 @@
  * that whatever still runs finds what it stands on.
  */
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -92,12 +91,11 @@ make_caches(struct dfs_runtime *rt)
 }
 
 struct dfs_runtime *
-dfs_runtime_new(struct dfs_registry *registry, struct dfs_config *config, char **error)
+dfs_runtime_new(struct dfs_config *config, char **error)
 {
 	struct dfs_runtime *rt = g_new0(struct dfs_runtime, 1);
 	g_autoptr(GPtrArray) left = g_ptr_array_new();
 
-	(void)registry; /* the configuration's rows point into it */
 	rt->config = config;
 	rt->adapters = g_array_new(FALSE, TRUE, sizeof(struct adapter));
 	dfs_stores_init(&rt->stores);

@@ -17,15 +17,13 @@
 #include "fs/share.h"
 
 struct dfs_config; /* core/config: a parsed and checked file */
-struct dfs_registry;
 struct dfs_runtime;
 struct dfs_workers;
 
 /* Take the lock on state_dir, open stores and shares, create adapters; nothing listens yet.  On
  * failure everything is closed again and *error holds a sentence (free with g_free).  Takes config
- * over in either case. */
-struct dfs_runtime *dfs_runtime_new(struct dfs_registry *registry, struct dfs_config *config,
-                                    char **error);
+ * over in either case; the registry that it was read with outlives the runtime. */
+struct dfs_runtime *dfs_runtime_new(struct dfs_config *config, char **error);
 /* Adapters bind and serve. */
 bool dfs_runtime_start(struct dfs_runtime *rt, char **error);
 /* Shares, client rules and RELOADABLE options as in config; validates all, then applies.  Shares that left are

@@ -224,19 +224,6 @@ dfs_shares_by_path(struct dfs_shares *shares, const char *path, const char **res
 	return found;
 }
 
-struct dfs_share *
-dfs_shares_by_name(struct dfs_shares *shares, const char *name)
-{
-	struct dfs_share *found;
-
-	pthread_rwlock_rdlock(&shares->mu);
-	found = find(shares->list, name);
-	if (found)
-		dfs_share_ref(found);
-	pthread_rwlock_unlock(&shares->mu);
-	return found;
-}
-
 void
 dfs_shares_each(struct dfs_shares *shares, void (*fn)(void *arg, struct dfs_share *share), void *arg)
 {

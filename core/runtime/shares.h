@@ -50,7 +50,6 @@ void dfs_shares_take_all(struct dfs_shares *shares, GPtrArray *left);
 
 struct dfs_share *dfs_shares_by_slot(struct dfs_shares *shares, uint32_t slot);
 struct dfs_share *dfs_shares_by_path(struct dfs_shares *shares, const char *path, const char **rest);
-struct dfs_share *dfs_shares_by_name(struct dfs_shares *shares, const char *name);
 void dfs_shares_each(struct dfs_shares *shares, void (*fn)(void *arg, struct dfs_share *share),
                      void *arg);
 

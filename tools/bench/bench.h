@@ -77,7 +77,7 @@ struct conn {
 
 /* Sums of a phase; all uint64_t, merged as an array. */
 struct tally {
-	uint64_t ops, entries, bytes, calls, commits, jukebox, errors, verified, connects;
+	uint64_t ops, entries, bytes, calls, commits, jukebox, errors, verified;
 };
 
 struct thread {

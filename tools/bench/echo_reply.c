@@ -7,7 +7,6 @@
 
 #define HANDLE_LEN 32
 #define XFER_MAX (1u << 20)
-#define FATTR_SIZE 20
 #define WRITE_VERF UINT64_C(0x6563686f65636821)
 
 /* A reply as it leaves, and where in it the varying numbers stand (0: nowhere). */

@@ -3,7 +3,6 @@
  * What comes before and after the measured phase: files made, filled, compared, removed.  These
  * are phases of the same engine, so they go through all connections at full depth.
  */
-#include <string.h>
 
 #include "pattern.h"
 #include "session.h"

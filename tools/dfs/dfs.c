@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -151,7 +150,7 @@ run(struct dfs_registry *registry, struct dfs_config *config)
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 
-	rt = dfs_runtime_new(registry, config, &error);
+	rt = dfs_runtime_new(config, &error);
 	if (!rt) {
 		dfs_log(DFS_LOG_ERROR, "%s", error);
 		return EXIT_FAILURE;

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
 #include <glib.h>
 #include <stddef.h>
 #include <stdlib.h>

@@ -110,11 +110,9 @@ void nfs_conn_watch(struct dfs_conn *conn);
 
 /* reply.c */
 
-/* Queue a record that begins with the mark's place at base; takes over out's references.  buf: what
- * the encoding lies in (referenced), NULL: the last reservation. */
-void nfs_reply_send(struct nfs_conn *conn, struct dfs_buf *buf, unsigned char *base,
-		    struct xdr_out *out);
-/* The same after writing the head of a successful reply, NFS_HEAD_SIZE bytes at base. */
+/* Write the head of a successful reply, NFS_HEAD_SIZE bytes at base, and queue the record that
+ * begins there; takes over out's references.  buf: what the encoding lies in (referenced), NULL:
+ * the last reservation. */
 void nfs_reply_success(struct nfs_conn *conn, struct dfs_buf *buf, uint32_t xid,
 		       unsigned char *base, struct xdr_out *out);
 /* Drop the references of an encoding that is not sent. */

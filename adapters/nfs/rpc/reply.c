@@ -26,8 +26,10 @@ queue(struct nfs_conn *conn, struct dfs_buf *buf, const unsigned char *p, uint32
 		dfs_conn_commit(&conn->io, p, n);
 }
 
-void
-nfs_reply_send(struct nfs_conn *conn, struct dfs_buf *buf, unsigned char *base, struct xdr_out *out)
+/* Queue a record that begins with the mark's place at base; takes over out's references.  buf: what
+ * the encoding lies in (referenced), NULL: the last reservation. */
+static void
+send_record(struct nfs_conn *conn, struct dfs_buf *buf, unsigned char *base, struct xdr_out *out)
 {
 	unsigned char *at = base;
 	uint32_t len = (uint32_t)(out->p - base) - RPC_MARK_SIZE;
@@ -56,7 +58,7 @@ nfs_reply_success(struct nfs_conn *conn, struct dfs_buf *buf, uint32_t xid, unsi
 		dfs_conn_commit(&conn->io, base, n);
 		return;
 	}
-	nfs_reply_send(conn, buf, base, out);
+	send_record(conn, buf, base, out);
 }
 
 /* Room for a reply without data; closes the connection when there is none. */
@@ -89,7 +91,7 @@ nfs_reply_accept(struct nfs_conn *conn, uint32_t xid, enum rpc_accept_stat stat)
 	if (!base)
 		return;
 	rpc_put_accepted(&out, xid, stat);
-	nfs_reply_send(conn, NULL, base, &out);
+	send_record(conn, NULL, base, &out);
 }
 
 void
@@ -104,7 +106,7 @@ nfs_reply_fail(struct nfs_conn *conn, uint32_t xid, const struct nfs_proc *proc,
 	rpc_put_accepted(&out, xid, proc->fail ? RPC_SUCCESS : RPC_SYSTEM_ERR);
 	if (proc->fail)
 		proc->fail(&out, status);
-	nfs_reply_send(conn, NULL, base, &out);
+	send_record(conn, NULL, base, &out);
 }
 
 void
@@ -119,7 +121,7 @@ nfs_reply_mismatch(struct nfs_conn *conn, uint32_t xid, const struct nfs_program
 		rpc_put_prog_mismatch(&out, xid, program->low, program->high);
 	else
 		rpc_put_rpc_mismatch(&out, xid);
-	nfs_reply_send(conn, NULL, base, &out);
+	send_record(conn, NULL, base, &out);
 }
 
 void
@@ -131,5 +133,5 @@ nfs_reply_auth_error(struct nfs_conn *conn, uint32_t xid, enum rpc_auth_stat sta
 	if (!base)
 		return;
 	rpc_put_auth_error(&out, xid, stat);
-	nfs_reply_send(conn, NULL, base, &out);
+	send_record(conn, NULL, base, &out);
 }

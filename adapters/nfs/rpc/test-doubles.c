@@ -2,7 +2,6 @@
  *
  * What the RPC layer asks of core/fs, without core/fs: shares that are counted, and pages.
  */
-#include <stdlib.h>
 
 #include "adapters/nfs/rpc/test-doubles.h"
 #include "base/buf.h"
