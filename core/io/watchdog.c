@@ -4,28 +4,28 @@
 #include "io/watchdog.h"
 
 void
-dfs_watch_measure(struct dfs_watch *watch)
+dfs_watchdog_measure(struct dfs_watchdog_call *call)
 {
 	struct rusage ru;
 
 	getrusage(RUSAGE_THREAD, &ru);
-	watch->sleeps = ru.ru_nvcsw;
-	watch->cpu = (int64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * DFS_SECOND +
+	call->sleeps = ru.ru_nvcsw;
+	call->cpu = (int64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * DFS_SECOND +
 	             (int64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) * 1000;
 }
 
 bool
-dfs_watch_late(struct dfs_watchdog *dog, struct dfs_watch *watch, int64_t now)
+dfs_watchdog_late(struct dfs_watchdog *dog, const struct dfs_watchdog_call *call, int64_t now)
 {
-	struct dfs_watch end;
+	struct dfs_watchdog_call end;
 
-	if (!watch->exact) {
+	if (!call->exact) {
 		atomic_store(&dog->strikes, 0);
 		atomic_store(&dog->suspect_until, now + DFS_SECOND);
 		return false;
 	}
-	dfs_watch_measure(&end);
-	if (end.cpu - watch->cpu <= DFS_WATCH_HOLD && end.sleeps == watch->sleeps)
+	dfs_watchdog_measure(&end);
+	if (end.cpu - call->cpu <= DFS_WATCHDOG_HOLD && end.sleeps == call->sleeps)
 		return false; /* preempted */
-	return atomic_fetch_add(&dog->strikes, 1) + 1 == DFS_WATCH_STRIKES;
+	return atomic_fetch_add(&dog->strikes, 1) + 1 == DFS_WATCHDOG_STRIKES;
 }

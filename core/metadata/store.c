@@ -22,14 +22,14 @@
 /* The transaction that this thread runs on a loop. */
 static _Thread_local struct {
 	struct dfs_metadata_store *store;
-	struct dfs_watch call;
+	struct dfs_watchdog_call call;
 } watch;
 
 static void
 watch_begin(struct dfs_metadata_store *store)
 {
 	watch.store = store;
-	dfs_watch_begin(&store->dog, &watch.call);
+	dfs_watchdog_begin(&store->dog, &watch.call);
 }
 
 static inline void
@@ -38,12 +38,12 @@ watch_end(struct dfs_metadata_store *store)
 	if (watch.store != store)
 		return;
 	watch.store = NULL;
-	if (!dfs_watch_end(&store->dog, &watch.call))
+	if (!dfs_watchdog_end(&store->dog, &watch.call))
 		return;
 	dfs_log(DFS_LOG_WARN,
 		"%s: the store held an event loop over %d ms %d times in a second; from now on it "
 		"is called on workers only",
-		store->name, (int)(DFS_WATCH_HOLD / 1000000), DFS_WATCH_STRIKES);
+		store->name, (int)(DFS_WATCHDOG_HOLD / 1000000), DFS_WATCHDOG_STRIKES);
 	atomic_store(&store->thread_model, DFS_THREADS_BLOCKING);
 }
 

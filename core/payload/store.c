@@ -20,7 +20,7 @@
 #define QUEUE_MAX 4096
 
 struct call {
-	struct dfs_watch watch;
+	struct dfs_watchdog_call watch;
 	uint32_t flags;
 	bool serial;
 };
@@ -49,7 +49,7 @@ call_begin(struct dfs_block_store *store, const struct dfs_ctx *ctx, struct call
 		if (!inline_model(model))
 			return false;
 		call->flags = DFS_NONBLOCK;
-		dfs_watch_begin(&store->dog, &call->watch);
+		dfs_watchdog_begin(&store->dog, &call->watch);
 	}
 	if (call->serial)
 		dfs_lock_acquire(&store->serial);
@@ -61,12 +61,12 @@ call_end(struct dfs_block_store *store, struct call *call)
 {
 	if (call->serial)
 		dfs_lock_release(&store->serial);
-	if (call->watch.began == 0 || !dfs_watch_end(&store->dog, &call->watch))
+	if (call->watch.began == 0 || !dfs_watchdog_end(&store->dog, &call->watch))
 		return;
 	dfs_log(DFS_LOG_WARN,
 		"%s: the store held an event loop over %d ms %d times in a second; from now on it "
 		"is called on workers only",
-		store->name, (int)(DFS_WATCH_HOLD / 1000000), DFS_WATCH_STRIKES);
+		store->name, (int)(DFS_WATCHDOG_HOLD / 1000000), DFS_WATCHDOG_STRIKES);
 	atomic_store(&store->thread_model, DFS_THREADS_BLOCKING);
 }
 
