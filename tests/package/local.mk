@@ -14,17 +14,24 @@ EXTRA_DIST += \
 	examples/metadata_sorted/README \
 	examples/metadata_sorted/configure.ac \
 	examples/metadata_sorted/metadata_sorted.c \
-	tests/package/build-examples
+	tests/package/build-examples \
+	tests/package/check-installed
 
-dist_check_SCRIPTS += tests/package/examples.sh tests/package/headers.sh tests/package/symbols.sh
-TESTS += tests/package/examples.sh tests/package/headers.sh tests/package/symbols.sh
+dist_check_SCRIPTS += tests/package/examples.sh tests/package/headers.sh tests/package/install.sh \
+	tests/package/symbols.sh
+TESTS += tests/package/examples.sh tests/package/headers.sh tests/package/install.sh \
+	tests/package/symbols.sh
 
 print-folders:
-	@echo 'libdir=$(libdir)'; echo 'datadir=$(datadir)'; echo 'bindir=$(bindir)'
+	@echo 'libdir=$(libdir)'; echo 'datadir=$(datadir)'; echo 'bindir=$(bindir)'; \
+	echo 'sbindir=$(sbindir)'; echo 'includedir=$(includedir)'; echo 'mandir=$(mandir)'; \
+	echo 'plugindir=$(plugindir)'; \
+	echo 'plugins='`for la in $(plugin_LTLIBRARIES); do basename $$la .la; done | sed 's/$$/.so/'`
 .PHONY: print-folders
 
 # make distcheck comes here too: the examples against what was installed.
 installcheck-local:
+	'$(abs_top_srcdir)/tests/package/check-installed' . '$(DESTDIR)'
 	rm -rf installcheck
 	$(MKDIR_P) installcheck
 	DFS_SRCDIR='$(abs_top_srcdir)' '$(abs_top_srcdir)/tests/package/build-examples' \
