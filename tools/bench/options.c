@@ -20,10 +20,11 @@ static void G_GNUC_NORETURN G_GNUC_PRINTF(1, 2) usage(const char *fmt, ...)
 {
 	va_list ap;
 
+	fputs("dfs-bench: ", stderr);
 	va_start(ap, fmt);
-	g_autofree char *text = g_strdup_vprintf(fmt, ap);
+	vfprintf(stderr, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "dfs-bench: %s\n", text);
+	fputc('\n', stderr);
 	exit(2);
 }
 

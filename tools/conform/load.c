@@ -460,8 +460,11 @@ conform_main(int argc, char **argv, enum dfs_plugin_kind kind,
 	if (c.plugin->desc.kind != kind)
 		tap_bail("%s is not a %s store", opt_plugin, dfs_plugin_kind_name(kind));
 	signal(SIGPIPE, SIG_IGN);
-	if (opt_child)
-		return run_child(&c, roles);
+	if (opt_child) {
+		status = run_child(&c, roles);
+		dfs_registry_free(registry);
+		return status;
+	}
 	scratch = g_build_filename(opt_scratch ? opt_scratch : g_get_tmp_dir(),
 				   "dfs-conform-XXXXXX", NULL);
 	if (!g_mkdtemp(scratch))
