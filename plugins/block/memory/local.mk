@@ -18,6 +18,7 @@ check_PROGRAMS += plugins/block/memory/test-trie
 TESTS += plugins/block/memory/test-trie
 plugins_block_memory_test_trie_SOURCES = \
 	plugins/block/memory/object.c \
+	plugins/block/memory/table.c \
 	plugins/block/memory/test-trie.c \
 	plugins/block/memory/trie.c
 plugins_block_memory_test_trie_LDADD = $(GLIB_LIBS)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The trie against a sorted map: seeded random puts, removals, cuts and scans.
+ * The trie against a sorted map: seeded random puts, removals, cuts and scans.  The table against a
+ * set: seeded random additions and removals of hashes that crowd.
  */
 #include <glib.h>
 #include <string.h>
 
-#include "plugins/block/memory/trie.h"
+#include "plugins/block/memory/table.h"
 
 static enum dfs_status
 no_fail(void *ctx, enum dfs_status status, const char *fmt, ...)
@@ -144,10 +145,54 @@ test_model(void)
 	g_rand_free(rand);
 }
 
+/* Few and neighbouring high bits: long runs, and entries at the overhang. */
+static uint64_t
+crowded_hash(GRand *rand)
+{
+	uint64_t high = g_rand_boolean(rand) ? 0xfff : (uint64_t)g_rand_int_range(rand, 0, 8);
+
+	return high << 52 | (uint64_t)g_rand_int_range(rand, 0, 60) << 20 | 1;
+}
+
+static void
+test_table(void)
+{
+	GRand *rand = g_rand_new_with_seed(11);
+	struct object *o = make("x");
+	struct table table = {0};
+	g_autoptr(GHashTable) model = g_hash_table_new(NULL, NULL);
+
+	for (int i = 0; i < 60000; i++) {
+		uint64_t hash = crowded_hash(rand);
+		gpointer key = GSIZE_TO_POINTER(hash);
+		struct trie *trie = table_find(&table, hash);
+
+		g_assert_true((trie != NULL) == g_hash_table_contains(model, key));
+		if (g_rand_int_range(rand, 0, i % 6000 < 3000 ? 3 : 5) > 1) {
+			if (trie) {
+				trie->root = NULL;
+				table_drop(&table, trie);
+			}
+			g_hash_table_remove(model, key);
+		} else {
+			struct object *old;
+
+			trie = table_add(&table, hash);
+			g_assert_true(trie_put(trie, o, &old));
+			g_hash_table_add(model, key);
+		}
+		g_assert_cmpuint(table.used, ==, g_hash_table_size(model));
+	}
+	table_clear(&table);
+	object_unref(&host, o);
+	g_rand_free(rand);
+}
+
 int
 main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/block/memory/trie/agrees with a sorted map", test_model);
+	g_test_add_func("/block/memory/table/agrees with a set", test_table);
 	return g_test_run();
 }

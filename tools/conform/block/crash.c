@@ -11,13 +11,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ROUNDS 12
+#define ROUNDS 20
 #define GROUP 5 /* puts between two syncs */
 
+/* What is put first after a sync is large: that is where most kills fall. */
 static uint64_t
 length_of(uint64_t i)
 {
-	return i % 11 == 0 ? 300000 + i : 1 + i * 37 % 9000;
+	return i % GROUP == 1 ? 3000000 + i : 1 + i * 37 % 9000;
+}
+
+static char *
+crash_key(uint64_t i)
+{
+	return g_strdup_printf("crash/%u/%u", (unsigned)(i % 17), (unsigned)i);
 }
 
 /* Puts 0, 1, 2, ...; erases i/2 for every odd i that is no multiple of 3; after each sync writes
@@ -26,22 +33,26 @@ static int
 run_writer(struct conform *c, const char *dir, const char *arg, int fd)
 {
 	struct box b = {.c = c, .ops = &c->plugin->ops.block, .dir = (char *)dir};
+	unsigned char *data = g_malloc(DFS_OBJECT_MAX);
+	uint64_t i = g_ascii_strtoull(arg, NULL, 10);
 
 	if (conform_open(c, dir, &b.inst) != DFS_OK)
 		return 1;
-	for (uint64_t i = g_ascii_strtoull(arg, NULL, 10);; i++) {
-		g_autofree char *key =
-			g_strdup_printf("crash/%u/%u", (unsigned)(i % 17), (unsigned)i);
+	fill_bytes(data, length_of(i), i);
+	for (;; i++) {
+		g_autofree char *key = crash_key(i);
+		struct dfs_span span = {data, length_of(i), NULL};
 
-		if (put_bytes(&b, key, i, length_of(i)) != DFS_OK)
+		if (b.ops->put(b.inst, key, &span, 1, 0) != DFS_OK)
 			return 2;
 		if (i % 2 == 1 && i % 3 != 0) {
-			g_autofree char *old = g_strdup_printf(
-				"crash/%u/%u", (unsigned)(i / 2 % 17), (unsigned)(i / 2));
+			g_autofree char *old = crash_key(i / 2);
 
 			if (b.ops->erase(b.inst, old, 0) != DFS_OK)
 				return 3;
 		}
+		/* Before the acknowledgement, so that after it the put is what takes the time. */
+		fill_bytes(data, length_of(i + 1), i + 1);
 		if (i % GROUP == 0) {
 			uint64_t done = i + 1;
 
@@ -87,14 +98,14 @@ static uint64_t
 live_and_die(struct conform *c, const char *dir, uint64_t from, uint64_t *rnd)
 {
 	g_autofree char *arg = g_strdup_printf("%" G_GUINT64_FORMAT, from);
-	uint64_t done = from, wanted = conform_random(rnd) % 40, got;
+	uint64_t done = from, wanted = 1 + conform_random(rnd) % 6, got;
 	int fd, status;
 	pid_t pid = conform_spawn(c, "writer", dir, arg, &fd);
 
 	/* So many acknowledgements, then a random number of turns further into the next group. */
 	while (wanted-- > 0 && read(fd, &got, sizeof(got)) == sizeof(got))
 		done = got;
-	for (volatile uint64_t spin = conform_random(rnd) % 300000; spin > 0; spin--)
+	for (volatile uint64_t spin = conform_random(rnd) % 2000000; spin > 0; spin--)
 		;
 	kill(pid, SIGKILL);
 	while (read(fd, &got, sizeof(got)) == sizeof(got))
@@ -125,8 +136,7 @@ test_kill(struct conform *c)
 		if (!box_reopen(&b))
 			return;
 		for (uint64_t i = 0; i < done; i++) {
-			g_autofree char *key =
-				g_strdup_printf("crash/%u/%u", (unsigned)(i % 17), (unsigned)i);
+			g_autofree char *key = crash_key(i);
 			uint64_t length;
 
 			if (erased_by(i, done))
