@@ -5,7 +5,7 @@
  *
  * It lives in the adapter's request object; one thread uses it at a time.  A handler runs
  * straight through with nonblock set; if a layer answers DFS_AGAIN before any side effect, the
- * dispatcher runs the same handler again on a worker with nonblock cleared (dfs_ctx_restart).
+ * dispatcher runs the same handler again on a worker with nonblock cleared.
  *
  * Reply gating: a mutating operation changes memory, commits, and leaves tickets here.  The
  * dispatcher holds the finished reply until every ticket's gate is durable up to its position.

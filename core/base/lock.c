@@ -41,8 +41,7 @@ dfs_lock_until(struct dfs_lock *l, int64_t deadline)
 {
 	if (spin(l, SPINS_BEFORE_SLEEP))
 		return true;
-	/* Whoever slept takes the lock as "somebody may sleep": it cannot know that it was alone.
-	 */
+	/* Whoever slept leaves "somebody may sleep": it cannot know that it was alone. */
 	while (atomic_exchange_explicit(&l->word, 2, memory_order_acquire) != 0) {
 		struct timespec ts, *timeout = NULL;
 

@@ -2,11 +2,6 @@
 #include "config/config.h"
 #include "config/tables.h"
 
-#define END                                                                                        \
-	{                                                                                          \
-		NULL, DFS_CONFIG_END, 0, 0, 0, 0, NULL, NULL, NULL                                 \
-	}
-
 #define SERVER(field) offsetof(struct dfs_config_server, field)
 const struct dfs_config_item dfs_server_table[] = {
 	{"state_dir", DFS_CONFIG_PATH, 0, SERVER(state_dir), 0, 0, "/var/lib/dittofs", NULL,
@@ -21,7 +16,7 @@ const struct dfs_config_item dfs_server_table[] = {
 	 "Inodes kept in memory, at about 300 bytes each beyond the names."},
 	{"drain", DFS_CONFIG_DURATION, 0, SERVER(drain), 0, 3600000000000, "10s", NULL,
 	 "How long a stop waits for requests that run."},
-	END,
+	{.type = DFS_CONFIG_END},
 };
 
 static const char *const level_names[] = {"error", "warn", "info", "debug", NULL};
@@ -31,7 +26,7 @@ const struct dfs_config_item dfs_log_table[] = {
 	 level_names, "Lines less important than this are dropped."},
 	{"format", DFS_CONFIG_ENUM, DFS_CONFIG_RELOADABLE, SERVER(log_format), 0, 0, "text",
 	 format_names, "Lines as plain text or as one JSON object each."},
-	END,
+	{.type = DFS_CONFIG_END},
 };
 
 #define SHARE(field) offsetof(struct share_values, field)
@@ -47,7 +42,7 @@ const struct dfs_config_item dfs_share_table[] = {
 	 "What acknowledged changes survive: nothing, the end of the process, or a loss of power."},
 	{"read_only", DFS_CONFIG_BOOL, DFS_CONFIG_RELOADABLE, SHARE(read_only), 0, 0, "false", NULL,
 	 "Whether changes are refused to everybody."},
-	END,
+	{.type = DFS_CONFIG_END},
 };
 
 #define CLIENT(field) offsetof(struct client_values, field)
@@ -68,7 +63,7 @@ const struct dfs_config_item dfs_client_table[] = {
 	 "65534", NULL, "The group id of the anonymous user."},
 	{"secure", DFS_CONFIG_BOOL, DFS_CONFIG_RELOADABLE, CLIENT(secure), 0, 0, "false", NULL,
 	 "Whether a source port below 1024 is required."},
-	END,
+	{.type = DFS_CONFIG_END},
 };
 
 const struct dfs_config_section *

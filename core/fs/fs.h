@@ -21,8 +21,8 @@
 #include "base/buf.h"
 #include "base/ctx.h"
 #include "fs/share.h"
-#include "payload/transfer.h"
 #include "metadata/attr.h"
+#include "payload/transfer.h"
 
 /* Attributes of a changed object just before and just after, or not known. */
 struct dfs_wcc {
@@ -76,11 +76,10 @@ enum dfs_status dfs_fs_read(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint
 
 enum dfs_stable { DFS_UNSTABLE = 0, DFS_DATA_SYNC = 1, DFS_FILE_SYNC = 2 };
 
-/* A WRITE whose bytes are received straight into cache pages: reserve lends the memory,
- * dfs_fs_write_commit makes it the file's content, dfs_fs_write_cancel gives it back.  A
- * reservation holds no lock and may be committed from another thread than it was made on.
- * Permission is checked at commit. */
-/* Needs no reference to the file: fresh pages, aligned as offset is.  DFS_DELAY: no memory now. */
+/* A WRITE whose bytes are received straight into cache pages: reserve lends fresh pages, aligned as
+ * offset is, dfs_fs_write_commit makes them the file's content, dfs_fs_write_cancel gives them
+ * back.  A reservation knows no file, holds no lock and may be committed from another thread than
+ * it was made on; permission is checked at commit.  DFS_DELAY: no memory now. */
 enum dfs_status dfs_fs_write_reserve(uint64_t offset, uint32_t len, struct dfs_write *w);
 void dfs_fs_write_cancel(struct dfs_write *w);
 /* *committed >= stable.  *verifier: random per process start, drawn again when unstable data is

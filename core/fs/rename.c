@@ -292,8 +292,7 @@ rename_once(struct dfs_ctx *ctx, const struct dfs_ref *from_dir, struct dfs_name
 	} else if (r.in[SOURCE] == r.in[TO_DIR]) {
 		status = DFS_INVAL;
 	}
-	/* A target that is one of the parents has entries; it must not be locked twice as another.
-	 */
+	/* A target that is one of the parents has entries; nor may it be locked twice. */
 	if (status == DFS_OK && r.in[TARGET] && r.in[TARGET] == r.in[FROM_DIR])
 		status = r.attr[SOURCE].type == DFS_TYPE_DIR ? DFS_NOTEMPTY : DFS_ISDIR;
 	if (status == DFS_OK)

@@ -29,12 +29,11 @@ struct dfs_workers;
 
 struct dfs_share {
 	_Atomic uint32_t refs;
-	uint32_t slot;       /* index in the runtime's table and in handles while listed; never reused for
-	                        another share: it is the low 32 bits of the share's uuid */
+	uint32_t slot; /* names the share in handles: the low 32 bits of its uuid */
 	char name[64];
-	char *path;          /* "/export": absolute, no trailing slash but for "/" */
+	char *path; /* "/export": absolute, no trailing slash but for "/" */
 	uint8_t uuid[16];
-	uint64_t fsid;       /* from the uuid: stable across restarts */
+	uint64_t fsid; /* from the uuid: stable across restarts */
 	struct dfs_hash_key handle_key; /* from the uuid and the server's secret */
 	uint64_t root_fileid, root_generation;
 	enum dfs_durability durability;
@@ -42,7 +41,8 @@ struct dfs_share {
 	struct dfs_namespace *ns;
 	struct dfs_payload *payload;
 	struct dfs_lane *lane; /* where its blocking operations run */
-	_Atomic(const struct dfs_share_rules *) rules; /* freed at the next reload but one, or with the share */
+	/* Freed at the next reload but one, or with the share. */
+	_Atomic(const struct dfs_share_rules *) rules;
 	const struct dfs_share_rules *old_rules;       /* main thread */
 	struct dfs_block_store *blocks;
 };
@@ -61,7 +61,8 @@ struct dfs_share_options {
 	bool read_only;
 	struct dfs_hash_key secret;          /* the server's, for handle keys */
 	const struct dfs_share_rules *rules; /* NULL: the default */
-	uint32_t root_mode, root_uid, root_gid; /* of a root directory that is made now; mode 0: 0755 */
+	/* Of a root directory that is made now; mode 0: 0755. */
+	uint32_t root_mode, root_uid, root_gid;
 };
 
 /* Find or create the share in its stores, with one reference (the runtime's).  Blocking; main

@@ -54,9 +54,9 @@ seg_grow(struct dfs_conn *conn)
 	} else {
 		uint32_t cap = conn->seg_cap < 64 ? 64 : conn->seg_cap * 2;
 		segs = malloc(cap * sizeof *segs);
+		/* Bounded by the connection's limits: without it the machine is out of memory. */
 		if (!segs)
-			abort(); /* bounded by the connection's limits: the machine is out of memory
-				  */
+			abort();
 		memcpy(segs, conn->segs + conn->seg_head, n * sizeof *segs);
 		if (conn->segs != conn->inline_segs)
 			free(conn->segs);

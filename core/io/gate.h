@@ -3,8 +3,8 @@
  * A gate tells how far a sequence of changes is durable, and lets hundreds of replies wait for
  * one sync without a thread each (group commit, after DeWitt et al. 1984).
  *
- * One gate and one thread per metadata store, per block store, and later per log.  The owner's
- * sync function runs on the gate's thread; while it runs, new waiters gather for the next round.
+ * One gate and one thread for each metadata store and each block store.  The owner's sync function
+ * runs on the gate's thread; while it runs, new waiters gather for the next round.
  * A failed sync fails the waiters of that round and every later one, until the gate is replaced.
  */
 #ifndef DFS_IO_GATE_H
@@ -18,8 +18,7 @@
 struct dfs_gate;
 
 struct dfs_gate_waiter {
-	/* Called once, on the gate's thread, when durable (DFS_OK) or failed.  Short, no blocking.
-	 */
+	/* Called once, on the gate's thread, when durable (DFS_OK) or failed.  Must not block. */
 	void (*done)(struct dfs_gate_waiter *w, enum dfs_status status);
 	uint64_t seq;
 	uint32_t level;
@@ -40,8 +39,8 @@ void dfs_gate_free(struct dfs_gate *gate);
 bool dfs_gate_passed(const struct dfs_gate *gate, uint64_t seq, uint32_t level);
 /* Queue w (its seq, level and done set by the caller; memory stays the caller's until done). */
 void dfs_gate_wait(struct dfs_gate *gate, struct dfs_gate_waiter *w);
-/* Block until durable, failed, or deadline (monotonic ns): DFS_OK, the sync's status, DFS_TIMEDOUT.
- */
+/* Block until durable (DFS_OK), failed (the sync's status) or the deadline (monotonic ns):
+ * DFS_TIMEDOUT.  DFS_NOMEM: not asked. */
 enum dfs_status dfs_gate_wait_sync(struct dfs_gate *gate, uint64_t seq, uint32_t level,
 				   int64_t deadline);
 

@@ -234,8 +234,7 @@ dfs_loop_turn(struct dfs_loop *loop, int max_wait)
 	struct dfs_job *jobs, *again = loop->again.head;
 	int n, wait = max_wait;
 
-	/* Those queued from here on are for the next turn, so that a busy one cannot keep the loop.
-	 */
+	/* What is queued from here on waits for the next turn: a busy job cannot keep the loop. */
 	job_list_init(&loop->again);
 	if (again || loop->end.head) {
 		wait = 0;

@@ -33,6 +33,7 @@ struct dfs_net *dfs_net_new(const struct dfs_net_config *config);
 enum dfs_status dfs_net_listen(struct dfs_net *net, const char *address, uint16_t port);
 /* The bound port of the i-th listening socket, 0: there is none. */
 uint16_t dfs_net_port(const struct dfs_net *net, unsigned i);
+/* False: dfs_fail_text says why. */
 bool dfs_net_start(struct dfs_net *net);
 /* Accept nothing more, answer what is under way, close; at the deadline (monotonic ns) close what
  * is left.  True: all was answered. */

@@ -31,8 +31,7 @@ struct dfs_orphans {
 	bool running, stopping;
 	bool sweep; /* look into the store, too: at start, and when the list was full */
 	struct dfs_lane *lane;
-	uint32_t level; /* enum dfs_sync_level that an unlink needs before its content goes; 0: none
-			 */
+	uint32_t level; /* enum dfs_sync_level of an unlink before its content goes; 0: none */
 	struct dfs_task task;
 };
 

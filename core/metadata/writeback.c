@@ -246,7 +246,7 @@ listed(struct dfs_writeback *wb, const struct dfs_namespace *ns)
 void
 dfs_writeback_finish(struct dfs_metadata_store *store, struct dfs_namespace *ns)
 {
-	/* A batch in another thread's hand may fail and be listed again, so look until all is quiet. */
+	/* A batch in another thread's hand may fail and be listed again: until all is quiet. */
 	do {
 		if (dfs_writeback_run(store) != DFS_OK)
 			abandon(store, ns);

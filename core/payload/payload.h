@@ -7,9 +7,8 @@
  * shard lock.  Pages are buffers (base/buf.h) of up to 64 KiB; a page known to anyone else (being
  * sent, flushed, or kept by a memory store) is immutable and replaced on write.
  *
- * Until the write-ahead log exists, dfs_file_commit writes dirty blocks through: put new
- * versions, wait for the block store's gate, then one metadata transaction that flips the map
- * and publishes the inode's size and times.
+ * dfs_file_commit writes dirty blocks through: it puts new versions, waits for the block store's
+ * gate, then flips the map and publishes the inode's size and times in one metadata transaction.
  */
 #ifndef DFS_PAYLOAD_PAYLOAD_H
 #define DFS_PAYLOAD_PAYLOAD_H

@@ -8,74 +8,74 @@
 
 #define OPS_SIZE_MAX 65536u
 
-#define REQUIRED(type, op)                                                                         \
-	{                                                                                          \
-#op, offsetof(struct type, op), true                                               \
-	}
-#define OPTIONAL(type, op)                                                                         \
-	{                                                                                          \
-#op, offsetof(struct type, op), false                                              \
-	}
+/* The fields of a row. */
+#define REQUIRED(type, op) #op, offsetof(struct type, op), true
+#define OPTIONAL(type, op) #op, offsetof(struct type, op), false
 
 #define META(op) REQUIRED(dfs_metadata_ops, op)
 static const struct dfs_op_name metadata_ops[] = {
-	OPTIONAL(dfs_metadata_ops, validate),
-	META(create),
-	META(destroy),
-	META(begin),
-	META(commit),
-	META(abort),
-	META(sync),
-	META(scan_shares),
-	META(put_share),
-	META(del_share),
-	META(get_inode),
-	META(put_inode),
-	META(del_inode),
-	OPTIONAL(dfs_metadata_ops, get_inodes),
-	META(get_symlink),
-	META(put_symlink),
-	META(del_symlink),
-	META(get_dirent),
-	META(scan_dirents),
-	META(put_dirent),
-	META(del_dirent),
-	META(scan_map),
-	META(put_map),
-	META(del_map),
-	META(scan_orphans),
-	META(put_orphan),
-	META(del_orphan),
-	META(get_state),
-	META(put_state),
-	META(del_state),
-	META(scan_state),
-	META(stats),
-	META(health),
+	{OPTIONAL(dfs_metadata_ops, validate)},
+	{META(create)},
+	{META(destroy)},
+	{META(begin)},
+	{META(commit)},
+	{META(abort)},
+	{META(sync)},
+	{META(scan_shares)},
+	{META(put_share)},
+	{META(del_share)},
+	{META(get_inode)},
+	{META(put_inode)},
+	{META(del_inode)},
+	{OPTIONAL(dfs_metadata_ops, get_inodes)},
+	{META(get_symlink)},
+	{META(put_symlink)},
+	{META(del_symlink)},
+	{META(get_dirent)},
+	{META(scan_dirents)},
+	{META(put_dirent)},
+	{META(del_dirent)},
+	{META(scan_map)},
+	{META(put_map)},
+	{META(del_map)},
+	{META(scan_orphans)},
+	{META(put_orphan)},
+	{META(del_orphan)},
+	{META(get_state)},
+	{META(put_state)},
+	{META(del_state)},
+	{META(scan_state)},
+	{META(stats)},
+	{META(health)},
 	{NULL, 0, false},
 };
 
 #define BLOCK(op) REQUIRED(dfs_block_ops, op)
 static const struct dfs_op_name block_ops[] = {
-	OPTIONAL(dfs_block_ops, validate),
-	BLOCK(create),
-	BLOCK(destroy),
-	BLOCK(put),
-	BLOCK(get),
-	BLOCK(head),
-	BLOCK(erase),
-	BLOCK(erase_prefix),
-	BLOCK(list),
-	BLOCK(sync),
-	BLOCK(stats),
-	BLOCK(health),
+	{OPTIONAL(dfs_block_ops, validate)},
+	{BLOCK(create)},
+	{BLOCK(destroy)},
+	{BLOCK(put)},
+	{BLOCK(get)},
+	{BLOCK(head)},
+	{BLOCK(erase)},
+	{BLOCK(erase_prefix)},
+	{BLOCK(list)},
+	{BLOCK(sync)},
+	{BLOCK(stats)},
+	{BLOCK(health)},
 	{NULL, 0, false},
 };
 
 #define ADAPTER(op) REQUIRED(dfs_adapter_ops, op)
 static const struct dfs_op_name adapter_ops[] = {
-	OPTIONAL(dfs_adapter_ops, validate), ADAPTER(create), ADAPTER(destroy), ADAPTER(start),
-	OPTIONAL(dfs_adapter_ops, reload),   ADAPTER(stop),   {NULL, 0, false},
+	{OPTIONAL(dfs_adapter_ops, validate)},
+	{ADAPTER(create)},
+	{ADAPTER(destroy)},
+	{ADAPTER(start)},
+	{OPTIONAL(dfs_adapter_ops, reload)},
+	{ADAPTER(stop)},
+	{NULL, 0, false},
 };
 
 static const struct dfs_cap_name metadata_caps[] = {

@@ -15,8 +15,7 @@
 #define DFS_PLUGIN_SYMBOL_SUFFIX "_LTX_dfs_plugin"
 
 struct dfs_elf_symbol {
-	char *name; /* what the file exports with DFS_PLUGIN_SYMBOL_SUFFIX (g_free); NULL: nothing
-		     */
+	char *name;    /* of the exported DFS_PLUGIN_SYMBOL_SUFFIX (g_free); NULL: there is none */
 	uint64_t size; /* of the datum; 0: not known */
 	bool stripped; /* no section headers: the two above could not be read */
 };

@@ -3,8 +3,8 @@
  * Typed configuration tables (dittofs/config.h) put to use: defaults, checks, filling a struct,
  * suggestions, help and man page text.
  *
- * Values come in as text or as the config front end's scalars; both go through here, so that
- * libconfig files, `--set key=value` and later REST share one set of rules and messages.
+ * Values come in as text, whatever they were written in: so libconfig files and `--set key=value`
+ * share one set of rules and messages.
  */
 #ifndef DFS_PLUGIN_OPTIONS_H
 #define DFS_PLUGIN_OPTIONS_H

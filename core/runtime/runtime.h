@@ -24,10 +24,10 @@ struct dfs_workers;
  * failure everything is closed again and *error holds a sentence (free with g_free).  Takes config
  * over in either case; the registry that it was read with outlives the runtime. */
 struct dfs_runtime *dfs_runtime_new(struct dfs_config *config, char **error);
-/* Adapters bind and serve. */
+/* Adapters bind and serve.  False: one could not, *error (g_free) says why; free the runtime. */
 bool dfs_runtime_start(struct dfs_runtime *rt, char **error);
-/* Shares, client rules and RELOADABLE options as in config; validates all, then applies.  Shares that left are
- * drained and closed.  True: config is taken over.  False: nothing has changed, *error says why. */
+/* Shares, client rules and RELOADABLE options as in config; validates all, then applies.  Shares
+ * that left are drained and closed.  True: config is taken over.  False: nothing has changed, *error says why. */
 bool dfs_runtime_reload(struct dfs_runtime *rt, struct dfs_config *config, char **error);
 /* Stop adapters (drain until deadline, monotonic ns), flush, close.  False: some dirty data could
  * not be written (logged). */

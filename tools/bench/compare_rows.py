@@ -101,7 +101,7 @@ ROWS = [
     *_data("mixed-16x8", "mixed", 16, 8, kind="ops", changes=True),
 ]
 
-# What the issue asks for first.
+# The rows of --rows=default.
 DEFAULT = ("getattr access lookup getattr-1x1 read4k read1m read1m-disk write1m write1m-disk "
            "syncwrite-disk create create-disk create-1x1-disk mkdir rename remove smallfile "
            "smallfile-disk readdirplus mixed").split()

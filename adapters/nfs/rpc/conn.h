@@ -85,8 +85,7 @@ extern const struct dfs_conn_ops nfs_conn_ops;
 
 /* dispatch.c */
 
-/* Run one complete record on the loop.  False: no memory for a reply, the record was not touched.
- */
+/* Run one complete record on the loop.  False: no memory for a reply, nothing was done. */
 bool nfs_dispatch(struct nfs_conn *conn, const unsigned char *record, uint32_t len);
 /* Run a WRITE whose data has been received. */
 void nfs_dispatch_direct(struct nfs_req *req);

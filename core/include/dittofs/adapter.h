@@ -21,8 +21,11 @@ struct dfs_runtime;
 /* Called from the main thread. */
 struct dfs_adapter_ops {
 	uint32_t size;
-	enum dfs_status (*validate)(const void *config, struct dfs_diag *diag); /* optional */
-	/* Make an instance; no socket is opened yet. */
+	/* Optional.  Checks what the table cannot (combinations).  No side effects; config is
+	 * borrowed for the call. */
+	enum dfs_status (*validate)(const void *config, struct dfs_diag *diag);
+	/* Make an instance; no socket is opened yet.  runtime and host outlive it; config and its
+	 * strings are there until start() has returned or destroy() is called. */
 	enum dfs_status (*create)(struct dfs_runtime *runtime, const struct dfs_host *host,
 	                          const void *config, void **inst, struct dfs_diag *diag);
 	/* After stop(), or without start(). */
@@ -33,6 +36,7 @@ struct dfs_adapter_ops {
 	void (*reload)(void *inst);
 	/* Accept nothing new, answer what runs, close; deadline on the monotonic clock, ns. */
 	void (*stop)(void *inst, int64_t deadline);
+
 	/* append only */
 };
 

@@ -25,8 +25,9 @@ extern "C" {
  * uses a key as a folder of another ("a" and "a/b"): a store may refuse the second, DFS_INVAL. */
 #define DFS_KEY_MAX 1024
 
-#define DFS_BLOCK_CAP_VOLATILE (1ull << 0)    /* nothing survives the process; sync() is not called */
-#define DFS_BLOCK_CAP_DURABLE_PUT (1ull << 1) /* put is durable by itself; absent: sync() is called */
+/* Capability bits; what the core does when a bit is absent follows the colon. */
+#define DFS_BLOCK_CAP_VOLATILE (1ull << 0)    /* nothing survives the process: sync() is called */
+#define DFS_BLOCK_CAP_DURABLE_PUT (1ull << 1) /* put is durable by itself: sync() is called */
 
 /* One run of source bytes.  buf, when not NULL, owns them: a store that keeps bytes in memory
  * takes a reference through the host table instead of copying.  Borrowed for the call. */
@@ -62,9 +63,16 @@ typedef int (*dfs_object_fn)(void *arg, const char *key, uint64_t length);
 struct dfs_block_ops {
 	uint32_t size;
 
-	enum dfs_status (*validate)(const void *config, struct dfs_diag *diag); /* optional */
+	/* Optional.  Checks what the table cannot (combinations).  No side effects.  config: the
+	 * struct that the plugin's table describes; it and its strings are borrowed for the call,
+	 * here and in create. */
+	enum dfs_status (*validate)(const void *config, struct dfs_diag *diag);
+	/* Open or create the store, *inst with DFS_OK; else diag->text says why.  host outlives the
+	 * instance; config does not: copy what is kept.  DFS_BUSY: another process has the store.
+	 * DFS_VERSION: its format is newer. */
 	enum dfs_status (*create)(const struct dfs_host *host, const void *config, void **inst,
 	                          struct dfs_diag *diag);
+	/* Close; no call runs.  What was put but not synced may be lost. */
 	void (*destroy)(void *inst);
 
 	/* Store n spans (1..1024, 1 byte to DFS_OBJECT_MAX in all) as one object.  An object of the
@@ -82,15 +90,18 @@ struct dfs_block_ops {
 	/* Erase every object whose key begins with prefix, which ends in '/'.  Blocking. */
 	enum dfs_status (*erase_prefix)(void *inst, const char *prefix);
 	/* Visit keys that begin with prefix ("" : all) and sort after `after` ("" : from the
-	 * start), in byte order.  Blocking.  Objects put or erased meanwhile may or may not show. */
+	 * start), in byte order.  Blocking.  What is put or erased meanwhile may or may not show. */
 	enum dfs_status (*list)(void *inst, const char *prefix, const char *after, dfs_object_fn fn,
 	                        void *arg);
-	/* Make every put and erase that was answered before this call durable.  Blocking; one thread
-	 * at a time; a failure is sticky until the store is opened anew. */
+	/* Make every put and erase that was answered before this call durable.  Blocking; one
+	 * thread at a time; a failure is sticky until the store is opened anew. */
 	enum dfs_status (*sync)(void *inst);
 
+	/* Cheap figures; stats->size is set by the caller. */
 	enum dfs_status (*stats)(void *inst, struct dfs_block_stats *stats);
+	/* Answers within 5 s whether the store can serve. */
 	enum dfs_status (*health)(void *inst);
+
 	/* append only */
 };
 

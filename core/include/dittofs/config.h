@@ -4,8 +4,12 @@
  *
  * A plugin lists its options in one table.  The core parses libconfig, checks type, range,
  * required and unknown keys (with a suggestion), fills the plugin's struct by offset and
- * then calls the plugin's validate().  The same table prints help, the man page's OPTIONS,
- * dfs-inspect's output and, later, drives REST validation.  Plugins never see libconfig.
+ * then calls the plugin's validate().  The same table prints the man page's OPTIONS and
+ * dfs-inspect's output.  Plugins never see libconfig.
+ *
+ * The filled struct and all that it points to belong to the core.  They are borrowed for the call
+ * of validate() or create() that they are handed to, and are freed after it: a plugin copies what
+ * it keeps.
  */
 #ifndef DITTOFS_CONFIG_H
 #define DITTOFS_CONFIG_H
@@ -17,18 +21,19 @@
 extern "C" {
 #endif
 
+/* Behind each type: the field that it fills, and what else bounds or writes it. */
 enum dfs_config_type {
 	DFS_CONFIG_END = 0,      /* terminates a table */
-	DFS_CONFIG_BOOL = 1,     /* field: uint8_t, 0 or 1 */
-	DFS_CONFIG_INT = 2,      /* field: int64_t, min..max */
-	DFS_CONFIG_SIZE = 3,     /* field: uint64_t bytes, min..max; text takes K M G T suffixes (1024) */
-	DFS_CONFIG_DURATION = 4, /* field: uint64_t nanoseconds, min..max; text: ns us ms s m h d */
-	DFS_CONFIG_STRING = 5,   /* field: const char *, length in bytes min..max; NULL when unset */
-	DFS_CONFIG_PATH = 6,     /* field: const char *, absolute; a relative one is taken from server.state_dir */
-	DFS_CONFIG_ENUM = 7,     /* field: uint32_t, index into names */
-	DFS_CONFIG_LIST = 8,     /* field: const char *const *, NULL-terminated list of strings */
-	DFS_CONFIG_SECRET = 9,   /* field: const char *; accepts file:PATH and env:NAME; never printed */
-	DFS_CONFIG_MODE = 10,    /* field: uint32_t, permission bits, octal text such as "0755" */
+	DFS_CONFIG_BOOL = 1,     /* uint8_t, 0 or 1 */
+	DFS_CONFIG_INT = 2,      /* int64_t, min..max */
+	DFS_CONFIG_SIZE = 3,     /* uint64_t bytes, min..max; suffixes K M G T (powers of 1024) */
+	DFS_CONFIG_DURATION = 4, /* uint64_t nanoseconds, min..max; units ns us ms s m h d */
+	DFS_CONFIG_STRING = 5,   /* const char *, min..max bytes; NULL when unset */
+	DFS_CONFIG_PATH = 6,     /* const char *, absolute: relative ones lie in server.state_dir */
+	DFS_CONFIG_ENUM = 7,     /* uint32_t, index into names */
+	DFS_CONFIG_LIST = 8,     /* const char *const *, NULL-terminated list of strings */
+	DFS_CONFIG_SECRET = 9,   /* const char *; from file:PATH or env:NAME too; never printed */
+	DFS_CONFIG_MODE = 10,    /* uint32_t, permission bits; octal text such as "0755" */
 };
 
 enum dfs_config_flags {

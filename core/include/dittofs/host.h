@@ -39,13 +39,14 @@ struct dfs_host {
 	void (*log)(void *ctx, enum dfs_log_level level, const char *fmt, ...)
 		__attribute__((format(printf, 3, 4)));
 
-	/* Record the sentence that explains a failure of the call that is running on this thread,
-	 * and return status, so that a plugin writes: return host->fail (host->ctx, DFS_IO, ...). */
+	/* Record the sentence that explains a failure of the call that runs on this thread, and
+	 * return status, so that a plugin writes: return host->fail(host->ctx, DFS_IO, ...). */
 	enum dfs_status (*fail)(void *ctx, enum dfs_status status, const char *fmt, ...)
 		__attribute__((format(printf, 3, 4)));
 
 	/* A new buffer with one reference, 1 to 4 MiB; NULL when the memory budget is used up. */
 	struct dfs_buf *(*buf_alloc)(void *ctx, uint32_t len);
+	/* One reference more, or less; the last frees. */
 	void (*buf_ref)(void *ctx, struct dfs_buf *buf);
 	void (*buf_unref)(void *ctx, struct dfs_buf *buf);
 

@@ -36,8 +36,8 @@ extern "C" {
 #define DFS_STATE_VALUE_MAX 65536
 
 /* Capability bits; what the core does when a bit is absent follows the colon. */
-#define DFS_METADATA_CAP_DURABLE (1ull << 0)  /* commit is durable by itself; absent: sync() is called */
-#define DFS_METADATA_CAP_VOLATILE (1ull << 1) /* nothing survives the process; absent: it does */
+#define DFS_METADATA_CAP_DURABLE (1ull << 0)  /* commit is durable by itself: sync() is called */
+#define DFS_METADATA_CAP_VOLATILE (1ull << 1) /* nothing survives the process: sync() is called */
 
 enum dfs_file_type {
 	DFS_TYPE_NONE = 0,
@@ -77,6 +77,7 @@ struct dfs_inode_record {
 	uint32_t flags;    /* DFS_INODE_* */
 	uint32_t reserved;
 	struct dfs_content_id content;
+
 	/* append only */
 };
 
@@ -93,6 +94,7 @@ struct dfs_dirent_record {
 	uint32_t flags; /* DFS_DIRENT_* */
 	uint32_t name_len; /* 1..DFS_NAME_MAX; 0 for a tombstone */
 	const char *name;  /* not NUL-terminated; owned by who fills it, see the head of this file */
+
 	/* append only */
 };
 
@@ -111,6 +113,7 @@ struct dfs_share_record {
 	uint8_t uuid[16];    /* random at creation; fsid and handle keys derive from it */
 	uint64_t root;       /* fileid of the root directory */
 	char name[64];       /* NUL-terminated */
+
 	/* append only */
 };
 
@@ -129,11 +132,11 @@ enum dfs_sync_level {
 struct dfs_metadata_stats {
 	uint32_t size;
 	uint32_t reserved;
-	uint64_t bytes_used, bytes_free; /* of the medium that the records lie on; 0, 0: not known */
+	uint64_t bytes_used, bytes_free; /* where the records lie; 0, 0: not known */
 	uint64_t inodes;                 /* of all shares; 0: not known */
 };
 
-/* Return false to stop the scan. */
+/* Called by scans and gets, inside the transaction; return 0 to stop. */
 typedef int (*dfs_share_fn)(void *arg, const struct dfs_share_record *rec);
 typedef int (*dfs_dirent_fn)(void *arg, const struct dfs_dirent_record *rec);
 typedef int (*dfs_map_fn)(void *arg, uint64_t block, const struct dfs_segment *segs, uint32_t n);
@@ -143,13 +146,18 @@ typedef int (*dfs_orphan_fn)(void *arg, uint64_t fileid, const struct dfs_conten
 
 /* All operations are required unless said otherwise.  Statuses: DFS_OK, DFS_AGAIN (nonblock or
  * serialisation), DFS_NOENT where a record is absent, DFS_IO, DFS_NOSPC, DFS_CORRUPT; fail()
- * explains the last three.  put replaces; del of an absent record is DFS_OK. */
+ * explains the last three.  put replaces; del of an absent record is DFS_OK.  A struct with a size
+ * comes with it set by the caller. */
 struct dfs_metadata_ops {
 	uint32_t size;
 
-	/* Optional.  Checks what the table cannot (combinations).  No side effects. */
+	/* Optional.  Checks what the table cannot (combinations).  No side effects.  config: the
+	 * struct that the plugin's table describes; it and its strings are borrowed for the call,
+	 * here and in create. */
 	enum dfs_status (*validate)(const void *config, struct dfs_diag *diag);
-	/* Open or create the store.  DFS_BUSY: another process has it.  DFS_VERSION: newer format. */
+	/* Open or create the store, *inst with DFS_OK; else diag->text says why.  host outlives the
+	 * instance; config does not: copy what is kept.  DFS_BUSY: another process has the store.
+	 * DFS_VERSION: its format is newer. */
 	enum dfs_status (*create)(const struct dfs_host *host, const void *config, void **inst,
 	                          struct dfs_diag *diag);
 	/* Close; no transaction is open.  What was committed but not synced may be lost. */
@@ -183,7 +191,7 @@ struct dfs_metadata_ops {
 	                              const uint64_t *ids, uint32_t n, struct dfs_inode_record *recs);
 
 	/* Text of a symbolic link; removed together with its inode by the core.  buf takes
-	 * DFS_SYMLINK_MAX bytes. */
+	 * DFS_SYMLINK_MAX bytes, *len is set; the text has no NUL at its end. */
 	enum dfs_status (*get_symlink)(void *inst, struct dfs_txn *, uint32_t share, uint64_t fileid,
 	                               char *buf, uint32_t *len);
 	enum dfs_status (*put_symlink)(void *inst, struct dfs_txn *, uint32_t share, uint64_t fileid,
@@ -221,8 +229,8 @@ struct dfs_metadata_ops {
 	                              const struct dfs_content_id *content);
 	enum dfs_status (*del_orphan)(void *inst, struct dfs_txn *, uint32_t share, uint64_t fileid);
 
-	/* Named server state: small values under byte keys of 1..DFS_STATE_KEY_MAX, per share (share
-	 * 0: the server's own).  get: *len is the capacity before, the length after; a short buffer
+	/* Named server state: small values under byte keys of 1..DFS_STATE_KEY_MAX, per share
+	 * (share 0: the server's own).  get: *len is the capacity before, the length after; a short buffer
 	 * is DFS_TOOSMALL with *len set.  scan: keys with the prefix, ascending. */
 	enum dfs_status (*get_state)(void *inst, struct dfs_txn *, uint32_t share, const char *key,
 	                             uint32_t key_len, void *value, uint32_t *len);
@@ -237,6 +245,7 @@ struct dfs_metadata_ops {
 	enum dfs_status (*stats)(void *inst, struct dfs_metadata_stats *stats);
 	/* Answers within 5 s whether the store can serve. */
 	enum dfs_status (*health)(void *inst);
+
 	/* append only */
 };
 

@@ -31,11 +31,15 @@ enum dfs_plugin_kind {
 /* Who may call an instance, declared by the plugin and enforced by the core.  "nonblock" is the
  * DFS_NONBLOCK flag of an operation. */
 enum dfs_thread_model {
-	DFS_THREADS_SERIAL = 0,      /* one call at a time, worker threads only */
-	DFS_THREADS_BLOCKING = 1,    /* thread-safe, may block: workers only, at most max_threads at once */
-	DFS_THREADS_TRY = 2,         /* thread-safe; with DFS_NONBLOCK it answers DFS_AGAIN, before any side
-	                                effect, instead of waiting; without it, workers only */
-	DFS_THREADS_NONBLOCKING = 3, /* thread-safe and at memory speed: called on event loops */
+	/* One call at a time, worker threads only. */
+	DFS_THREADS_SERIAL = 0,
+	/* Thread-safe, may block: workers only, at most max_threads at once. */
+	DFS_THREADS_BLOCKING = 1,
+	/* Thread-safe; with DFS_NONBLOCK it answers DFS_AGAIN, before any side effect, instead of
+	 * waiting; without it, workers only. */
+	DFS_THREADS_TRY = 2,
+	/* Thread-safe and at memory speed: called on event loops. */
+	DFS_THREADS_NONBLOCKING = 3,
 };
 
 /* Flag bits common to the operations of stores. */
@@ -57,6 +61,7 @@ struct dfs_plugin {
 	const struct dfs_config_item *config; /* ends with a row of type DFS_CONFIG_END */
 	uint64_t config_size;                 /* sizeof the struct that the table fills */
 	const void *ops;                      /* struct dfs_metadata_ops, dfs_block_ops or dfs_adapter_ops */
+
 	/* append only */
 };
 
