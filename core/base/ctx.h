@@ -43,7 +43,7 @@ struct dfs_ctx {
 	bool nonblock;           /* on an event loop: answer DFS_AGAIN rather than wait */
 	bool read_only;          /* the client rule's access is ro */
 	uint8_t n_tickets;
-	int64_t deadline;        /* monotonic ns; every wait ends here with DFS_DELAY */
+	int64_t deadline; /* monotonic ns; every wait ends here with DFS_DELAY */
 	struct dfs_ticket tickets[DFS_TICKETS_MAX];
 };
 

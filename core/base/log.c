@@ -69,14 +69,14 @@ dfs_log(enum dfs_log_level level, const char *fmt, ...)
 		char escaped[2100];
 		json_escape(escaped, sizeof escaped, text);
 		n = snprintf(line, sizeof line,
-		             "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"message\":\"%s\"}\n", stamp,
-		             ts.tv_nsec / 1000000, level_names[level], escaped);
+			     "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"message\":\"%s\"}\n",
+			     stamp, ts.tv_nsec / 1000000, level_names[level], escaped);
 	} else {
 		for (char *p = text; *p; p++)
 			if (*p == '\n' || *p == '\r')
 				*p = ' ';
 		n = snprintf(line, sizeof line, "%s.%03ldZ %-5s %s\n", stamp, ts.tv_nsec / 1000000,
-		             level_names[level], text);
+			     level_names[level], text);
 	}
 	if (n > (int)sizeof line - 1)
 		n = sizeof line - 1;
@@ -105,10 +105,12 @@ const char *
 dfs_status_name(enum dfs_status status)
 {
 	static const char *const names[] = {
-		"OK", "AGAIN", "NOENT", "EXIST", "NOTDIR", "ISDIR", "NOTEMPTY", "PERM", "ACCESS",
-		"INVAL", "NAMETOOLONG", "NOSPC", "DQUOT", "FBIG", "ROFS", "MLINK", "XDEV", "STALE",
-		"BADHANDLE", "IO", "NOTSUP", "TOOSMALL", "BADCOOKIE", "NOTSYNC", "BADTYPE", "DELAY",
-		"TIMEDOUT", "CORRUPT", "TOOBIG", "BUSY", "NOMEM", "SHUTDOWN", "CONFIG", "VERSION",
+		"OK",        "AGAIN",    "NOENT",    "EXIST",    "NOTDIR",      "ISDIR",
+		"NOTEMPTY",  "PERM",     "ACCESS",   "INVAL",    "NAMETOOLONG", "NOSPC",
+		"DQUOT",     "FBIG",     "ROFS",     "MLINK",    "XDEV",        "STALE",
+		"BADHANDLE", "IO",       "NOTSUP",   "TOOSMALL", "BADCOOKIE",   "NOTSYNC",
+		"BADTYPE",   "DELAY",    "TIMEDOUT", "CORRUPT",  "TOOBIG",      "BUSY",
+		"NOMEM",     "SHUTDOWN", "CONFIG",   "VERSION",
 	};
 	return (unsigned)status < sizeof names / sizeof *names ? names[status] : "UNKNOWN";
 }

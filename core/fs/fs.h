@@ -55,24 +55,25 @@ struct dfs_setattr {
 #define DFS_ACCESS_DELETE 0x10u
 #define DFS_ACCESS_EXECUTE 0x20u
 
-enum dfs_status dfs_fs_getattr(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_attr *attr);
+enum dfs_status dfs_fs_getattr(struct dfs_ctx *ctx, const struct dfs_ref *ref,
+			       struct dfs_attr *attr);
 /* guard_ctime (NULL: none) must equal the current ctime, else DFS_NOTSYNC and no change. */
 enum dfs_status dfs_fs_setattr(struct dfs_ctx *ctx, const struct dfs_ref *ref,
-                               const struct dfs_setattr *set, const int64_t *guard_ctime,
-                               struct dfs_wcc *wcc);
+			       const struct dfs_setattr *set, const int64_t *guard_ctime,
+			       struct dfs_wcc *wcc);
 /* dir_attr->type is DFS_TYPE_NONE when not known; so for every optional attribute output below. */
 enum dfs_status dfs_fs_lookup(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
-                              struct dfs_attr *attr, struct dfs_attr *dir_attr);
+			      struct dfs_attr *attr, struct dfs_attr *dir_attr);
 /* *granted: the bits of `wanted` that the caller has. */
 enum dfs_status dfs_fs_access(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint32_t wanted,
-                              uint32_t *granted, struct dfs_attr *attr);
+			      uint32_t *granted, struct dfs_attr *attr);
 /* buf takes DFS_SYMLINK_MAX bytes. */
 enum dfs_status dfs_fs_readlink(struct dfs_ctx *ctx, const struct dfs_ref *ref, char *buf,
-                                uint32_t *len, struct dfs_attr *attr);
+				uint32_t *len, struct dfs_attr *attr);
 
 /* len is clipped to DFS_READ_MAX. */
 enum dfs_status dfs_fs_read(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t offset,
-                            uint32_t len, struct dfs_read *out, struct dfs_attr *attr);
+			    uint32_t len, struct dfs_read *out, struct dfs_attr *attr);
 
 enum dfs_stable { DFS_UNSTABLE = 0, DFS_DATA_SYNC = 1, DFS_FILE_SYNC = 2 };
 
@@ -85,46 +86,47 @@ void dfs_fs_write_cancel(struct dfs_write *w);
 /* *committed >= stable.  *verifier: random per process start, drawn again when unstable data is
  * lost at run time.  Consumes w unless DFS_AGAIN. */
 enum dfs_status dfs_fs_write_commit(struct dfs_ctx *ctx, const struct dfs_ref *ref,
-                                    struct dfs_write *w, enum dfs_stable stable,
-                                    enum dfs_stable *committed, uint64_t *verifier,
-                                    struct dfs_wcc *wcc);
+				    struct dfs_write *w, enum dfs_stable stable,
+				    enum dfs_stable *committed, uint64_t *verifier,
+				    struct dfs_wcc *wcc);
 /* The same from bytes in memory (copied); for small writes. */
 enum dfs_status dfs_fs_write(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t offset,
-                             const void *data, uint32_t len, enum dfs_stable stable,
-                             enum dfs_stable *committed, uint64_t *verifier, struct dfs_wcc *wcc);
+			     const void *data, uint32_t len, enum dfs_stable stable,
+			     enum dfs_stable *committed, uint64_t *verifier, struct dfs_wcc *wcc);
 /* Make earlier writes of the file stable, size and times included; len 0: to the end. */
 enum dfs_status dfs_fs_commit(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t offset,
-                              uint32_t len, uint64_t *verifier, struct dfs_wcc *wcc);
+			      uint32_t len, uint64_t *verifier, struct dfs_wcc *wcc);
 
 enum dfs_create_how { DFS_CREATE_UNCHECKED = 0, DFS_CREATE_GUARDED = 1, DFS_CREATE_EXCLUSIVE = 2 };
 
 /* A regular file.  verifier: for EXCLUSIVE; set: ignored then. */
 enum dfs_status dfs_fs_create(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
-                              enum dfs_create_how how, const struct dfs_setattr *set,
-                              uint64_t verifier, struct dfs_attr *attr, struct dfs_wcc *dir_wcc);
+			      enum dfs_create_how how, const struct dfs_setattr *set,
+			      uint64_t verifier, struct dfs_attr *attr, struct dfs_wcc *dir_wcc);
 enum dfs_status dfs_fs_mkdir(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
-                             const struct dfs_setattr *set, struct dfs_attr *attr,
-                             struct dfs_wcc *dir_wcc);
+			     const struct dfs_setattr *set, struct dfs_attr *attr,
+			     struct dfs_wcc *dir_wcc);
 enum dfs_status dfs_fs_symlink(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
-                               const char *text, uint32_t len, const struct dfs_setattr *set,
-                               struct dfs_attr *attr, struct dfs_wcc *dir_wcc);
+			       const char *text, uint32_t len, const struct dfs_setattr *set,
+			       struct dfs_attr *attr, struct dfs_wcc *dir_wcc);
 /* type: BLK, CHR (uid 0 only), SOCK, FIFO. */
 enum dfs_status dfs_fs_mknod(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
-                             enum dfs_file_type type, uint32_t rdev_major, uint32_t rdev_minor,
-                             const struct dfs_setattr *set, struct dfs_attr *attr,
-                             struct dfs_wcc *dir_wcc);
+			     enum dfs_file_type type, uint32_t rdev_major, uint32_t rdev_minor,
+			     const struct dfs_setattr *set, struct dfs_attr *attr,
+			     struct dfs_wcc *dir_wcc);
 /* DFS_MLINK: it has DFS_LINK_MAX names. */
 #define DFS_LINK_MAX 65000u
-enum dfs_status dfs_fs_link(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_ref *dir,
-                            struct dfs_name name, struct dfs_attr *attr, struct dfs_wcc *dir_wcc);
+enum dfs_status dfs_fs_link(struct dfs_ctx *ctx, const struct dfs_ref *ref,
+			    const struct dfs_ref *dir, struct dfs_name name, struct dfs_attr *attr,
+			    struct dfs_wcc *dir_wcc);
 /* Anything but a directory: DFS_ISDIR. */
 enum dfs_status dfs_fs_remove(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
-                              struct dfs_wcc *dir_wcc);
+			      struct dfs_wcc *dir_wcc);
 enum dfs_status dfs_fs_rmdir(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
-                             struct dfs_wcc *dir_wcc);
+			     struct dfs_wcc *dir_wcc);
 enum dfs_status dfs_fs_rename(struct dfs_ctx *ctx, const struct dfs_ref *from_dir,
-                              struct dfs_name from, const struct dfs_ref *to_dir, struct dfs_name to,
-                              struct dfs_wcc *from_wcc, struct dfs_wcc *to_wcc);
+			      struct dfs_name from, const struct dfs_ref *to_dir,
+			      struct dfs_name to, struct dfs_wcc *from_wcc, struct dfs_wcc *to_wcc);
 
 /* One entry of a listing; "." has cookie 1, ".." cookie 2.  attr: NULL unless asked for; for an
  * entry whose inode vanished meanwhile it is NULL too. */
@@ -137,20 +139,20 @@ struct dfs_dir_entry {
 typedef bool (*dfs_dir_fn)(void *arg, const struct dfs_dir_entry *entry);
 /* Entries after cookie (0: from the start) until fn answers false or the end (*eof). */
 enum dfs_status dfs_fs_readdir(struct dfs_ctx *ctx, const struct dfs_ref *dir, uint64_t cookie,
-                               bool want_attrs, dfs_dir_fn fn, void *arg, bool *eof,
-                               struct dfs_attr *dir_attr);
+			       bool want_attrs, dfs_dir_fn fn, void *arg, bool *eof,
+			       struct dfs_attr *dir_attr);
 
 struct dfs_statfs {
 	uint64_t bytes_total, bytes_free, bytes_avail;
 	uint64_t files_total, files_free, files_avail;
 };
 enum dfs_status dfs_fs_statfs(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_statfs *st,
-                              struct dfs_attr *attr);
+			      struct dfs_attr *attr);
 
 /* Opens keep an unlinked file alive until the last close; for stateful protocols and tests. */
 struct dfs_open;
 enum dfs_status dfs_fs_open(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint32_t access,
-                            struct dfs_open **open);
+			    struct dfs_open **open);
 enum dfs_status dfs_fs_close(struct dfs_ctx *ctx, struct dfs_open *open);
 
 /* Walk an absolute path below the share's root ("" or "/": the root), as uid 0; for MOUNT. */

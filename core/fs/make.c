@@ -234,7 +234,7 @@ make_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_name name,
 
 static enum dfs_status
 make_object(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name name,
-	const struct new_object *make, struct dfs_attr *attr, struct dfs_wcc *wcc)
+	    const struct new_object *make, struct dfs_attr *attr, struct dfs_wcc *wcc)
 {
 	enum dfs_status status;
 	unsigned tries = 0;

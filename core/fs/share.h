@@ -33,7 +33,7 @@ struct dfs_share {
 	char name[64];
 	char *path; /* "/export": absolute, no trailing slash but for "/" */
 	uint8_t uuid[16];
-	uint64_t fsid; /* from the uuid: stable across restarts */
+	uint64_t fsid;                  /* from the uuid: stable across restarts */
 	struct dfs_hash_key handle_key; /* from the uuid and the server's secret */
 	uint64_t root_fileid, root_generation;
 	enum dfs_durability durability;
@@ -43,7 +43,7 @@ struct dfs_share {
 	struct dfs_lane *lane; /* where its blocking operations run */
 	/* Freed at the next reload but one, or with the share. */
 	_Atomic(const struct dfs_share_rules *) rules;
-	const struct dfs_share_rules *old_rules;       /* main thread */
+	const struct dfs_share_rules *old_rules; /* main thread */
 	struct dfs_block_store *blocks;
 };
 
@@ -80,6 +80,6 @@ void dfs_share_unref(struct dfs_share *share);
 /* The first rule that matches the peer (AF_INET or AF_INET6), NULL: none, access refused.  The
  * default without `clients` is 127.0.0.0/8 and ::1, rw, root squash. */
 const struct dfs_client_rule *dfs_share_match(const struct dfs_share *share,
-                                              const struct sockaddr *peer);
+					      const struct sockaddr *peer);
 
 #endif

@@ -11,7 +11,7 @@ dfs_watchdog_measure(struct dfs_watchdog_call *call)
 	getrusage(RUSAGE_THREAD, &ru);
 	call->sleeps = ru.ru_nvcsw;
 	call->cpu = (int64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * DFS_SECOND +
-	             (int64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) * 1000;
+		    (int64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) * 1000;
 }
 
 bool

@@ -451,7 +451,8 @@ dfs_inode_cache_purge(struct dfs_inode_cache *cache, struct dfs_namespace *ns)
 		dfs_lock_acquire(&b->lock);
 		while (*p) {
 			struct dfs_inode *i = *p;
-			if (i->ns != ns || atomic_load_explicit(&i->refs, memory_order_acquire) != 0) {
+			if (i->ns != ns ||
+			    atomic_load_explicit(&i->refs, memory_order_acquire) != 0) {
 				all &= i->ns != ns;
 				p = &i->hash_next;
 				continue;

@@ -31,8 +31,8 @@ struct dfs_namespace_options {
 
 /* Find the share's row or create it with its root directory.  Blocking. */
 enum dfs_status dfs_namespace_open(struct dfs_metadata_store *store, struct dfs_inode_cache *cache,
-                                   const struct dfs_namespace_options *options,
-                                   struct dfs_namespace **ns);
+				   const struct dfs_namespace_options *options,
+				   struct dfs_namespace **ns);
 /* Writes back and forgets.  No reference to an inode is left.  Blocking. */
 void dfs_namespace_close(struct dfs_namespace *ns);
 

@@ -28,7 +28,7 @@ bool dfs_may_read_content(const struct dfs_identity *id, const struct dfs_attr *
 bool dfs_may_write_content(const struct dfs_identity *id, const struct dfs_attr *attr);
 /* Take the entry of child out of dir: write and search, and the sticky bit's owners only. */
 bool dfs_may_remove(const struct dfs_identity *id, const struct dfs_attr *dir,
-                    const struct dfs_attr *child);
+		    const struct dfs_attr *child);
 /* Mode after a write, truncation or change of owner by somebody who is not uid 0. */
 uint32_t dfs_mode_without_suid(uint32_t mode);
 

@@ -115,11 +115,12 @@ dfs_metadata_again(const struct dfs_ctx *ctx, enum dfs_status *status, unsigned 
 
 void
 dfs_metadata_ticket(struct dfs_metadata_store *store, struct dfs_ctx *ctx,
-                    enum dfs_durability durability, uint64_t seq)
+		    enum dfs_durability durability, uint64_t seq)
 {
 	if (store->gate && durability != DFS_DURABILITY_NONE)
 		dfs_ctx_ticket(ctx, store->gate, seq,
-		               durability == DFS_DURABILITY_POWER ? DFS_SYNC_POWER : DFS_SYNC_PROCESS);
+			       durability == DFS_DURABILITY_POWER ? DFS_SYNC_POWER
+								  : DFS_SYNC_PROCESS);
 }
 
 void

@@ -32,32 +32,32 @@ struct dfs_metadata_store {
 	_Atomic uint32_t thread_model; /* enum dfs_thread_model; demotion lowers it */
 	struct dfs_gate *gate;         /* NULL when VOLATILE or DURABLE */
 	struct dfs_lane *lane;
-	_Atomic uint64_t last_seq;     /* highest committed */
-	struct dfs_writeback *dirty;   /* metadata/writeback.h */
-	struct dfs_lock serial;        /* SERIAL: held from begin to the end of the transaction */
+	_Atomic uint64_t last_seq;   /* highest committed */
+	struct dfs_writeback *dirty; /* metadata/writeback.h */
+	struct dfs_lock serial;      /* SERIAL: held from begin to the end of the transaction */
 	struct dfs_watchdog dog;
 };
 
 /* Open an instance.  config: the struct that the plugin's table describes, borrowed for the call as
  * name is; host outlives the store; workers NULL: no lane (tests).  dfs_fail_text() explains a failure. */
 enum dfs_status dfs_metadata_store_open(const struct dfs_plugin_entry *entry, const char *name,
-                                        const void *config, const struct dfs_host *host,
-                                        struct dfs_workers *workers,
-                                        struct dfs_metadata_store **store);
+					const void *config, const struct dfs_host *host,
+					struct dfs_workers *workers,
+					struct dfs_metadata_store **store);
 /* Writes back, syncs and closes.  Every namespace on it is closed. */
 void dfs_metadata_store_close(struct dfs_metadata_store *store);
 enum dfs_status dfs_metadata_stats(struct dfs_metadata_store *store,
-                                   struct dfs_metadata_stats *stats);
+				   struct dfs_metadata_stats *stats);
 
 /* Begin; DFS_AGAIN by the rule above.  On DFS_OK the caller ends it by commit or abort. */
 enum dfs_status dfs_metadata_begin(struct dfs_metadata_store *store, const struct dfs_ctx *ctx,
-                                   enum dfs_txn_mode mode, struct dfs_txn **txn);
+				   enum dfs_txn_mode mode, struct dfs_txn **txn);
 /* Commit; *seq (may be NULL) is the transaction's position. */
 enum dfs_status dfs_metadata_commit(struct dfs_metadata_store *store, struct dfs_txn *txn,
-                                    uint64_t *seq);
+				    uint64_t *seq);
 /* Leave the ticket that a share of this durability asks for a commit at seq. */
 void dfs_metadata_ticket(struct dfs_metadata_store *store, struct dfs_ctx *ctx,
-                         enum dfs_durability durability, uint64_t seq);
+			 enum dfs_durability durability, uint64_t seq);
 /* After a try that answered *status: true, a serialisation failure on a worker: wait a little and
  * try again.  False: *status is final; DFS_AGAIN becomes DFS_DELAY when the tries or the deadline
  * are used up, and stays on loops.  *tries begins at 0. */

@@ -29,8 +29,7 @@ struct dfs_writeback {
 static void
 task_run(struct dfs_task *task)
 {
-	struct dfs_writeback *wb =
-		DFS_CONTAINER_OF(task, struct dfs_writeback, task);
+	struct dfs_writeback *wb = DFS_CONTAINER_OF(task, struct dfs_writeback, task);
 
 	/* Before the run: what is added from now on may queue the task again. */
 	atomic_store(&wb->queued, false);

@@ -117,7 +117,8 @@ dfs_options_differ(const struct dfs_options *a, const struct dfs_options *b,
 		   const struct dfs_config_item *after)
 {
 	assert(a->table == b->table);
-	for (const struct dfs_config_item *item = after ? after + 1 : a->table; item->type != DFS_CONFIG_END; item++)
+	for (const struct dfs_config_item *item = after ? after + 1 : a->table;
+	     item->type != DFS_CONFIG_END; item++)
 		if (!(item->flags & DFS_CONFIG_RELOADABLE) &&
 		    !dfs_option_equal(item, field_of(a, item), field_of(b, item)))
 			return item;

@@ -42,8 +42,11 @@ struct dfs_runtime {
 static struct dfs_shares_env
 shares_env(const struct dfs_runtime *rt)
 {
-	return (struct dfs_shares_env){.stores = &rt->stores, .inodes = rt->inodes, .pages = rt->pages,
-	                               .workers = rt->workers, .secret = rt->state.secret};
+	return (struct dfs_shares_env){.stores = &rt->stores,
+				       .inodes = rt->inodes,
+				       .pages = rt->pages,
+				       .workers = rt->workers,
+				       .secret = rt->state.secret};
 }
 
 static void
@@ -65,8 +68,9 @@ create_adapters(struct dfs_runtime *rt, char **error)
 			a.ops->create(rt, host, row->options.values, &a.inst, &diag);
 
 		if (status != DFS_OK) {
-			*error = g_strdup_printf("%s: the adapter %s cannot be set up: %s", row->where, row->name,
-			                         *diag.text ? diag.text : dfs_status_name(status));
+			*error = g_strdup_printf("%s: the adapter %s cannot be set up: %s",
+						 row->where, row->name,
+						 *diag.text ? diag.text : dfs_status_name(status));
 			return false;
 		}
 		g_strlcpy(a.name, row->name, sizeof a.name);
@@ -87,7 +91,7 @@ make_caches(struct dfs_runtime *rt)
 	dfs_buf_setup(pool);
 	rt->pages = dfs_cache_new(pool / 2);
 	rt->inodes = dfs_inode_cache_new((uint64_t)rt->config->server.inode_cache,
-	                                 (uint64_t)rt->config->server.inode_cache * 2);
+					 (uint64_t)rt->config->server.inode_cache * 2);
 }
 
 struct dfs_runtime *
@@ -107,7 +111,8 @@ dfs_runtime_new(struct dfs_config *config, char **error)
 		make_caches(rt);
 		struct dfs_shares_env env = shares_env(rt);
 		if (dfs_stores_open(&rt->stores, config, rt->workers, error) &&
-		    dfs_shares_apply(&rt->shares, config, &env, left, error) && create_adapters(rt, error))
+		    dfs_shares_apply(&rt->shares, config, &env, left, error) &&
+		    create_adapters(rt, error))
 			return rt;
 	}
 	dfs_runtime_free(rt, dfs_clock_mono() + 10 * DFS_SECOND);
@@ -123,7 +128,7 @@ dfs_runtime_start(struct dfs_runtime *rt, char **error)
 		enum dfs_status status = a->ops->start(a->inst, &diag);
 		if (status != DFS_OK) {
 			*error = g_strdup_printf("the adapter %s cannot start: %s", a->name,
-			                         *diag.text ? diag.text : dfs_status_name(status));
+						 *diag.text ? diag.text : dfs_status_name(status));
 			return false;
 		}
 		a->started = true;
@@ -138,7 +143,8 @@ warn_postponed(const struct dfs_config *now, const struct dfs_config *next)
 	const struct dfs_config_item *item = NULL;
 
 	while ((item = dfs_options_differ(&now->server_options, &next->server_options, item)))
-		dfs_log(DFS_LOG_WARN, "%s: server.%s takes effect at the next start", next->path, item->key);
+		dfs_log(DFS_LOG_WARN, "%s: server.%s takes effect at the next start", next->path,
+			item->key);
 }
 
 /* Refuse what only a restart can change. */
@@ -146,7 +152,8 @@ static bool
 check_reload(const struct dfs_config *now, const struct dfs_config *next, char **error)
 {
 	if (strcmp(now->server.state_dir, next->server.state_dir) != 0) {
-		*error = g_strdup_printf("%s: server.state_dir cannot change while the server runs", next->path);
+		*error = g_strdup_printf("%s: server.state_dir cannot change while the server runs",
+					 next->path);
 		return false;
 	}
 	for (unsigned i = 0; i < next->n_stores; i++) {
@@ -155,25 +162,29 @@ check_reload(const struct dfs_config *now, const struct dfs_config *next, char *
 		const struct dfs_config_item *item = NULL;
 
 		if (!a || (a->plugin == b->plugin &&
-		           !(item = dfs_options_differ(&a->options, &b->options, NULL))))
+			   !(item = dfs_options_differ(&a->options, &b->options, NULL))))
 			continue;
-		*error = g_strdup_printf("%s: %s of the %s store %s cannot change while the server runs: "
-		                         "restart it, or declare the store under another name",
-		                         b->where, item ? item->key : "type", dfs_plugin_kind_name(b->kind),
-		                         b->name);
+		*error = g_strdup_printf(
+			"%s: %s of the %s store %s cannot change while the server runs: "
+			"restart it, or declare the store under another name",
+			b->where, item ? item->key : "type", dfs_plugin_kind_name(b->kind),
+			b->name);
 		return false;
 	}
 	for (unsigned i = 0; i < next->n_shares; i++)
 		for (unsigned k = 0; k < now->n_shares; k++) {
 			const struct dfs_config_share *b = &next->shares[i], *a = &now->shares[k];
-			if (strcmp(a->name, b->name) != 0 || strcmp(a->metadata->name, b->metadata->name) == 0)
+			if (strcmp(a->name, b->name) != 0 ||
+			    strcmp(a->metadata->name, b->metadata->name) == 0)
 				continue;
-			*error = g_strdup_printf("%s: share %s: metadata cannot change while the server runs",
-			                         b->where, b->name);
+			*error = g_strdup_printf(
+				"%s: share %s: metadata cannot change while the server runs",
+				b->where, b->name);
 			return false;
 		}
 	if (now->n_adapters != next->n_adapters) {
-		*error = g_strdup_printf("%s: adapters cannot come or go while the server runs", next->path);
+		*error = g_strdup_printf("%s: adapters cannot come or go while the server runs",
+					 next->path);
 		return false;
 	}
 	for (unsigned i = 0; i < next->n_adapters; i++) {
@@ -181,10 +192,12 @@ check_reload(const struct dfs_config *now, const struct dfs_config *next, char *
 		const struct dfs_config_item *item = NULL;
 
 		if (strcmp(a->name, b->name) != 0)
-			*error = g_strdup_printf("%s: adapters cannot come or go while the server runs", b->where);
+			*error = g_strdup_printf(
+				"%s: adapters cannot come or go while the server runs", b->where);
 		else if ((item = dfs_options_differ(&a->options, &b->options, NULL)))
-			*error = g_strdup_printf("%s: %s of the adapter %s cannot change while the server runs",
-			                         b->where, item->key, b->name);
+			*error = g_strdup_printf(
+				"%s: %s of the adapter %s cannot change while the server runs",
+				b->where, item->key, b->name);
 		else
 			continue;
 		return false;
@@ -269,7 +282,7 @@ dfs_runtime_share_by_path(struct dfs_runtime *rt, const char *path, const char *
 
 void
 dfs_runtime_each_share(struct dfs_runtime *rt, void (*fn)(void *arg, struct dfs_share *share),
-                       void *arg)
+		       void *arg)
 {
 	dfs_shares_each(&rt->shares, fn, arg);
 }

@@ -38,10 +38,10 @@ bool dfs_runtime_free(struct dfs_runtime *rt, int64_t deadline);
  * follows. */
 struct dfs_share *dfs_runtime_share_by_slot(struct dfs_runtime *rt, uint32_t slot);
 struct dfs_share *dfs_runtime_share_by_path(struct dfs_runtime *rt, const char *path,
-                                            const char **rest);
+					    const char **rest);
 /* Visit all; the share is borrowed for the call. */
 void dfs_runtime_each_share(struct dfs_runtime *rt, void (*fn)(void *arg, struct dfs_share *share),
-                            void *arg);
+			    void *arg);
 /* Grows with each change of shares or rules: adapters cache decisions against it. */
 uint64_t dfs_runtime_epoch(const struct dfs_runtime *rt);
 

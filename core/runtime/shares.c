@@ -44,7 +44,8 @@ open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env, c
 {
 	static const char *const promises[] = {
 		[DFS_DURABILITY_NONE] = "none: the end of the process loses what it held",
-		[DFS_DURABILITY_PROCESS] = "process: acknowledged changes survive the end of the process",
+		[DFS_DURABILITY_PROCESS] =
+			"process: acknowledged changes survive the end of the process",
 		[DFS_DURABILITY_POWER] = "power: acknowledged changes survive a loss of power",
 	};
 	struct dfs_share_options options = {
@@ -64,12 +65,13 @@ open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env, c
 	enum dfs_status status = dfs_share_open(&options, &share);
 
 	if (status != DFS_OK) {
-		*error = g_strdup_printf("%s: the share %s cannot be opened: %s", row->where, row->name,
-		                         *dfs_fail_text() ? dfs_fail_text() : dfs_status_name(status));
+		*error = g_strdup_printf(
+			"%s: the share %s cannot be opened: %s", row->where, row->name,
+			*dfs_fail_text() ? dfs_fail_text() : dfs_status_name(status));
 		return NULL;
 	}
 	dfs_log(DFS_LOG_INFO, "share %s: %s on %s and %s, durability %s", row->name, row->path,
-	        row->metadata->name, row->blocks->name, promises[row->durability]);
+		row->metadata->name, row->blocks->name, promises[row->durability]);
 	return share;
 }
 
@@ -86,15 +88,16 @@ same(const struct dfs_share *share, const struct dfs_config_share *row, char **e
 	else if (strcmp(share->blocks->name, row->blocks->name) != 0)
 		what = "blocks";
 	if (what)
-		*error = g_strdup_printf("%s: share %s: %s cannot change while the server runs: restart it, or "
-		                         "take the share out first",
-		                         row->where, row->name, what);
+		*error = g_strdup_printf(
+			"%s: share %s: %s cannot change while the server runs: restart it, or "
+			"take the share out first",
+			row->where, row->name, what);
 	return what == NULL;
 }
 
 bool
 dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
-                 const struct dfs_shares_env *env, GPtrArray *left, char **error)
+		 const struct dfs_shares_env *env, GPtrArray *left, char **error)
 {
 	g_autoptr(GPtrArray) opened = g_ptr_array_new();
 	g_autoptr(GPtrArray) list = g_ptr_array_new();
@@ -113,9 +116,10 @@ dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
 			struct dfs_share *other = g_ptr_array_index(list, k);
 			if (other->slot != share->slot)
 				continue;
-			*error = g_strdup_printf("the shares %s and %s have the same identity: one store is a "
-			                         "copy of the other",
-			                         other->name, share->name);
+			*error = g_strdup_printf(
+				"the shares %s and %s have the same identity: one store is a "
+				"copy of the other",
+				other->name, share->name);
 			good = false;
 		}
 		if (good)
@@ -157,7 +161,7 @@ dfs_shares_close(GPtrArray *left, int64_t deadline)
 		if (status == DFS_OK)
 			continue;
 		dfs_log(DFS_LOG_ERROR, "share %s did not close cleanly: %s", name,
-		        *dfs_fail_text() ? dfs_fail_text() : dfs_status_name(status));
+			*dfs_fail_text() ? dfs_fail_text() : dfs_status_name(status));
 		good = false;
 	}
 	g_ptr_array_set_size(left, 0);
@@ -225,7 +229,8 @@ dfs_shares_by_path(struct dfs_shares *shares, const char *path, const char **res
 }
 
 void
-dfs_shares_each(struct dfs_shares *shares, void (*fn)(void *arg, struct dfs_share *share), void *arg)
+dfs_shares_each(struct dfs_shares *shares, void (*fn)(void *arg, struct dfs_share *share),
+		void *arg)
 {
 	pthread_rwlock_rdlock(&shares->mu);
 	for (guint i = 0; i < shares->list->len; i++)

@@ -41,7 +41,7 @@ void dfs_shares_clear(struct dfs_shares *shares);
  * nothing: false leaves the table as it was, *error (g_free) says why.  Shares that left are added
  * to *left, to be closed by dfs_shares_close once nobody looks them up any more. */
 bool dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
-                      const struct dfs_shares_env *env, GPtrArray *left, char **error);
+		      const struct dfs_shares_env *env, GPtrArray *left, char **error);
 /* Close shares that left the table.  False: one could not be written out or is still in use at
  * the deadline (logged). */
 bool dfs_shares_close(GPtrArray *left, int64_t deadline);
@@ -49,8 +49,9 @@ bool dfs_shares_close(GPtrArray *left, int64_t deadline);
 void dfs_shares_take_all(struct dfs_shares *shares, GPtrArray *left);
 
 struct dfs_share *dfs_shares_by_slot(struct dfs_shares *shares, uint32_t slot);
-struct dfs_share *dfs_shares_by_path(struct dfs_shares *shares, const char *path, const char **rest);
+struct dfs_share *dfs_shares_by_path(struct dfs_shares *shares, const char *path,
+				     const char **rest);
 void dfs_shares_each(struct dfs_shares *shares, void (*fn)(void *arg, struct dfs_share *share),
-                     void *arg);
+		     void *arg);
 
 #endif

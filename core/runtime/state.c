@@ -32,24 +32,25 @@ lock(struct dfs_state *state, int dir_fd, const char *dir, char **error)
 
 	if (fd < 0) {
 		*error = g_strdup_printf("the state folder %s: cannot open its lock file: %s", dir,
-		                         g_strerror(errno));
+					 g_strerror(errno));
 		return false;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno == EWOULDBLOCK)
-			*error = g_strdup_printf("the state folder %s is in use by another server (process "
-			                         "%ld): stop it, or give this one another server.state_dir",
-			                         dir, lock_holder(fd));
+			*error = g_strdup_printf(
+				"the state folder %s is in use by another server (process "
+				"%ld): stop it, or give this one another server.state_dir",
+				dir, lock_holder(fd));
 		else
 			*error = g_strdup_printf("the state folder %s: cannot lock it: %s", dir,
-			                         g_strerror(errno));
+						 g_strerror(errno));
 		close(fd);
 		return false;
 	}
 	int n = g_snprintf(text, sizeof text, "%ld\n", (long)getpid());
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n) {
 		*error = g_strdup_printf("the state folder %s: cannot write its lock file: %s", dir,
-		                         g_strerror(errno));
+					 g_strerror(errno));
 		close(fd);
 		return false;
 	}
@@ -66,8 +67,8 @@ make_secret(struct dfs_state *state, int dir_fd)
 
 	if (getrandom(&state->secret, sizeof state->secret, 0) != (ssize_t)sizeof state->secret)
 		return false;
-	fd = openat(dir_fd, SECRET_FILE ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-	            0600);
+	fd = openat(dir_fd, SECRET_FILE ".new",
+		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return false;
 	good = write(fd, &state->secret, sizeof state->secret) == (ssize_t)sizeof state->secret &&
@@ -87,24 +88,26 @@ load_secret(struct dfs_state *state, int dir_fd, const char *dir, char **error)
 		if (make_secret(state, dir_fd))
 			return true;
 		*error = g_strdup_printf("the state folder %s: cannot write its secret: %s", dir,
-		                         g_strerror(errno));
+					 g_strerror(errno));
 		return false;
 	}
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		*error = g_strdup_printf("the state folder %s: cannot read its secret: %s", dir,
-		                         g_strerror(errno));
+					 g_strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return false;
 	}
-	bool whole = st.st_size == (off_t)sizeof state->secret &&
-	             read(fd, &state->secret, sizeof state->secret) == (ssize_t)sizeof state->secret;
+	bool whole =
+		st.st_size == (off_t)sizeof state->secret &&
+		read(fd, &state->secret, sizeof state->secret) == (ssize_t)sizeof state->secret;
 	close(fd);
 	if (!whole)
-		*error = g_strdup_printf("the state folder %s: the file " SECRET_FILE
-		                         " is damaged (%zu bytes are expected); restore it, or remove it: "
-		                         "then clients must mount again",
-		                         dir, sizeof state->secret);
+		*error = g_strdup_printf(
+			"the state folder %s: the file " SECRET_FILE
+			" is damaged (%zu bytes are expected); restore it, or remove it: "
+			"then clients must mount again",
+			dir, sizeof state->secret);
 	return whole;
 }
 
@@ -116,12 +119,14 @@ dfs_state_open(struct dfs_state *state, const char *dir, char **error)
 
 	state->lock_fd = -1;
 	if (g_mkdir_with_parents(dir, 0700) < 0) {
-		*error = g_strdup_printf("the state folder %s: cannot create it: %s", dir, g_strerror(errno));
+		*error = g_strdup_printf("the state folder %s: cannot create it: %s", dir,
+					 g_strerror(errno));
 		return false;
 	}
 	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0) {
-		*error = g_strdup_printf("the state folder %s: cannot open it: %s", dir, g_strerror(errno));
+		*error = g_strdup_printf("the state folder %s: cannot open it: %s", dir,
+					 g_strerror(errno));
 		return false;
 	}
 	good = lock(state, dir_fd, dir, error) && load_secret(state, dir_fd, dir, error);

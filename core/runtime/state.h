@@ -10,7 +10,7 @@
 #include "base/hash.h"
 
 struct dfs_state {
-	int lock_fd; /* -1: not held */
+	int lock_fd;                /* -1: not held */
 	struct dfs_hash_key secret; /* handle keys derive from it; kept in the folder, mode 0600 */
 };
 

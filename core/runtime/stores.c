@@ -38,12 +38,12 @@ static bool
 is_open(const struct dfs_stores *stores, const struct dfs_config_store *row)
 {
 	return row->kind == DFS_KIND_METADATA ? dfs_stores_metadata(stores, row->name) != NULL
-	                                      : dfs_stores_blocks(stores, row->name) != NULL;
+					      : dfs_stores_blocks(stores, row->name) != NULL;
 }
 
 static bool
 open_one(struct dfs_stores *stores, const struct dfs_config_store *row, struct dfs_workers *workers,
-         char **error)
+	 char **error)
 {
 	const char *kind = dfs_plugin_kind_name(row->kind);
 	const struct dfs_host *host = dfs_host_get(kind, row->name);
@@ -51,28 +51,29 @@ open_one(struct dfs_stores *stores, const struct dfs_config_store *row, struct d
 
 	if (row->kind == DFS_KIND_METADATA) {
 		struct dfs_metadata_store *store = NULL;
-		status = dfs_metadata_store_open(row->plugin, row->name, row->options.values, host, workers,
-		                                 &store);
+		status = dfs_metadata_store_open(row->plugin, row->name, row->options.values, host,
+						 workers, &store);
 		if (status == DFS_OK)
 			g_ptr_array_add(stores->metadata, store);
 	} else {
 		struct dfs_block_store *store = NULL;
-		status = dfs_block_store_open(row->plugin, row->name, row->options.values, host, workers,
-		                              &store);
+		status = dfs_block_store_open(row->plugin, row->name, row->options.values, host,
+					      workers, &store);
 		if (status == DFS_OK)
 			g_ptr_array_add(stores->blocks, store);
 	}
 	if (status == DFS_OK)
 		return true;
-	*error = g_strdup_printf("%s: the %s store %s cannot be opened: %s", row->where, kind, row->name,
-	                         *dfs_fail_text() ? dfs_fail_text() : dfs_status_name(status));
+	*error = g_strdup_printf("%s: the %s store %s cannot be opened: %s", row->where, kind,
+				 row->name,
+				 *dfs_fail_text() ? dfs_fail_text() : dfs_status_name(status));
 	return false;
 }
 
 /* Close from index `from` on, newest first, all that config (NULL: nothing) does not name. */
 static void
 close_unnamed(struct dfs_stores *stores, const struct dfs_config *config, guint metadata_from,
-              guint blocks_from)
+	      guint blocks_from)
 {
 	for (guint i = stores->blocks->len; i-- > blocks_from;) {
 		struct dfs_block_store *s = g_ptr_array_index(stores->blocks, i);
@@ -92,7 +93,7 @@ close_unnamed(struct dfs_stores *stores, const struct dfs_config *config, guint 
 
 bool
 dfs_stores_open(struct dfs_stores *stores, const struct dfs_config *config,
-                struct dfs_workers *workers, char **error)
+		struct dfs_workers *workers, char **error)
 {
 	guint metadata_before = stores->metadata->len, blocks_before = stores->blocks->len;
 

@@ -27,7 +27,7 @@ void dfs_stores_init(struct dfs_stores *stores);
 /* Open what config names and is not open yet.  False: *error (g_free); what this call opened is
  * closed again. */
 bool dfs_stores_open(struct dfs_stores *stores, const struct dfs_config *config,
-                     struct dfs_workers *workers, char **error);
+		     struct dfs_workers *workers, char **error);
 /* Close what config does not name (NULL: all).  No share uses those. */
 void dfs_stores_close(struct dfs_stores *stores, const struct dfs_config *config);
 

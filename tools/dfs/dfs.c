@@ -195,9 +195,10 @@ main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	if (argc > 1 || !config_path) {
-		fprintf(stderr, argc > 1 ? "dfs: unexpected argument %s (see dfs --help)\n"
-		                         : "dfs: a configuration file is needed: -c FILE\n",
-		        argc > 1 ? argv[1] : "");
+		fprintf(stderr,
+			argc > 1 ? "dfs: unexpected argument %s (see dfs --help)\n"
+				 : "dfs: a configuration file is needed: -c FILE\n",
+			argc > 1 ? argv[1] : "");
 		return EXIT_CONFIG;
 	}
 	if (!setup_log(NULL))

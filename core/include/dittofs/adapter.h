@@ -27,7 +27,7 @@ struct dfs_adapter_ops {
 	/* Make an instance; no socket is opened yet.  runtime and host outlive it; config and its
 	 * strings are there until start() has returned or destroy() is called. */
 	enum dfs_status (*create)(struct dfs_runtime *runtime, const struct dfs_host *host,
-	                          const void *config, void **inst, struct dfs_diag *diag);
+				  const void *config, void **inst, struct dfs_diag *diag);
 	/* After stop(), or without start(). */
 	void (*destroy)(void *inst);
 	/* Bind and serve. */

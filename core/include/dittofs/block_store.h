@@ -71,18 +71,18 @@ struct dfs_block_ops {
 	 * instance; config does not: copy what is kept.  DFS_BUSY: another process has the store.
 	 * DFS_VERSION: its format is newer. */
 	enum dfs_status (*create)(const struct dfs_host *host, const void *config, void **inst,
-	                          struct dfs_diag *diag);
+				  struct dfs_diag *diag);
 	/* Close; no call runs.  What was put but not synced may be lost. */
 	void (*destroy)(void *inst);
 
 	/* Store n spans (1..1024, 1 byte to DFS_OBJECT_MAX in all) as one object.  An object of the
 	 * same key is replaced. */
-	enum dfs_status (*put)(void *inst, const char *key, const struct dfs_span *spans, uint32_t n,
-	                       uint32_t flags);
+	enum dfs_status (*put)(void *inst, const char *key, const struct dfs_span *spans,
+			       uint32_t n, uint32_t flags);
 	/* Read [offset, offset+length) of an object.  A range beyond its end: DFS_INVAL, nothing
 	 * delivered.  A failure in the middle may leave the sink part-filled. */
 	enum dfs_status (*get)(void *inst, const char *key, uint64_t offset, uint64_t length,
-	                       const struct dfs_sink *sink, uint32_t flags);
+			       const struct dfs_sink *sink, uint32_t flags);
 	/* Length of an object in bytes. */
 	enum dfs_status (*head)(void *inst, const char *key, uint64_t *length, uint32_t flags);
 	/* Absent: DFS_OK. */
@@ -92,7 +92,7 @@ struct dfs_block_ops {
 	/* Visit keys that begin with prefix ("" : all) and sort after `after` ("" : from the
 	 * start), in byte order.  Blocking.  What is put or erased meanwhile may or may not show. */
 	enum dfs_status (*list)(void *inst, const char *prefix, const char *after, dfs_object_fn fn,
-	                        void *arg);
+				void *arg);
 	/* Make every put and erase that was answered before this call durable.  Blocking; one
 	 * thread at a time; a failure is sticky until the store is opened anew. */
 	enum dfs_status (*sync)(void *inst);

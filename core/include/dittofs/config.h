@@ -44,10 +44,10 @@ enum dfs_config_flags {
 /* One row.  min and max are inclusive and unused for BOOL, ENUM, LIST and PATH; for all others but
  * INT a max of 0 sets no bound. */
 struct dfs_config_item {
-	const char *key;          /* [a-z][a-z0-9_]* */
-	uint32_t type;            /* enum dfs_config_type */
-	uint32_t flags;           /* enum dfs_config_flags */
-	size_t offset;            /* of the field in the plugin's configuration struct */
+	const char *key; /* [a-z][a-z0-9_]* */
+	uint32_t type;   /* enum dfs_config_type */
+	uint32_t flags;  /* enum dfs_config_flags */
+	size_t offset;   /* of the field in the plugin's configuration struct */
 	int64_t min, max;
 	const char *def;          /* the default as text; NULL: unset (or REQUIRED) */
 	const char *const *names; /* ENUM: NULL-terminated */

@@ -29,10 +29,10 @@ extern "C" {
 #define DFS_METADATA_ABI_MAJOR 1
 #define DFS_METADATA_ABI_MINOR 0
 
-#define DFS_NAME_MAX 255        /* bytes of a directory entry's name */
-#define DFS_SYMLINK_MAX 4096    /* bytes of a symbolic link's text */
-#define DFS_SEGMENTS_MAX 64     /* segments of one block map row */
-#define DFS_STATE_KEY_MAX 128   /* bytes of a server-state key */
+#define DFS_NAME_MAX 255      /* bytes of a directory entry's name */
+#define DFS_SYMLINK_MAX 4096  /* bytes of a symbolic link's text */
+#define DFS_SEGMENTS_MAX 64   /* segments of one block map row */
+#define DFS_STATE_KEY_MAX 128 /* bytes of a server-state key */
 #define DFS_STATE_VALUE_MAX 65536
 
 /* Capability bits; what the core does when a bit is absent follows the colon. */
@@ -61,8 +61,8 @@ struct dfs_content_id {
  * fills the struct; a store keeps the fields that it knows and zero-fills the rest on get. */
 struct dfs_inode_record {
 	uint32_t size;
-	uint32_t type;  /* enum dfs_file_type */
-	uint32_t mode;  /* permission bits, 07777 */
+	uint32_t type; /* enum dfs_file_type */
+	uint32_t mode; /* permission bits, 07777 */
 	uint32_t nlink;
 	uint32_t uid, gid;
 	uint32_t rdev_major, rdev_minor;
@@ -91,9 +91,9 @@ struct dfs_dirent_record {
 	uint32_t type; /* of the child */
 	uint64_t cookie;
 	uint64_t fileid;
-	uint32_t flags; /* DFS_DIRENT_* */
+	uint32_t flags;    /* DFS_DIRENT_* */
 	uint32_t name_len; /* 1..DFS_NAME_MAX; 0 for a tombstone */
-	const char *name;  /* not NUL-terminated; owned by who fills it, see the head of this file */
+	const char *name; /* not NUL-terminated; owned by who fills it, see the head of this file */
 
 	/* append only */
 };
@@ -109,10 +109,10 @@ struct dfs_segment {
 /* A share's own row. */
 struct dfs_share_record {
 	uint32_t size;
-	uint32_t id;         /* never 0, unique in the store */
-	uint8_t uuid[16];    /* random at creation; fsid and handle keys derive from it */
-	uint64_t root;       /* fileid of the root directory */
-	char name[64];       /* NUL-terminated */
+	uint32_t id;      /* never 0, unique in the store */
+	uint8_t uuid[16]; /* random at creation; fsid and handle keys derive from it */
+	uint64_t root;    /* fileid of the root directory */
+	char name[64];    /* NUL-terminated */
 
 	/* append only */
 };
@@ -141,7 +141,7 @@ typedef int (*dfs_share_fn)(void *arg, const struct dfs_share_record *rec);
 typedef int (*dfs_dirent_fn)(void *arg, const struct dfs_dirent_record *rec);
 typedef int (*dfs_map_fn)(void *arg, uint64_t block, const struct dfs_segment *segs, uint32_t n);
 typedef int (*dfs_state_fn)(void *arg, const char *key, uint32_t key_len, const void *value,
-                            uint32_t value_len);
+			    uint32_t value_len);
 typedef int (*dfs_orphan_fn)(void *arg, uint64_t fileid, const struct dfs_content_id *content);
 
 /* All operations are required unless said otherwise.  Statuses: DFS_OK, DFS_AGAIN (nonblock or
@@ -159,7 +159,7 @@ struct dfs_metadata_ops {
 	 * instance; config does not: copy what is kept.  DFS_BUSY: another process has the store.
 	 * DFS_VERSION: its format is newer. */
 	enum dfs_status (*create)(const struct dfs_host *host, const void *config, void **inst,
-	                          struct dfs_diag *diag);
+				  struct dfs_diag *diag);
 	/* Close; no transaction is open.  What was committed but not synced may be lost. */
 	void (*destroy)(void *inst);
 
@@ -176,70 +176,76 @@ struct dfs_metadata_ops {
 
 	/* Shares. */
 	enum dfs_status (*scan_shares)(void *inst, struct dfs_txn *, dfs_share_fn fn, void *arg);
-	enum dfs_status (*put_share)(void *inst, struct dfs_txn *, const struct dfs_share_record *rec);
+	enum dfs_status (*put_share)(void *inst, struct dfs_txn *,
+				     const struct dfs_share_record *rec);
 	enum dfs_status (*del_share)(void *inst, struct dfs_txn *, uint32_t share);
 
 	/* Inodes.  The caller sets rec->size before a get. */
 	enum dfs_status (*get_inode)(void *inst, struct dfs_txn *, uint32_t share, uint64_t fileid,
-	                             struct dfs_inode_record *rec);
+				     struct dfs_inode_record *rec);
 	enum dfs_status (*put_inode)(void *inst, struct dfs_txn *, uint32_t share,
-	                             const struct dfs_inode_record *rec);
+				     const struct dfs_inode_record *rec);
 	enum dfs_status (*del_inode)(void *inst, struct dfs_txn *, uint32_t share, uint64_t fileid);
 	/* Several at once, for READDIRPLUS: recs[i] answers ids[i]; type DFS_TYPE_NONE: absent.
 	 * Optional: absent, the core calls get_inode n times.  n: 1..1024. */
 	enum dfs_status (*get_inodes)(void *inst, struct dfs_txn *, uint32_t share,
-	                              const uint64_t *ids, uint32_t n, struct dfs_inode_record *recs);
+				      const uint64_t *ids, uint32_t n,
+				      struct dfs_inode_record *recs);
 
 	/* Text of a symbolic link; removed together with its inode by the core.  buf takes
 	 * DFS_SYMLINK_MAX bytes, *len is set; the text has no NUL at its end. */
-	enum dfs_status (*get_symlink)(void *inst, struct dfs_txn *, uint32_t share, uint64_t fileid,
-	                               char *buf, uint32_t *len);
-	enum dfs_status (*put_symlink)(void *inst, struct dfs_txn *, uint32_t share, uint64_t fileid,
-	                               const char *text, uint32_t len);
-	enum dfs_status (*del_symlink)(void *inst, struct dfs_txn *, uint32_t share, uint64_t fileid);
+	enum dfs_status (*get_symlink)(void *inst, struct dfs_txn *, uint32_t share,
+				       uint64_t fileid, char *buf, uint32_t *len);
+	enum dfs_status (*put_symlink)(void *inst, struct dfs_txn *, uint32_t share,
+				       uint64_t fileid, const char *text, uint32_t len);
+	enum dfs_status (*del_symlink)(void *inst, struct dfs_txn *, uint32_t share,
+				       uint64_t fileid);
 
 	/* Directory entries.  get: fn is called once with the record at exactly this cookie.
 	 * scan: ascending from the first cookie >= from until fn answers 0 or the end. */
 	enum dfs_status (*get_dirent)(void *inst, struct dfs_txn *, uint32_t share, uint64_t dir,
-	                              uint64_t cookie, dfs_dirent_fn fn, void *arg);
+				      uint64_t cookie, dfs_dirent_fn fn, void *arg);
 	enum dfs_status (*scan_dirents)(void *inst, struct dfs_txn *, uint32_t share, uint64_t dir,
-	                                uint64_t from, dfs_dirent_fn fn, void *arg);
+					uint64_t from, dfs_dirent_fn fn, void *arg);
 	enum dfs_status (*put_dirent)(void *inst, struct dfs_txn *, uint32_t share, uint64_t dir,
-	                              const struct dfs_dirent_record *rec);
+				      const struct dfs_dirent_record *rec);
 	enum dfs_status (*del_dirent)(void *inst, struct dfs_txn *, uint32_t share, uint64_t dir,
-	                              uint64_t cookie);
+				      uint64_t cookie);
 
 	/* Block map rows: block = offset / 4 MiB.  scan: ascending from the first block >= from.
 	 * n: 1..DFS_SEGMENTS_MAX. */
 	enum dfs_status (*scan_map)(void *inst, struct dfs_txn *, uint32_t share,
-	                            const struct dfs_content_id *content, uint64_t from, dfs_map_fn fn,
-	                            void *arg);
+				    const struct dfs_content_id *content, uint64_t from,
+				    dfs_map_fn fn, void *arg);
 	enum dfs_status (*put_map)(void *inst, struct dfs_txn *, uint32_t share,
-	                           const struct dfs_content_id *content, uint64_t block,
-	                           const struct dfs_segment *segs, uint32_t n);
+				   const struct dfs_content_id *content, uint64_t block,
+				   const struct dfs_segment *segs, uint32_t n);
 	/* Deletes rows [from, to). */
 	enum dfs_status (*del_map)(void *inst, struct dfs_txn *, uint32_t share,
-	                           const struct dfs_content_id *content, uint64_t from, uint64_t to);
+				   const struct dfs_content_id *content, uint64_t from,
+				   uint64_t to);
 
 	/* Orphans: content whose last name is gone and whose rows and objects are still to be
 	 * reclaimed; keyed by fileid.  scan: ascending from the first fileid >= from. */
 	enum dfs_status (*scan_orphans)(void *inst, struct dfs_txn *, uint32_t share, uint64_t from,
-	                                dfs_orphan_fn fn, void *arg);
+					dfs_orphan_fn fn, void *arg);
 	enum dfs_status (*put_orphan)(void *inst, struct dfs_txn *, uint32_t share, uint64_t fileid,
-	                              const struct dfs_content_id *content);
-	enum dfs_status (*del_orphan)(void *inst, struct dfs_txn *, uint32_t share, uint64_t fileid);
+				      const struct dfs_content_id *content);
+	enum dfs_status (*del_orphan)(void *inst, struct dfs_txn *, uint32_t share,
+				      uint64_t fileid);
 
 	/* Named server state: small values under byte keys of 1..DFS_STATE_KEY_MAX, per share
 	 * (share 0: the server's own).  get: *len is the capacity before, the length after; a short buffer
 	 * is DFS_TOOSMALL with *len set.  scan: keys with the prefix, ascending. */
 	enum dfs_status (*get_state)(void *inst, struct dfs_txn *, uint32_t share, const char *key,
-	                             uint32_t key_len, void *value, uint32_t *len);
+				     uint32_t key_len, void *value, uint32_t *len);
 	enum dfs_status (*put_state)(void *inst, struct dfs_txn *, uint32_t share, const char *key,
-	                             uint32_t key_len, const void *value, uint32_t len);
+				     uint32_t key_len, const void *value, uint32_t len);
 	enum dfs_status (*del_state)(void *inst, struct dfs_txn *, uint32_t share, const char *key,
-	                             uint32_t key_len);
-	enum dfs_status (*scan_state)(void *inst, struct dfs_txn *, uint32_t share, const char *prefix,
-	                              uint32_t prefix_len, dfs_state_fn fn, void *arg);
+				     uint32_t key_len);
+	enum dfs_status (*scan_state)(void *inst, struct dfs_txn *, uint32_t share,
+				      const char *prefix, uint32_t prefix_len, dfs_state_fn fn,
+				      void *arg);
 
 	/* Cheap figures, at most 5 s old. */
 	enum dfs_status (*stats)(void *inst, struct dfs_metadata_stats *stats);

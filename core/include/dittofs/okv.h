@@ -24,7 +24,7 @@ extern "C" {
 
 /* Return 0 to stop the scan.  The bytes are valid inside the callback. */
 typedef int (*dfs_okv_fn)(void *arg, const void *key, uint32_t key_len, const void *value,
-                          uint32_t value_len);
+			  uint32_t value_len);
 
 struct dfs_okv_ops {
 	uint32_t size;
@@ -34,12 +34,12 @@ struct dfs_okv_ops {
 	enum dfs_status (*sync)(void *kv, uint64_t seq, uint32_t level);
 	/* fn is called once with the value, or not at all: DFS_NOENT. */
 	enum dfs_status (*get)(void *kv, struct dfs_txn *txn, const void *key, uint32_t key_len,
-	                       dfs_okv_fn fn, void *arg);
+			       dfs_okv_fn fn, void *arg);
 	/* Ascending over [from, to) of the transaction's own view. */
 	enum dfs_status (*scan)(void *kv, struct dfs_txn *txn, const void *from, uint32_t from_len,
-	                        const void *to, uint32_t to_len, dfs_okv_fn fn, void *arg);
+				const void *to, uint32_t to_len, dfs_okv_fn fn, void *arg);
 	enum dfs_status (*put)(void *kv, struct dfs_txn *txn, const void *key, uint32_t key_len,
-	                       const void *value, uint32_t value_len);
+			       const void *value, uint32_t value_len);
 	enum dfs_status (*erase)(void *kv, struct dfs_txn *txn, const void *key, uint32_t key_len);
 	enum dfs_status (*stats)(void *kv, struct dfs_metadata_stats *stats);
 	enum dfs_status (*health)(void *kv);
@@ -53,19 +53,19 @@ struct dfs_okv {
 
 /* The typed operations over kv->ops, for use in a struct dfs_metadata_ops: see
  * DFS_OKV_METADATA_OPS.  inst is a struct whose first member is struct dfs_okv. */
-#define DFS_OKV_METADATA_OPS                                                             \
-	.begin = dfs_okv_begin, .commit = dfs_okv_commit, .abort = dfs_okv_abort,            \
-	.sync = dfs_okv_sync, .scan_shares = dfs_okv_scan_shares, .put_share = dfs_okv_put_share, \
-	.del_share = dfs_okv_del_share, .get_inode = dfs_okv_get_inode,                      \
-	.put_inode = dfs_okv_put_inode, .del_inode = dfs_okv_del_inode,                      \
-	.get_inodes = dfs_okv_get_inodes, .get_symlink = dfs_okv_get_symlink,                \
-	.put_symlink = dfs_okv_put_symlink, .del_symlink = dfs_okv_del_symlink,              \
-	.get_dirent = dfs_okv_get_dirent, .scan_dirents = dfs_okv_scan_dirents,              \
-	.put_dirent = dfs_okv_put_dirent, .del_dirent = dfs_okv_del_dirent,                  \
-	.scan_map = dfs_okv_scan_map, .put_map = dfs_okv_put_map, .del_map = dfs_okv_del_map, \
-	.scan_orphans = dfs_okv_scan_orphans, .put_orphan = dfs_okv_put_orphan,              \
-	.del_orphan = dfs_okv_del_orphan, .get_state = dfs_okv_get_state,                    \
-	.put_state = dfs_okv_put_state, .del_state = dfs_okv_del_state,                      \
+#define DFS_OKV_METADATA_OPS                                                                       \
+	.begin = dfs_okv_begin, .commit = dfs_okv_commit, .abort = dfs_okv_abort,                  \
+	.sync = dfs_okv_sync, .scan_shares = dfs_okv_scan_shares, .put_share = dfs_okv_put_share,  \
+	.del_share = dfs_okv_del_share, .get_inode = dfs_okv_get_inode,                            \
+	.put_inode = dfs_okv_put_inode, .del_inode = dfs_okv_del_inode,                            \
+	.get_inodes = dfs_okv_get_inodes, .get_symlink = dfs_okv_get_symlink,                      \
+	.put_symlink = dfs_okv_put_symlink, .del_symlink = dfs_okv_del_symlink,                    \
+	.get_dirent = dfs_okv_get_dirent, .scan_dirents = dfs_okv_scan_dirents,                    \
+	.put_dirent = dfs_okv_put_dirent, .del_dirent = dfs_okv_del_dirent,                        \
+	.scan_map = dfs_okv_scan_map, .put_map = dfs_okv_put_map, .del_map = dfs_okv_del_map,      \
+	.scan_orphans = dfs_okv_scan_orphans, .put_orphan = dfs_okv_put_orphan,                    \
+	.del_orphan = dfs_okv_del_orphan, .get_state = dfs_okv_get_state,                          \
+	.put_state = dfs_okv_put_state, .del_state = dfs_okv_del_state,                            \
 	.scan_state = dfs_okv_scan_state, .stats = dfs_okv_stats, .health = dfs_okv_health
 
 enum dfs_status dfs_okv_begin(void *inst, uint32_t mode, struct dfs_txn **txn);
@@ -73,29 +73,53 @@ enum dfs_status dfs_okv_commit(void *inst, struct dfs_txn *txn, uint64_t *seq);
 void dfs_okv_abort(void *inst, struct dfs_txn *txn);
 enum dfs_status dfs_okv_sync(void *inst, uint64_t seq, uint32_t level);
 enum dfs_status dfs_okv_scan_shares(void *inst, struct dfs_txn *txn, dfs_share_fn fn, void *arg);
-enum dfs_status dfs_okv_put_share(void *inst, struct dfs_txn *txn, const struct dfs_share_record *rec);
+enum dfs_status dfs_okv_put_share(void *inst, struct dfs_txn *txn,
+				  const struct dfs_share_record *rec);
 enum dfs_status dfs_okv_del_share(void *inst, struct dfs_txn *txn, uint32_t share);
-enum dfs_status dfs_okv_get_inode(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t fileid, struct dfs_inode_record *rec);
-enum dfs_status dfs_okv_put_inode(void *inst, struct dfs_txn *txn, uint32_t share, const struct dfs_inode_record *rec);
+enum dfs_status dfs_okv_get_inode(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t fileid,
+				  struct dfs_inode_record *rec);
+enum dfs_status dfs_okv_put_inode(void *inst, struct dfs_txn *txn, uint32_t share,
+				  const struct dfs_inode_record *rec);
 enum dfs_status dfs_okv_del_inode(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t fileid);
-enum dfs_status dfs_okv_get_inodes(void *inst, struct dfs_txn *txn, uint32_t share, const uint64_t *ids, uint32_t n, struct dfs_inode_record *recs);
-enum dfs_status dfs_okv_get_symlink(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t fileid, char *buf, uint32_t *len);
-enum dfs_status dfs_okv_put_symlink(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t fileid, const char *text, uint32_t len);
-enum dfs_status dfs_okv_del_symlink(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t fileid);
-enum dfs_status dfs_okv_get_dirent(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t dir, uint64_t cookie, dfs_dirent_fn fn, void *arg);
-enum dfs_status dfs_okv_scan_dirents(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t dir, uint64_t from, dfs_dirent_fn fn, void *arg);
-enum dfs_status dfs_okv_put_dirent(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t dir, const struct dfs_dirent_record *rec);
-enum dfs_status dfs_okv_del_dirent(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t dir, uint64_t cookie);
-enum dfs_status dfs_okv_scan_map(void *inst, struct dfs_txn *txn, uint32_t share, const struct dfs_content_id *content, uint64_t from, dfs_map_fn fn, void *arg);
-enum dfs_status dfs_okv_put_map(void *inst, struct dfs_txn *txn, uint32_t share, const struct dfs_content_id *content, uint64_t block, const struct dfs_segment *segs, uint32_t n);
-enum dfs_status dfs_okv_del_map(void *inst, struct dfs_txn *txn, uint32_t share, const struct dfs_content_id *content, uint64_t from, uint64_t to);
-enum dfs_status dfs_okv_scan_orphans(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t from, dfs_orphan_fn fn, void *arg);
-enum dfs_status dfs_okv_put_orphan(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t fileid, const struct dfs_content_id *content);
-enum dfs_status dfs_okv_del_orphan(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t fileid);
-enum dfs_status dfs_okv_get_state(void *inst, struct dfs_txn *txn, uint32_t share, const char *key, uint32_t key_len, void *value, uint32_t *len);
-enum dfs_status dfs_okv_put_state(void *inst, struct dfs_txn *txn, uint32_t share, const char *key, uint32_t key_len, const void *value, uint32_t len);
-enum dfs_status dfs_okv_del_state(void *inst, struct dfs_txn *txn, uint32_t share, const char *key, uint32_t key_len);
-enum dfs_status dfs_okv_scan_state(void *inst, struct dfs_txn *txn, uint32_t share, const char *prefix, uint32_t prefix_len, dfs_state_fn fn, void *arg);
+enum dfs_status dfs_okv_get_inodes(void *inst, struct dfs_txn *txn, uint32_t share,
+				   const uint64_t *ids, uint32_t n, struct dfs_inode_record *recs);
+enum dfs_status dfs_okv_get_symlink(void *inst, struct dfs_txn *txn, uint32_t share,
+				    uint64_t fileid, char *buf, uint32_t *len);
+enum dfs_status dfs_okv_put_symlink(void *inst, struct dfs_txn *txn, uint32_t share,
+				    uint64_t fileid, const char *text, uint32_t len);
+enum dfs_status dfs_okv_del_symlink(void *inst, struct dfs_txn *txn, uint32_t share,
+				    uint64_t fileid);
+enum dfs_status dfs_okv_get_dirent(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t dir,
+				   uint64_t cookie, dfs_dirent_fn fn, void *arg);
+enum dfs_status dfs_okv_scan_dirents(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t dir,
+				     uint64_t from, dfs_dirent_fn fn, void *arg);
+enum dfs_status dfs_okv_put_dirent(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t dir,
+				   const struct dfs_dirent_record *rec);
+enum dfs_status dfs_okv_del_dirent(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t dir,
+				   uint64_t cookie);
+enum dfs_status dfs_okv_scan_map(void *inst, struct dfs_txn *txn, uint32_t share,
+				 const struct dfs_content_id *content, uint64_t from, dfs_map_fn fn,
+				 void *arg);
+enum dfs_status dfs_okv_put_map(void *inst, struct dfs_txn *txn, uint32_t share,
+				const struct dfs_content_id *content, uint64_t block,
+				const struct dfs_segment *segs, uint32_t n);
+enum dfs_status dfs_okv_del_map(void *inst, struct dfs_txn *txn, uint32_t share,
+				const struct dfs_content_id *content, uint64_t from, uint64_t to);
+enum dfs_status dfs_okv_scan_orphans(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t from,
+				     dfs_orphan_fn fn, void *arg);
+enum dfs_status dfs_okv_put_orphan(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t fileid,
+				   const struct dfs_content_id *content);
+enum dfs_status dfs_okv_del_orphan(void *inst, struct dfs_txn *txn, uint32_t share,
+				   uint64_t fileid);
+enum dfs_status dfs_okv_get_state(void *inst, struct dfs_txn *txn, uint32_t share, const char *key,
+				  uint32_t key_len, void *value, uint32_t *len);
+enum dfs_status dfs_okv_put_state(void *inst, struct dfs_txn *txn, uint32_t share, const char *key,
+				  uint32_t key_len, const void *value, uint32_t len);
+enum dfs_status dfs_okv_del_state(void *inst, struct dfs_txn *txn, uint32_t share, const char *key,
+				  uint32_t key_len);
+enum dfs_status dfs_okv_scan_state(void *inst, struct dfs_txn *txn, uint32_t share,
+				   const char *prefix, uint32_t prefix_len, dfs_state_fn fn,
+				   void *arg);
 enum dfs_status dfs_okv_stats(void *inst, struct dfs_metadata_stats *stats);
 enum dfs_status dfs_okv_health(void *inst);
 

@@ -46,9 +46,9 @@ enum dfs_thread_model {
 #define DFS_NONBLOCK 0x80000000u /* see DFS_THREADS_TRY */
 
 struct dfs_plugin {
-	uint32_t magic; /* DFS_PLUGIN_MAGIC */
-	uint32_t size;  /* sizeof (struct dfs_plugin) when the plugin was built */
-	uint16_t kind;  /* enum dfs_plugin_kind */
+	uint32_t magic;                /* DFS_PLUGIN_MAGIC */
+	uint32_t size;                 /* sizeof (struct dfs_plugin) when the plugin was built */
+	uint16_t kind;                 /* enum dfs_plugin_kind */
 	uint16_t abi_major, abi_minor; /* of this kind's header: DFS_METADATA_ABI_MAJOR, ... */
 	uint16_t min_host_minor;       /* lowest struct dfs_host minor that it needs */
 	const char *name;              /* [a-z][a-z0-9_]*; the file is KIND_NAME.so */
@@ -56,21 +56,20 @@ struct dfs_plugin {
 	const char *summary;           /* one line, no full stop */
 	const char *license;           /* SPDX identifier */
 	uint32_t thread_model;         /* enum dfs_thread_model */
-	uint32_t max_threads;          /* BLOCKING and TRY: most concurrent blocking calls, 0: no bound */
-	uint64_t caps;                 /* DFS_METADATA_CAP_*, DFS_BLOCK_CAP_*: at most these */
+	uint32_t max_threads; /* BLOCKING and TRY: most concurrent blocking calls, 0: no bound */
+	uint64_t caps;        /* DFS_METADATA_CAP_*, DFS_BLOCK_CAP_*: at most these */
 	const struct dfs_config_item *config; /* ends with a row of type DFS_CONFIG_END */
 	uint64_t config_size;                 /* sizeof the struct that the table fills */
-	const void *ops;                      /* struct dfs_metadata_ops, dfs_block_ops or dfs_adapter_ops */
+	const void *ops; /* struct dfs_metadata_ops, dfs_block_ops or dfs_adapter_ops */
 
 	/* append only */
 };
 
 /* Defines the exported constant.  module is the file's base name, e.g. block_rot13. */
-#define DFS_PLUGIN_DEFINE(module, ...)                                                   \
-	extern const struct dfs_plugin module##_LTX_dfs_plugin;                              \
+#define DFS_PLUGIN_DEFINE(module, ...)                                                             \
+	extern const struct dfs_plugin module##_LTX_dfs_plugin;                                    \
 	__attribute__((visibility("default"))) const struct dfs_plugin module##_LTX_dfs_plugin = { \
-		.magic = DFS_PLUGIN_MAGIC, .size = sizeof(struct dfs_plugin), __VA_ARGS__        \
-	}
+		.magic = DFS_PLUGIN_MAGIC, .size = sizeof(struct dfs_plugin), __VA_ARGS__}
 
 #ifdef __cplusplus
 }
