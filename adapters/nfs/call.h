@@ -48,11 +48,11 @@ struct nfs_call {
 struct nfs_proc {
 	const char *name;
 	enum dfs_status (*run)(struct nfs_call *call);
-	uint32_t max_reply; /* bytes of body that the dispatcher reserves; READ data does not count */
+	uint32_t max_reply; /* bytes of body to reserve; READ data does not count */
 	uint32_t flags;
 	/* The body of a reply that says only `status`, every optional attribute absent: what the
-	 * dispatcher sends when a lane is full or memory short (DFS_DELAY), a deadline passed, or the sync
-	 * behind a finished reply failed (DFS_IO).  NULL: SYSTEM_ERR instead. */
+	 * dispatcher sends when a lane is full or memory short (DFS_DELAY), a deadline passed, or
+	 * the sync behind a finished reply failed (DFS_IO).  NULL: SYSTEM_ERR instead. */
 	void (*fail)(struct xdr_out *out, enum dfs_status status);
 };
 

@@ -39,7 +39,8 @@ struct dfs_metadata_store {
 };
 
 /* Open an instance.  config: the struct that the plugin's table describes, borrowed for the call as
- * name is; host outlives the store; workers NULL: no lane (tests).  dfs_fail_text() explains a failure. */
+ * name is; host outlives the store; workers NULL: no lane (tests).  dfs_fail_text() explains a
+ * failure. */
 enum dfs_status dfs_metadata_store_open(const struct dfs_plugin_entry *entry, const char *name,
 					const void *config, const struct dfs_host *host,
 					struct dfs_workers *workers,

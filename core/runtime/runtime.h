@@ -27,7 +27,8 @@ struct dfs_runtime *dfs_runtime_new(struct dfs_config *config, char **error);
 /* Adapters bind and serve.  False: one could not, *error (g_free) says why; free the runtime. */
 bool dfs_runtime_start(struct dfs_runtime *rt, char **error);
 /* Shares, client rules and RELOADABLE options as in config; validates all, then applies.  Shares
- * that left are drained and closed.  True: config is taken over.  False: nothing has changed, *error says why. */
+ * that left are drained and closed.  True: config is taken over.  False: nothing has changed,
+ * *error (g_free) says why. */
 bool dfs_runtime_reload(struct dfs_runtime *rt, struct dfs_config *config, char **error);
 /* Stop adapters (drain until deadline, monotonic ns), flush, close.  False: some dirty data could
  * not be written (logged). */

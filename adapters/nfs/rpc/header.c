@@ -88,7 +88,7 @@ rpc_authenticate(struct rpc_cred_cache *cache, const struct rpc_call *call, stru
 		}
 		identity_copy(id, &cache->id);
 	} else if (call->cred_flavor == RPC_AUTH_NONE || call->procedure == 0) {
-		/* NULL is for probing: any flavour will do, but for those that ask for more by it. */
+		/* NULL is for probing: any flavour will do, but for those that ask for more. */
 		if (call->cred_flavor == RPC_AUTH_GSS || call->cred_flavor == RPC_AUTH_TLS)
 			return RPC_AUTH_REJECTEDCRED;
 		id->uid = id->gid = NOBODY;

@@ -90,7 +90,7 @@ struct dfs_block_ops {
 	/* Erase every object whose key begins with prefix, which ends in '/'.  Blocking. */
 	enum dfs_status (*erase_prefix)(void *inst, const char *prefix);
 	/* Visit keys that begin with prefix ("" : all) and sort after `after` ("" : from the
-	 * start), in byte order.  Blocking.  What is put or erased meanwhile may or may not show. */
+	 * start), in byte order.  Blocking.  What is put or erased meanwhile may show or not. */
 	enum dfs_status (*list)(void *inst, const char *prefix, const char *after, dfs_object_fn fn,
 				void *arg);
 	/* Make every put and erase that was answered before this call durable.  Blocking; one

@@ -235,8 +235,8 @@ struct dfs_metadata_ops {
 				      uint64_t fileid);
 
 	/* Named server state: small values under byte keys of 1..DFS_STATE_KEY_MAX, per share
-	 * (share 0: the server's own).  get: *len is the capacity before, the length after; a short buffer
-	 * is DFS_TOOSMALL with *len set.  scan: keys with the prefix, ascending. */
+	 * (share 0: the server's own).  get: *len is the capacity before, the length after; a
+	 * short buffer is DFS_TOOSMALL with *len set.  scan: keys with the prefix, ascending. */
 	enum dfs_status (*get_state)(void *inst, struct dfs_txn *, uint32_t share, const char *key,
 				     uint32_t key_len, void *value, uint32_t *len);
 	enum dfs_status (*put_state)(void *inst, struct dfs_txn *, uint32_t share, const char *key,
