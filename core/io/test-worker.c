@@ -195,6 +195,39 @@ test_many_producers_and_lanes(void)
 	g_free(p);
 }
 
+/* Every thread is taken; each other lane still gets one, and only one. */
+static void
+test_lane_without_a_thread_gets_one(void)
+{
+	struct dfs_workers *w = dfs_workers_new(2);
+	struct dfs_lane *hung = dfs_lane_new(w, 2, 16), *other = dfs_lane_new(w, 2, 16);
+	_Atomic unsigned count = 0;
+	sem_t started, go;
+	struct job job[3], probe[2];
+
+	sem_init(&started, 0, 0);
+	sem_init(&go, 0, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		job[i] = (struct job){
+			.task.run = job_run, .count = &count, .started = &started, .go = &go};
+		g_assert_true(dfs_lane_submit(hung, &job[i].task));
+	}
+	sem_wait(&started);
+	sem_wait(&started);
+	for (unsigned i = 0; i < 2; i++) {
+		probe[i] = (struct job){.task.run = job_run, .count = &count};
+		g_assert_true(dfs_lane_submit(other, &probe[i].task));
+	}
+	dfs_lane_free(other);
+	g_assert_cmpuint(count, ==, 2);
+	g_assert_cmpint(sem_trywait(&started), ==, -1);
+	for (unsigned i = 0; i < 3; i++)
+		sem_post(&go);
+	dfs_lane_free(hung);
+	g_assert_cmpuint(count, ==, 5);
+	dfs_workers_free(w);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -204,6 +237,8 @@ main(int argc, char **argv)
 	g_test_add_func("/worker/serial-lane-keeps-order", test_serial_lane_keeps_order);
 	g_test_add_func("/worker/full-queue-refuses", test_full_queue_refuses);
 	g_test_add_func("/worker/hung-lane-stalls-itself-only", test_hung_lane_stalls_itself_only);
+	g_test_add_func("/worker/lane-without-a-thread-gets-one",
+			test_lane_without_a_thread_gets_one);
 	g_test_add_func("/worker/many-producers-and-lanes", test_many_producers_and_lanes);
 	return g_test_run();
 }

@@ -8,6 +8,9 @@
  * Few threads when tasks are short, many when they block: up to one a processor start at once;
  * beyond that one worker stands by and starts another task only when none was started for a
  * moment.  A burst then costs two wake-ups and not one a task.  One lock for all.
+ *
+ * When all threads are taken, by stores that hang perhaps, a lane of which nothing runs still gets
+ * a thread, so there are never more than the limit and one a lane.
  */
 #include <assert.h>
 #include <pthread.h>
@@ -72,11 +75,23 @@ lane_list_locked(struct dfs_lane *lane)
 	pool->run_tail = &lane->run_next;
 }
 
+/* The link to the lane that may start a task now; it links NULL when there is none. */
+static struct dfs_lane **
+pool_next_locked(struct dfs_workers *pool)
+{
+	struct dfs_lane **p = &pool->run_head;
+
+	if (pool->active >= pool->max_threads)
+		while (*p && (*p)->running > 0)
+			p = &(*p)->run_next;
+	return p;
+}
+
 /* Shall a worker that has nothing to do start the next task? */
 static bool
-pool_short_locked(const struct dfs_workers *pool, int64_t now)
+pool_short_locked(struct dfs_workers *pool, int64_t now)
 {
-	const struct dfs_lane *lane = pool->run_head;
+	const struct dfs_lane *lane = *pool_next_locked(pool);
 
 	return lane &&
 	       (lane->running == 0 || pool->active < pool->processors ||
@@ -87,12 +102,12 @@ pool_short_locked(const struct dfs_workers *pool, int64_t now)
 static struct dfs_task *
 pool_take_locked(struct dfs_workers *pool, struct dfs_lane **from)
 {
-	struct dfs_lane *lane = pool->run_head;
+	struct dfs_lane **at = pool_next_locked(pool), *lane = *at;
 	struct dfs_task *task;
 
-	pool->run_head = lane->run_next;
-	if (!pool->run_head)
-		pool->run_tail = &pool->run_head;
+	*at = lane->run_next;
+	if (!*at)
+		pool->run_tail = at;
 	lane->listed = false;
 	task = lane->head;
 	lane->head = task->next;
@@ -149,7 +164,7 @@ worker_run_locked(struct dfs_workers *pool, int64_t now)
 
 	pool->active++;
 	pool->last_start = now;
-	if (pool->run_head && !pool->standby && pool->coming == 0)
+	if (*pool_next_locked(pool) && !pool->standby && pool->coming == 0)
 		pool_call_locked(pool);
 	pthread_mutex_unlock(&pool->mu);
 	task->run(task);
@@ -172,15 +187,15 @@ worker_main(void *arg)
 	pool->coming--;
 	for (;;) {
 		int64_t now = dfs_clock_mono();
-		if (pool->run_head && (warm || pool_short_locked(pool, now))) {
+		if (*pool_next_locked(pool) && (warm || pool_short_locked(pool, now))) {
 			worker_run_locked(pool, now);
 			warm = true;
 			continue;
 		}
 		warm = false;
-		if (pool->run_head && !pool->standby)
+		if (*pool_next_locked(pool) && !pool->standby)
 			worker_stand_by_locked(self, now);
-		else if (pool->stop || (!worker_rest_locked(self) && !pool->run_head))
+		else if (pool->stop || (!worker_rest_locked(self) && !*pool_next_locked(pool)))
 			break;
 	}
 	pool->threads--;
@@ -224,7 +239,8 @@ pool_call_locked(struct dfs_workers *pool)
 		pthread_cond_signal(&w->wake);
 		return true;
 	}
-	if (pool->threads >= pool->max_threads)
+	if (pool->threads >= pool->max_threads &&
+	    (pool->active < pool->threads || !*pool_next_locked(pool)))
 		return true;
 	w = calloc(1, sizeof *w);
 	if (!w)
@@ -331,7 +347,7 @@ dfs_lane_submit(struct dfs_lane *lane, struct dfs_task *task)
 	lane->tail = &task->next;
 	lane->queued++;
 	lane_list_locked(lane);
-	if (pool->coming == 0 && pool->run_head &&
+	if (pool->coming == 0 && *pool_next_locked(pool) &&
 	    (!pool->standby || pool_short_locked(pool, task->queued_at)))
 		pool_call_locked(pool);
 	if (pool->dead)

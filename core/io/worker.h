@@ -21,7 +21,8 @@ struct dfs_task {
 	int64_t queued_at; /* monotonic ns, set by dfs_lane_submit */
 };
 
-/* max_threads 0: four per processor, at least 16, at most 256. */
+/* max_threads 0: four per processor, at least 16, at most 256.  A lane of which nothing runs gets a
+ * thread beyond that. */
 struct dfs_workers *dfs_workers_new(unsigned max_threads);
 /* Every lane is empty and freed; joins the threads. */
 void dfs_workers_free(struct dfs_workers *w);

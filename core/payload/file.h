@@ -68,6 +68,11 @@ struct dfs_payload {
 	_Atomic uint64_t next_version;
 	_Atomic uint32_t flush_status; /* of the last background flush, enum dfs_status */
 	_Atomic uint32_t flush_tasks;  /* under way */
+	_Atomic int64_t dirty;         /* bytes; part of the cache's */
+
+	/* Guarded by cache->mu: files with dirty data, and the place among shares that have some. */
+	struct dfs_file *oldest, *newest;
+	struct dfs_payload *next_dirty, *prev_dirty;
 
 	pthread_mutex_t garbage_mu;
 	pthread_cond_t reaped;
@@ -120,7 +125,7 @@ struct dfs_file {
 	uint64_t next_read;                /* where a sequential reader would go on */
 
 	/* Guarded by cache->mu. */
-	struct dfs_file *fifo_prev, *fifo_next; /* in the cache's list of dirty files */
+	struct dfs_file *fifo_prev, *fifo_next; /* in the share's list of dirty files */
 	int64_t dirty_since;                    /* monotonic ns; 0: not in the list */
 	uint32_t tasks;                         /* background flushes that hold the file */
 };
@@ -180,15 +185,16 @@ dfs_file_lock(struct dfs_file *file)
 static inline void
 dfs_file_unlock(struct dfs_file *file)
 {
-	struct dfs_cache *cache = file->payload->cache;
+	struct dfs_payload *payload = file->payload;
 	int32_t resident = file->d_resident, dirty = file->d_dirty;
 
 	file->d_resident = file->d_dirty = 0;
 	dfs_lock_release(&file->mu);
 	if (resident)
-		atomic_fetch_add_explicit(&cache->resident, resident, memory_order_relaxed);
+		atomic_fetch_add_explicit(&payload->cache->resident, resident,
+					  memory_order_relaxed);
 	if (dirty)
-		dfs_flusher_account(cache, dirty);
+		dfs_flusher_account(payload, dirty);
 }
 
 /* file.c: waiting; called with mu, which is released and taken again.  False: deadline. */

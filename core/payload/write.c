@@ -165,8 +165,7 @@ dfs_file_prepare(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t length, ui
 		return DFS_OK;
 	if (offset > (uint64_t)DFS_FILE_LENGTH_MAX - len)
 		return DFS_FBIG;
-	if (atomic_load_explicit(&cache->dirty, memory_order_relaxed) >=
-	    (int64_t)cache->dirty_hard) {
+	if (dfs_flusher_full(file->payload)) {
 		enum dfs_status last = atomic_load(&file->payload->flush_status);
 
 		/* Full of what a store refuses: its answer, rather than waiting for ever. */
@@ -174,7 +173,7 @@ dfs_file_prepare(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t length, ui
 			return last;
 		if (ctx->nonblock)
 			return DFS_AGAIN;
-		if (!dfs_flusher_wait(cache, ctx->deadline))
+		if (!dfs_flusher_wait(file->payload, ctx->deadline))
 			return DFS_DELAY;
 	}
 	dfs_file_lock(file);

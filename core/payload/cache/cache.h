@@ -5,7 +5,8 @@
  *
  * Counted are buffers by capacity and the structures around them.  Clean pages go when the budget
  * is passed.  Dirty ones are never dropped: above `dirty_high` the oldest files are flushed in the
- * background, above `dirty_hard` writers wait.
+ * background, at `dirty_hard` writers wait.  A share's writers wait before that, when it holds
+ * several times what is left: so a share whose store hangs leaves room to the others.
  */
 #ifndef DFS_PAYLOAD_CACHE_H
 #define DFS_PAYLOAD_CACHE_H
@@ -40,7 +41,8 @@ struct dfs_cache {
 	pthread_mutex_t mu;
 	pthread_cond_t wake;              /* the flusher: kicked, or a file became dirty, or stop */
 	pthread_cond_t relief;            /* waiters: dirty bytes or tasks went down */
-	struct dfs_file *oldest, *newest; /* guarded by mu: files with dirty data */
+	_Atomic uint32_t waiting;         /* for relief; changed under mu */
+	struct dfs_payload *first, *last; /* guarded by mu: shares with dirty files */
 	uint32_t n_files;                 /* guarded by mu */
 	bool stop, idle; /* guarded by mu; idle: the flusher waits for a first file */
 	pthread_t flusher;
@@ -73,10 +75,12 @@ void dfs_flusher_add(struct dfs_cache *cache, struct dfs_file *file);
 void dfs_flusher_done(struct dfs_cache *cache, struct dfs_file *file);
 /* Take the file off the list and wait for background flushes of it. */
 void dfs_flusher_forget(struct dfs_cache *cache, struct dfs_file *file);
-/* Add to the dirty bytes; wakes the flusher or writers when a mark is passed. */
-void dfs_flusher_account(struct dfs_cache *cache, int64_t delta);
-/* Wait until dirty bytes are below the hard limit; false: deadline (monotonic ns). */
-bool dfs_flusher_wait(struct dfs_cache *cache, int64_t deadline);
+/* Add to the share's dirty bytes; wakes the flusher or writers when a mark is passed. */
+void dfs_flusher_account(struct dfs_payload *payload, int64_t delta);
+/* Whether writers of the share shall wait. */
+bool dfs_flusher_full(const struct dfs_payload *payload);
+/* Wait until they need not; false: deadline (monotonic ns). */
+bool dfs_flusher_wait(struct dfs_payload *payload, int64_t deadline);
 /* Flush all dirty files of the payload. */
 enum dfs_status dfs_flusher_drain(struct dfs_cache *cache, struct dfs_payload *payload,
 				  int64_t deadline);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Background write-through: one thread that picks dirty files, oldest first, and hands them to the
- * lanes of their block stores, so that a store that hangs holds up its own shares only.
+ * Background write-through: one thread that picks dirty files, share by share and oldest first, and
+ * hands them to the lanes of their block stores, so that a store that hangs holds up its own shares
+ * only.
  *
  * It runs when dirty bytes pass the high mark, when too many files are dirty, and for what is older
  * than FLUSH_AGE.  A file that fails goes to the end of the list and is tried again after
@@ -23,6 +24,7 @@
 #define TASK_FILES 32
 #define TASKS_MAX 4   /* at a time for one share */
 #define PICK_SCAN 256 /* files looked at for one task */
+#define LEFT_FACTOR 4 /* a share may hold so many times what is left to all */
 
 struct flush_task {
 	struct dfs_task task;
@@ -32,16 +34,45 @@ struct flush_task {
 };
 
 static void
+share_remove(struct dfs_cache *cache, struct dfs_payload *payload)
+{
+	if (payload->prev_dirty)
+		payload->prev_dirty->next_dirty = payload->next_dirty;
+	else
+		cache->first = payload->next_dirty;
+	if (payload->next_dirty)
+		payload->next_dirty->prev_dirty = payload->prev_dirty;
+	else
+		cache->last = payload->prev_dirty;
+}
+
+static void
+share_append(struct dfs_cache *cache, struct dfs_payload *payload)
+{
+	payload->next_dirty = NULL;
+	payload->prev_dirty = cache->last;
+	if (cache->last)
+		cache->last->next_dirty = payload;
+	else
+		cache->first = payload;
+	cache->last = payload;
+}
+
+static void
 list_remove(struct dfs_cache *cache, struct dfs_file *file)
 {
+	struct dfs_payload *payload = file->payload;
+
 	if (file->fifo_prev)
 		file->fifo_prev->fifo_next = file->fifo_next;
 	else
-		cache->oldest = file->fifo_next;
+		payload->oldest = file->fifo_next;
 	if (file->fifo_next)
 		file->fifo_next->fifo_prev = file->fifo_prev;
 	else
-		cache->newest = file->fifo_prev;
+		payload->newest = file->fifo_prev;
+	if (!payload->oldest)
+		share_remove(cache, payload);
 	file->dirty_since = 0;
 	cache->n_files--;
 }
@@ -49,13 +80,17 @@ list_remove(struct dfs_cache *cache, struct dfs_file *file)
 static void
 list_append(struct dfs_cache *cache, struct dfs_file *file, int64_t since)
 {
+	struct dfs_payload *payload = file->payload;
+
+	if (!payload->oldest)
+		share_append(cache, payload);
 	file->fifo_next = NULL;
-	file->fifo_prev = cache->newest;
-	if (cache->newest)
-		cache->newest->fifo_next = file;
+	file->fifo_prev = payload->newest;
+	if (payload->newest)
+		payload->newest->fifo_next = file;
 	else
-		cache->oldest = file;
-	cache->newest = file;
+		payload->oldest = file;
+	payload->newest = file;
 	file->dirty_since = since;
 	cache->n_files++;
 }
@@ -104,20 +139,32 @@ dfs_flusher_forget(struct dfs_cache *cache, struct dfs_file *file)
 	pthread_mutex_unlock(&cache->mu);
 }
 
-void
-dfs_flusher_account(struct dfs_cache *cache, int64_t delta)
+bool
+dfs_flusher_full(const struct dfs_payload *payload)
 {
-	int64_t before = atomic_fetch_add_explicit(&cache->dirty, delta, memory_order_relaxed);
-	int64_t after = before + delta, high = (int64_t)cache->dirty_high;
+	const struct dfs_cache *cache = payload->cache;
+	int64_t own = atomic_load(&payload->dirty);
+	int64_t left = (int64_t)cache->dirty_hard - atomic_load(&cache->dirty);
 
-	if (after > high && !atomic_load_explicit(&cache->kicked, memory_order_relaxed) &&
+	/* The floor is what keeps a share going when others have taken everything. */
+	return own >= DFS_WRITE_MAX && own > LEFT_FACTOR * left;
+}
+
+void
+dfs_flusher_account(struct dfs_payload *payload, int64_t delta)
+{
+	struct dfs_cache *cache = payload->cache;
+	int64_t after = atomic_fetch_add(&cache->dirty, delta) + delta;
+
+	atomic_fetch_add(&payload->dirty, delta);
+	if (after > (int64_t)cache->dirty_high &&
+	    !atomic_load_explicit(&cache->kicked, memory_order_relaxed) &&
 	    !atomic_exchange(&cache->kicked, true)) {
 		pthread_mutex_lock(&cache->mu);
 		pthread_cond_signal(&cache->wake);
 		pthread_mutex_unlock(&cache->mu);
 	}
-	if (delta < 0 && before >= (int64_t)cache->dirty_hard &&
-	    after < (int64_t)cache->dirty_hard) {
+	if (delta < 0 && atomic_load(&cache->waiting) > 0) {
 		pthread_mutex_lock(&cache->mu);
 		pthread_cond_broadcast(&cache->relief);
 		pthread_mutex_unlock(&cache->mu);
@@ -131,14 +178,17 @@ at(int64_t ns)
 }
 
 bool
-dfs_flusher_wait(struct dfs_cache *cache, int64_t deadline)
+dfs_flusher_wait(struct dfs_payload *payload, int64_t deadline)
 {
+	struct dfs_cache *cache = payload->cache;
 	struct timespec ts = at(deadline);
 	bool ok = true;
 
 	pthread_mutex_lock(&cache->mu);
-	while (atomic_load(&cache->dirty) >= (int64_t)cache->dirty_hard && ok)
+	atomic_fetch_add(&cache->waiting, 1);
+	while (dfs_flusher_full(payload) && ok)
 		ok = pthread_cond_timedwait(&cache->relief, &cache->mu, &ts) != ETIMEDOUT;
+	atomic_fetch_sub(&cache->waiting, 1);
 	pthread_mutex_unlock(&cache->mu);
 	return ok;
 }
@@ -206,24 +256,23 @@ due(struct dfs_cache *cache, const struct dfs_file *file, int64_t now, bool pres
 	return pressed || age >= FLUSH_AGE;
 }
 
-/* The next task: the oldest due file and others of its share.  Called with mu. */
+/* Due files of the share, oldest first, as a task; NULL: none, or no memory. */
 static struct flush_task *
-pick(struct dfs_cache *cache, bool pressed)
+pick_of(struct dfs_cache *cache, struct dfs_payload *payload, bool pressed)
 {
 	struct flush_task *t = NULL;
 	int64_t now = coarse_now();
 	unsigned scan = 0;
 
-	for (struct dfs_file *f = cache->oldest; f && scan < PICK_SCAN; f = f->fifo_next, scan++) {
-		if (f->tasks || (t && f->payload != t->payload) || !due(cache, f, now, pressed))
+	for (struct dfs_file *f = payload->oldest; f && scan < PICK_SCAN;
+	     f = f->fifo_next, scan++) {
+		if (f->tasks || !due(cache, f, now, pressed))
 			continue;
 		if (!t) {
-			if (atomic_load(&f->payload->flush_tasks) >= TASKS_MAX)
-				continue;
 			t = calloc(1, sizeof *t);
 			if (!t)
 				return NULL;
-			t->payload = f->payload;
+			t->payload = payload;
 			t->task.run = run_task;
 		}
 		f->tasks++;
@@ -232,9 +281,27 @@ pick(struct dfs_cache *cache, bool pressed)
 		if (t->n == TASK_FILES)
 			break;
 	}
-	if (t)
-		atomic_fetch_add(&t->payload->flush_tasks, 1);
 	return t;
+}
+
+/* The next task; shares take turns.  Called with mu. */
+static struct flush_task *
+pick(struct dfs_cache *cache, bool pressed)
+{
+	for (struct dfs_payload *p = cache->first; p; p = p->next_dirty) {
+		struct flush_task *t;
+
+		if (atomic_load(&p->flush_tasks) >= TASKS_MAX)
+			continue;
+		t = pick_of(cache, p, pressed);
+		if (!t)
+			continue;
+		atomic_fetch_add(&p->flush_tasks, 1);
+		share_remove(cache, p);
+		share_append(cache, p);
+		return t;
+	}
+	return NULL;
 }
 
 static bool
@@ -263,7 +330,7 @@ flusher(void *arg)
 			continue;
 		}
 		atomic_store(&cache->kicked, false);
-		if (!cache->oldest) {
+		if (!cache->first) {
 			cache->idle = true;
 			pthread_cond_wait(&cache->wake, &cache->mu);
 			cache->idle = false;
@@ -316,11 +383,9 @@ dfs_flusher_drain(struct dfs_cache *cache, struct dfs_payload *payload, int64_t 
 
 	pthread_mutex_lock(&cache->mu);
 	for (;;) {
-		struct dfs_file *f = cache->oldest;
+		struct dfs_file *f = payload->oldest;
 		enum dfs_status st;
 
-		while (f && f->payload != payload)
-			f = f->fifo_next;
 		if (!f || failures > cache->n_files)
 			break;
 		if (dfs_clock_mono() >= deadline) {
