@@ -24,6 +24,12 @@ on_exit() {
 		kill -KILL "$server_pid"
 		wait "$server_pid" 2>/dev/null
 	fi
+	# What a sanitizer says of the server fails the script, whatever its points say.
+	if grep -qE 'Sanitizer|runtime error:' "$work/server.log" 2>/dev/null; then
+		echo "# a sanitizer spoke:"
+		grep -E -A 25 'Sanitizer|runtime error:' "$work/server.log" | head -n 60 | sed 's/^/# /'
+		status=1
+	fi
 	rm -rf "$work"
 	exit "$status"
 }
@@ -38,6 +44,9 @@ requires() {
 		command -v "$p" >/dev/null 2>&1 || skip_all "the program $p is not installed"
 	done
 }
+
+# Whether this build has a sanitizer, and so is slow.
+sanitized() { grep -q '^SANITIZER_CFLAGS = .*-fsanitize' "$DFS_BUILDDIR/Makefile"; }
 
 # The point's output goes to diagnostics when it fails.
 ok() {
@@ -125,6 +134,13 @@ stop_server() {
 	rc=$?
 	server_pid=
 	return "$rc"
+}
+
+# nfs TOOL ARGUMENTS...: nfs-cp, nfs-cat, nfs-ls; they would ask a dead server for ever.
+nfs() {
+	tool=nfs-$1
+	shift
+	timeout 240 "$tool" "$@"
 }
 
 nfs_url() { printf 'nfs://127.0.0.1/export%s?nfsport=%s&mountport=%s' "$1" "$port" "$port"; }

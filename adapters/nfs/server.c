@@ -147,12 +147,15 @@ nfs_server_start(struct nfs_server *server)
 		dfs_log(DFS_LOG_INFO, "nfs: listening on %s port %lld", *address,
 			(long long)config->port);
 	}
+	/* The watchdog asks the loops, so they run before it does. */
+	if (!dfs_net_start(server->net))
+		return DFS_IO;
 	err = pthread_create(&server->watchdog, NULL, watchdog_main, server);
 	if (err)
 		return dfs_fail(DFS_IO, "cannot start the NFS watchdog: %s", strerror(err));
 	pthread_setname_np(server->watchdog, "nfs-watch");
 	server->watching = true;
-	return dfs_net_start(server->net) ? DFS_OK : DFS_IO;
+	return DFS_OK;
 }
 
 void
