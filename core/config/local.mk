@@ -15,8 +15,10 @@ core_libdittofs_la_SOURCES += \
 	core/config/tables.c \
 	core/config/tables.h
 
-check_PROGRAMS += core/config/test-config
-TESTS += core/config/test-config
+check_PROGRAMS += core/config/test-config core/config/test-source
+TESTS += core/config/test-config core/config/test-source
 core_config_test_config_SOURCES = core/config/test-config.c
 core_config_test_config_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_config_test_source_SOURCES = core/config/test-source.c
+core_config_test_source_LDADD = core/libdittofs.la $(GLIB_LIBS)
 dist_man_MANS += core/config/dfs.conf.5
