@@ -25,28 +25,41 @@ dfs_key_char(unsigned char c)
 	return c < 64 ? (int)(low >> c & 1) : c < 128 ? (int)(high >> (c - 64) & 1) : 0;
 }
 
+/* The length of a text whose parts are well-formed so far, and in *part that of its last one; over
+ * DFS_KEY_MAX when no key begins so. */
+static inline uint32_t
+dfs_key_scan(const char *text, uint32_t *part)
+{
+	const uint32_t none = DFS_KEY_MAX + 1;
+	uint32_t i;
+
+	*part = 0;
+	for (i = 0; text[i] != '\0'; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		/* One that ends in '/' needs a byte more to become a key. */
+		if (i == DFS_KEY_MAX - (c == '/' ? 1u : 0u))
+			return none;
+		if (c == '/') {
+			if (*part == 0)
+				return none;
+			*part = 0;
+			continue;
+		}
+		if (!dfs_key_char(c) || (*part == 0 && c == '.') || *part == 255)
+			return none;
+		++*part;
+	}
+	return i;
+}
+
 /* The length of a well-formed key; 0 when it is none. */
 static inline uint32_t
 dfs_key_length(const char *key)
 {
-	uint32_t i, part = 0;
+	uint32_t part, len = dfs_key_scan(key, &part);
 
-	for (i = 0; key[i] != '\0'; i++) {
-		unsigned char c = (unsigned char)key[i];
-
-		if (i == DFS_KEY_MAX)
-			return 0;
-		if (c == '/') {
-			if (part == 0)
-				return 0;
-			part = 0;
-			continue;
-		}
-		if (!dfs_key_char(c) || (part == 0 && c == '.') || part == 255)
-			return 0;
-		part++;
-	}
-	return part == 0 ? 0 : i;
+	return len > DFS_KEY_MAX || part == 0 ? 0 : len;
 }
 
 /* Whether some well-formed key begins with prefix, which may end inside a part or with '/'.
@@ -54,25 +67,9 @@ dfs_key_length(const char *key)
 static inline int
 dfs_key_prefix(const char *prefix)
 {
-	uint32_t i, part = 0;
+	uint32_t part;
 
-	for (i = 0; prefix[i] != '\0'; i++) {
-		unsigned char c = (unsigned char)prefix[i];
-
-		/* One that ends in '/' needs a byte more to become a key. */
-		if (i == DFS_KEY_MAX - (c == '/' ? 1u : 0u))
-			return 0;
-		if (c == '/') {
-			if (part == 0)
-				return 0;
-			part = 0;
-			continue;
-		}
-		if (!dfs_key_char(c) || (part == 0 && c == '.') || part == 255)
-			return 0;
-		part++;
-	}
-	return 1;
+	return dfs_key_scan(prefix, &part) <= DFS_KEY_MAX;
 }
 
 /* The spans of a put: *length, their sum, with DFS_OK; DFS_INVAL for a number of spans outside 1

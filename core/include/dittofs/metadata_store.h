@@ -13,9 +13,6 @@
  * call of a transaction (the core aborts and retries with a bound).  After a crash the store
  * holds a prefix of the committed transactions, each whole or absent, at least up to the last
  * synced sequence number.
- *
- * A transaction is used by one thread at a time.  Bytes passed in are borrowed for the call;
- * bytes handed to callbacks are valid only inside the callback.
  */
 #ifndef DITTOFS_METADATA_STORE_H
 #define DITTOFS_METADATA_STORE_H
@@ -93,7 +90,7 @@ struct dfs_dirent_record {
 	uint64_t fileid;
 	uint32_t flags;    /* DFS_DIRENT_* */
 	uint32_t name_len; /* 1..DFS_NAME_MAX; 0 for a tombstone */
-	const char *name; /* not NUL-terminated; owned by who fills it, see the head of this file */
+	const char *name; /* not NUL-terminated; owned by who fills it */
 
 	/* append only */
 };
@@ -147,7 +144,8 @@ typedef int (*dfs_orphan_fn)(void *arg, uint64_t fileid, const struct dfs_conten
 /* All operations are required unless said otherwise.  Statuses: DFS_OK, DFS_AGAIN (nonblock or
  * serialisation), DFS_NOENT where a record is absent, DFS_IO, DFS_NOSPC, DFS_CORRUPT; fail()
  * explains the last three.  put replaces; del of an absent record is DFS_OK.  A struct with a size
- * comes with it set by the caller. */
+ * comes with it set by the caller.  A transaction is used by one thread at a time; bytes passed in are
+ * borrowed for the call, bytes handed to callbacks are valid inside the callback. */
 struct dfs_metadata_ops {
 	uint32_t size;
 
