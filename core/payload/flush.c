@@ -497,7 +497,7 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, uint32_t *left)
 		batch.trunc_gen = file->trunc_gen;
 		file->trunc_min = UINT64_MAX;
 	}
-	while (st == DFS_OK && batch.n<BATCH_BLOCKS && * left> 0 && file->dirty_head) {
+	while (st == DFS_OK && batch.n < BATCH_BLOCKS && (*left) > 0 && file->dirty_head) {
 		struct part *part = &batch.parts[batch.n];
 
 		(*left)--;
