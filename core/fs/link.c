@@ -74,6 +74,9 @@ link_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_ref *
 		return status;
 	if (op_is_dot(name) || op_is_dotdot(name))
 		return DFS_EXIST;
+	status = dfs_metadata_room(op.store, ctx);
+	if (status != DFS_OK)
+		return status;
 	set[0] = dir;
 	set[1] = inode;
 	status = dfs_inode_lock_set(ctx, set, 2);

@@ -220,7 +220,9 @@ make_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_name name,
 		return status;
 	if (op_is_dot(name) || op_is_dotdot(name))
 		return DFS_EXIST;
-	status = op_lock(ctx, dir, &dir_attr);
+	status = dfs_metadata_room(op.store, ctx);
+	if (status == DFS_OK)
+		status = op_lock(ctx, dir, &dir_attr);
 	if (status != DFS_OK)
 		return status;
 	op_wcc_pre(wcc, &dir_attr);
@@ -229,7 +231,14 @@ make_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_name name,
 		dfs_inode_attr(dir, &dir_attr);
 	op_wcc_post(wcc, &dir_attr);
 	dfs_inode_unlock(dir);
-	return status == DFS_EXIST && taken ? existing(ctx, make, taken, attr) : status;
+	if (status != DFS_EXIST || !taken)
+		return status;
+	status = existing(ctx, make, taken, attr);
+	/* What somebody else has just made may be on its way to the disk still. */
+	if (status == DFS_OK)
+		dfs_metadata_ticket(op.store, ctx, ctx->share->durability,
+				    atomic_load(&op.store->last_seq));
+	return status;
 }
 
 static enum dfs_status

@@ -88,6 +88,9 @@ write_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct source *
 		status = op_get(ctx, ref, &inode, &attr);
 	if (status != DFS_OK)
 		return status;
+	status = dfs_metadata_room(op.store, ctx);
+	if (status != DFS_OK)
+		return status;
 	/* Once the data is in, there is no way back to a worker. */
 	if (stable != DFS_UNSTABLE && ctx->nonblock && !op_memory_speed(ctx) &&
 	    ctx->share->durability != DFS_DURABILITY_NONE)

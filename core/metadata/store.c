@@ -18,6 +18,7 @@
 
 #define LANE_QUEUE 4096
 #define TRIES_MAX 256
+#define LOOK_EVERY (DFS_SECOND / 10)
 
 /* The transaction that this thread runs on a loop. */
 static _Thread_local struct {
@@ -130,6 +131,38 @@ dfs_metadata_abort(struct dfs_metadata_store *store, struct dfs_txn *txn)
 	txn_end(store);
 }
 
+/* Is there space?  Asked before a sync, now and then, and while there is none. */
+static void
+look(struct dfs_metadata_store *store)
+{
+	struct dfs_metadata_stats stats;
+	int64_t now = dfs_clock_mono(), last = atomic_load(&store->looked_at);
+	bool full;
+
+	if ((last && now - last < LOOK_EVERY) ||
+	    !atomic_compare_exchange_strong(&store->looked_at, &last, now) ||
+	    dfs_metadata_stats(store, &stats) != DFS_OK)
+		return;
+	full = stats.bytes_used && !stats.bytes_free;
+	if (atomic_exchange(&store->full, full) != full)
+		dfs_log(full ? DFS_LOG_ERROR : DFS_LOG_INFO, "metadata store %s: %s", store->name,
+			full ? "there is no space; nothing new is taken until there is"
+			     : "there is space again");
+}
+
+enum dfs_status
+dfs_metadata_room(struct dfs_metadata_store *store, const struct dfs_ctx *ctx)
+{
+	if (__builtin_expect(!atomic_load_explicit(&store->full, memory_order_relaxed), 1))
+		return DFS_OK;
+	if (ctx->nonblock)
+		return DFS_AGAIN;
+	look(store);
+	if (atomic_load(&store->full))
+		return dfs_fail(DFS_NOSPC, "%s: there is no space for records", store->name);
+	return DFS_OK;
+}
+
 /* The gate's sync: first what waits in memory, so that one sync covers it. */
 static enum dfs_status
 gate_sync(void *arg, uint64_t seq, uint32_t level, uint64_t *durable)
@@ -142,6 +175,7 @@ gate_sync(void *arg, uint64_t seq, uint32_t level, uint64_t *durable)
 	*durable = atomic_load(&store->last_seq);
 	if (*durable < seq)
 		*durable = seq;
+	look(store);
 	status = dfs_writeback_run(store);
 	if (status != DFS_OK)
 		return status;

@@ -36,6 +36,8 @@ struct dfs_metadata_store {
 	struct dfs_writeback *dirty; /* metadata/writeback.h */
 	struct dfs_lock serial;      /* SERIAL: held from begin to the end of the transaction */
 	struct dfs_watchdog dog;
+	_Atomic bool full;         /* at the last look: no free byte */
+	_Atomic int64_t looked_at; /* monotonic ns */
 };
 
 /* Open an instance.  config: the struct that the plugin's table describes, borrowed for the call as
@@ -49,6 +51,9 @@ enum dfs_status dfs_metadata_store_open(const struct dfs_plugin_entry *entry, co
 void dfs_metadata_store_close(struct dfs_metadata_store *store);
 enum dfs_status dfs_metadata_stats(struct dfs_metadata_store *store,
 				   struct dfs_metadata_stats *stats);
+
+/* Before an operation that adds.  DFS_NOSPC: nothing is free; DFS_AGAIN: a worker shall look. */
+enum dfs_status dfs_metadata_room(struct dfs_metadata_store *store, const struct dfs_ctx *ctx);
 
 /* Begin; DFS_AGAIN by the rule above.  On DFS_OK the caller ends it by commit or abort. */
 enum dfs_status dfs_metadata_begin(struct dfs_metadata_store *store, const struct dfs_ctx *ctx,

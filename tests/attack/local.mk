@@ -7,7 +7,8 @@ attacks = \
 	tests/attack/listing.py \
 	tests/attack/packets.py \
 	tests/attack/replay.py \
-	tests/attack/signals.py
+	tests/attack/signals.py \
+	tests/attack/space.py
 TESTS += $(attacks)
 dist_check_SCRIPTS += $(attacks)
 EXTRA_DIST += \

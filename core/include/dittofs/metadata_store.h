@@ -129,7 +129,9 @@ enum dfs_sync_level {
 struct dfs_metadata_stats {
 	uint32_t size;
 	uint32_t reserved;
-	uint64_t bytes_used, bytes_free; /* where the records lie; 0, 0: not known */
+	/* Where the records lie; 0, 0: not known.  Without a free byte the core begins nothing new,
+	 * but removes and replaces: a store that cannot bear to run out keeps a reserve back. */
+	uint64_t bytes_used, bytes_free;
 	uint64_t inodes;                 /* of all shares; 0: not known */
 };
 

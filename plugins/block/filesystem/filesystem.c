@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "store.h"
 
@@ -25,6 +24,10 @@ static const struct dfs_config_item config_table[] = {
 	{"file_mode", DFS_CONFIG_MODE, 0, offsetof(struct filesystem_config, file_mode), 0, 0777,
 	 "0600", NULL,
 	 "Permission bits of the objects' files, whatever the umask; 0600 is needed at least."},
+	{"reserve", DFS_CONFIG_SIZE, 0, offsetof(struct filesystem_config, reserve), 0,
+	 INT64_C(1) << 40, "128M", NULL,
+	 "Bytes of the file system that are left to others, such as the metadata store; an eighth "
+	 "of it at most."},
 	{0},
 };
 
@@ -79,6 +82,16 @@ destroy(void *inst)
 	store_close(inst);
 }
 
+uint64_t
+store_free(const struct store *s, const struct statvfs *v)
+{
+	uint64_t free = (uint64_t)v->f_bavail * v->f_frsize;
+	uint64_t most = (uint64_t)v->f_blocks * v->f_frsize / 8;
+	uint64_t reserve = s->reserve < most ? s->reserve : most;
+
+	return free < reserve ? 0 : free - reserve;
+}
+
 enum dfs_status
 store_stats(void *inst, struct dfs_block_stats *out)
 {
@@ -89,7 +102,7 @@ store_stats(void *inst, struct dfs_block_stats *out)
 		return store_error(s, errno, "measuring", "the file system");
 	out->bytes_total = (uint64_t)v.f_blocks * v.f_frsize;
 	out->bytes_used = (uint64_t)(v.f_blocks - v.f_bfree) * v.f_frsize;
-	out->bytes_free = (uint64_t)v.f_bavail * v.f_frsize;
+	out->bytes_free = store_free(s, &v);
 	out->objects = 0;
 	return DFS_OK;
 }

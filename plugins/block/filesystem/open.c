@@ -209,6 +209,7 @@ store_open(struct store *s, const struct filesystem_config *c, struct dfs_diag *
 
 	s->dir_mode = c->dir_mode;
 	s->file_mode = c->file_mode;
+	s->reserve = c->reserve;
 	s->base = open(c->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->base < 0 && errno == ENOENT) {
 		if (!c->create_dir)

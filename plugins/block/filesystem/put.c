@@ -106,6 +106,16 @@ put_error(struct store *s, int error, const char *key)
 	}
 }
 
+/* The file system's last bytes are not ours: a metadata store on it that finds no space may have to
+ * stop for good, and removing needs it. */
+static bool
+leaves_reserve(const struct store *s, uint64_t length)
+{
+	struct statvfs v;
+
+	return s->reserve == 0 || fstatvfs(s->base, &v) != 0 || store_free(s, &v) >= length;
+}
+
 enum dfs_status
 store_put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n, uint32_t flags)
 {
@@ -130,6 +140,8 @@ store_put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n,
 		return s->host->fail(s->host->ctx, DFS_IO,
 				     "putting %s: an earlier sync has failed; reopen the store",
 				     key);
+	if (!leaves_reserve(s, length))
+		return store_error(s, ENOSPC, "putting", key);
 	snprintf(temp, sizeof temp, "%llx", (unsigned long long)atomic_fetch_add(&s->next_temp, 1));
 	fd = openat(s->temp, temp, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC,
 		    s->file_mode);

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 
 #include <dittofs/block_check.h>
@@ -26,6 +27,7 @@ struct filesystem_config {
 	const char *path;
 	uint8_t create_dir;
 	uint32_t dir_mode, file_mode;
+	uint64_t reserve;
 };
 
 /* What has been put or erased since the last sync: see sync.c. */
@@ -44,6 +46,7 @@ struct store {
 	const struct dfs_host *host;
 	int base, temp, lock; /* folders; the marker file */
 	uint32_t dir_mode, file_mode;
+	uint64_t reserve;             /* bytes of the file system left to others */
 	bool chmod_dirs, chmod_files; /* the umask takes bits of the modes away */
 	_Atomic bool no_openat2;
 	_Atomic bool failed; /* a sync has failed: nothing is put any more */
@@ -96,6 +99,8 @@ enum dfs_status store_erase_prefix(void *inst, const char *prefix);
 enum dfs_status store_list(void *inst, const char *prefix, const char *after, dfs_object_fn fn,
 			   void *arg);
 enum dfs_status store_sync(void *inst);
+/* Free bytes of the file system without the reserve. */
+uint64_t store_free(const struct store *s, const struct statvfs *v);
 enum dfs_status store_stats(void *inst, struct dfs_block_stats *stats);
 enum dfs_status store_health(void *inst);
 

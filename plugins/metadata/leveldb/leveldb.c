@@ -81,6 +81,14 @@ static const struct dfs_config_item config[] = {
 	 .def = "snappy",
 	 .names = compressions,
 	 .help = "How blocks of tables are compressed."},
+	{.key = "reserve",
+	 .type = DFS_CONFIG_SIZE,
+	 .offset = FIELD(reserve),
+	 .min = 0,
+	 .max = INT64_C(1) << 40,
+	 .def = "64M",
+	 .help = "Bytes of the file system that nothing new is begun with, so that removing and "
+		 "LevelDB's own work go on; a sixteenth of it at most."},
 	{.type = DFS_CONFIG_END},
 };
 
@@ -168,14 +176,17 @@ kv_stats(void *kv, struct dfs_metadata_stats *stats)
 	static const size_t from_len[] = {0}, to_len[] = {6};
 	struct store *s = kv;
 	struct statvfs fs;
-	uint64_t used = 0;
+	uint64_t used = 0, reserve = s->reserve;
 
 	if (fstatvfs(s->dir, &fs) < 0)
 		return s->okv.host->fail(s->okv.host->ctx, DFS_IO, "%s: %s", s->path,
 					 strerror(errno));
 	leveldb_approximate_sizes(s->db, 1, from, from_len, to, to_len, &used);
-	stats->bytes_used = used;
+	if (reserve > (uint64_t)fs.f_blocks * fs.f_frsize / 16)
+		reserve = (uint64_t)fs.f_blocks * fs.f_frsize / 16;
+	stats->bytes_used = used ? used : 1; /* young stores have no table yet */
 	stats->bytes_free = (uint64_t)fs.f_bavail * fs.f_frsize;
+	stats->bytes_free -= stats->bytes_free < reserve ? stats->bytes_free : reserve;
 	stats->inodes = 0;
 	return DFS_OK;
 }
@@ -337,6 +348,7 @@ store_open(struct store *s, const struct leveldb_config *cfg, struct dfs_diag *d
 		return st;
 	/* Opening made a synced table of what the logs held, and a new, empty log. */
 	s->write_buffer_size = cfg->write_buffer_size;
+	s->reserve = cfg->reserve;
 	s->buffer.log = folder_last_log(s);
 	view = view_new(s);
 	if (!view || !layers_init(&s->layers, &leveldb_base_ops, s, &view->base,

@@ -21,7 +21,7 @@
 
 struct leveldb_config {
 	const char *path;
-	uint64_t cache_size, write_buffer_size, overlay_size;
+	uint64_t cache_size, write_buffer_size, overlay_size, reserve;
 	int64_t bloom_bits, max_open_files;
 	uint32_t compression; /* 0: off, 1: snappy */
 };
@@ -50,6 +50,7 @@ struct store {
 	pthread_mutex_t sync_mu;
 	uint64_t written, synced; /* sequence numbers; guarded by sync_mu */
 	uint64_t write_buffer_size;
+	uint64_t reserve; /* bytes of the file system that are not counted as free */
 	/* What LevelDB's write buffer holds at most, and the log that goes with it; guarded by
 	 * sync_mu. */
 	struct {
