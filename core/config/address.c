@@ -72,13 +72,17 @@ dfs_address_parse(const char *text, struct dfs_client_rule *rule, char **error)
 }
 
 bool
+dfs_address_in(const struct dfs_client_rule *rule, const uint8_t addr[16])
+{
+	unsigned bytes = rule->prefix_len / 8, rest = rule->prefix_len % 8;
+
+	if (rule->prefix_len > 128 || memcmp(addr, rule->addr, bytes) != 0)
+		return false;
+	return rest == 0 || (addr[bytes] ^ rule->addr[bytes]) >> (8 - rest) == 0;
+}
+
+bool
 dfs_address_covers(const struct dfs_client_rule *a, const struct dfs_client_rule *b)
 {
-	uint8_t cut[16];
-
-	if (a->prefix_len > b->prefix_len)
-		return false;
-	memcpy(cut, b->addr, sizeof cut);
-	clear_host_bits(cut, a->prefix_len);
-	return memcmp(cut, a->addr, sizeof cut) == 0;
+	return a->prefix_len <= b->prefix_len && dfs_address_in(a, b->addr);
 }

@@ -2,38 +2,11 @@
  *
  * shares.NAME.clients: rules by address.  A rule whose `match` is a list becomes a row per address.
  */
-#include <string.h>
-
 #include "config/address.h"
 #include "config/reader.h"
 #include "config/tables.h"
 
 #define RULES_MAX 4096u
-
-static struct dfs_share_rules *
-make_rules(const struct dfs_client_rule *rows, unsigned n)
-{
-	struct dfs_share_rules *rules = g_malloc0(sizeof *rules + n * sizeof *rows);
-
-	rules->n = n;
-	if (n)
-		memcpy(rules->rules, rows, n * sizeof *rows);
-	return rules;
-}
-
-static struct dfs_share_rules *
-default_rules(void)
-{
-	struct dfs_client_rule rows[2] = {0};
-	g_autofree char *error = NULL;
-
-	for (unsigned i = 0; i < 2; i++) {
-		dfs_address_parse(i ? "::1" : "127.0.0.0/8", &rows[i], &error);
-		rows[i].squash = DFS_SQUASH_ROOT;
-		rows[i].anon_uid = rows[i].anon_gid = 65534;
-	}
-	return make_rules(rows, 2);
-}
 
 /* A row that an earlier one makes useless is likely a mistake of order. */
 static void
@@ -91,7 +64,7 @@ dfs_reader_rules(const struct dfs_config_reader *r, const config_setting_t *clie
 	g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(struct dfs_client_rule));
 
 	if (!clients)
-		return default_rules();
+		return dfs_share_rules_default();
 	if (!config_setting_is_list(clients)) {
 		dfs_reader_refuse(r, clients,
 				  "%s.clients: %s does not fit; want a list ( ) of groups { }",
@@ -112,5 +85,5 @@ dfs_reader_rules(const struct dfs_config_reader *r, const config_setting_t *clie
 	if (rows->len == 0)
 		dfs_reader_warn(r, clients,
 				"%s.clients: the list is empty, so no client has access", path);
-	return make_rules((const struct dfs_client_rule *)rows->data, rows->len);
+	return dfs_share_rules_new((const struct dfs_client_rule *)rows->data, rows->len);
 }

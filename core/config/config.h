@@ -49,7 +49,7 @@ struct dfs_config_share {
 	const struct dfs_config_store *blocks;
 	enum dfs_durability durability;
 	bool read_only;
-	struct dfs_share_rules *rules; /* g_malloc'ed; copy it to keep it */
+	struct dfs_share_rules *rules; /* copy it to keep it */
 	struct dfs_options options;    /* owns path */
 	char *where;
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
 #include <string.h>
 
 #include "config/reader.h"
@@ -143,7 +144,7 @@ dfs_config_free(struct dfs_config *config)
 	}
 	for (unsigned i = 0; i < config->n_shares; i++) {
 		dfs_options_clear(&config->shares[i].options);
-		g_free(config->shares[i].rules);
+		free(config->shares[i].rules);
 		g_free(config->shares[i].where);
 	}
 	for (unsigned i = 0; i < config->n_adapters; i++) {

@@ -8,6 +8,7 @@ core_libdittofs_la_SOURCES += \
 	core/config/load.c \
 	core/config/reader.c \
 	core/config/reader.h \
+	core/config/rules.c \
 	core/config/rules.h \
 	core/config/shares.c \
 	core/config/source.c \

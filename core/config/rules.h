@@ -32,4 +32,9 @@ struct dfs_share_rules {
 	struct dfs_client_rule rules[];
 };
 
+/* A copy of n rows, to be freed with free(); never NULL. */
+struct dfs_share_rules *dfs_share_rules_new(const struct dfs_client_rule *rows, uint32_t n);
+/* The same of what holds without `clients`: 127.0.0.0/8 and ::1, rw, root squash. */
+struct dfs_share_rules *dfs_share_rules_default(void);
+
 #endif

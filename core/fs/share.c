@@ -8,40 +8,20 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/address.h"
 #include "fs/share.h"
 #include "io/worker.h"
 #include "metadata/ns.h"
 #include "payload/payload.h"
 
 #define LANE_QUEUE 65536
-#define ANON 65534u
 
 static const struct dfs_hash_key fsid_key = {UINT64_C(0x6469747466736964), 0};
-
-static const struct dfs_client_rule default_rules[] = {
-	{.addr = {[10] = 0xff, [11] = 0xff, [12] = 127},
-	 .prefix_len = 104,
-	 .squash = DFS_SQUASH_ROOT,
-	 .anon_uid = ANON,
-	 .anon_gid = ANON},
-	{.addr = {[15] = 1},
-	 .prefix_len = 128,
-	 .squash = DFS_SQUASH_ROOT,
-	 .anon_uid = ANON,
-	 .anon_gid = ANON},
-};
 
 static struct dfs_share_rules *
 rules_copy(const struct dfs_share_rules *rules)
 {
-	uint32_t n = rules ? rules->n : sizeof default_rules / sizeof *default_rules;
-	struct dfs_share_rules *copy = calloc(1, sizeof *copy + n * sizeof *copy->rules);
-
-	if (!copy)
-		abort();
-	copy->n = n;
-	memcpy(copy->rules, rules ? rules->rules : default_rules, n * sizeof *copy->rules);
-	return copy;
+	return rules ? dfs_share_rules_new(rules->rules, rules->n) : dfs_share_rules_default();
 }
 
 static bool
@@ -100,6 +80,8 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 	atomic_init(&share->refs, 1);
 	snprintf(share->name, sizeof share->name, "%s", o->name);
 	share->path = strdup(o->path);
+	if (!share->path)
+		abort();
 	memcpy(share->uuid, ns->rec.uuid, sizeof share->uuid);
 	keys_from_uuid(share, &o->secret);
 	share->root_fileid = ns->rec.root;
@@ -172,16 +154,6 @@ dfs_share_unref(struct dfs_share *share)
 		atomic_fetch_sub_explicit(&share->refs, 1, memory_order_release);
 }
 
-static bool
-prefix_equal(const uint8_t *a, const uint8_t *b, unsigned bits)
-{
-	unsigned bytes = bits / 8, rest = bits % 8;
-
-	if (memcmp(a, b, bytes) != 0)
-		return false;
-	return rest == 0 || ((a[bytes] ^ b[bytes]) >> (8 - rest)) == 0;
-}
-
 const struct dfs_client_rule *
 dfs_share_match(const struct dfs_share *share, const struct sockaddr *peer)
 {
@@ -196,8 +168,7 @@ dfs_share_match(const struct dfs_share *share, const struct sockaddr *peer)
 	else
 		return NULL;
 	for (uint32_t i = 0; i < rules->n; i++)
-		if (rules->rules[i].prefix_len <= 128 &&
-		    prefix_equal(addr, rules->rules[i].addr, rules->rules[i].prefix_len))
+		if (dfs_address_in(&rules->rules[i], addr))
 			return &rules->rules[i];
 	return NULL;
 }
