@@ -20,8 +20,8 @@ dfs_counter_get(const char *name)
 	pthread_mutex_lock(&mu);
 	for (c = head; c && strcmp(c->name, name) != 0; c = c->next)
 		;
-	if (!c && n_counters < COUNTERS_MAX && (c = calloc(1, sizeof *c))) {
-		c->name = strdup(name);
+	if (!c && n_counters < COUNTERS_MAX && (c = calloc(1, sizeof *c + strlen(name) + 1))) {
+		c->name = strcpy((char *)(c + 1), name);
 		c->next = head;
 		head = c;
 		n_counters++;

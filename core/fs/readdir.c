@@ -196,7 +196,7 @@ dfs_fs_readdir(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t cookie, 
 		cookie = COOKIE_DOTDOT;
 	}
 	s->max = SLICE;
-	for (;;) {
+	while (!stop) {
 		unsigned tries = 0;
 
 		do
@@ -204,23 +204,19 @@ dfs_fs_readdir(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t cookie, 
 		while (dfs_metadata_again(ctx, &status, &tries));
 		if (status != DFS_OK)
 			return status;
-		for (unsigned i = 0; i < s->n; i++) {
+		for (unsigned i = 0; i < s->n && !stop; i++) {
 			struct dfs_dir_entry e = {
 				.name = {s->names + s->e[i].name_at, s->e[i].name_len},
 				.fileid = s->e[i].fileid,
 				.cookie = s->e[i].cookie,
 				.attr = s->e[i].has_attr ? &s->attr[i] : NULL,
 			};
-			if (!fn(arg, &e))
-				goto enough;
+			stop = !fn(arg, &e);
 			cookie = e.cookie;
 		}
-		if (!s->full) {
-			*eof = true;
-			break;
-		}
+		if (!stop && !s->full)
+			*eof = stop = true;
 	}
-enough:
 	op_accessed(ctx, dir, dir_attr);
 	return DFS_OK;
 }

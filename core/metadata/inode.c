@@ -2,7 +2,6 @@
  *
  * An inode's lock, its attributes, and its record.
  */
-
 #include "base/clock.h"
 #include "metadata/ns.h"
 #include "metadata/writeback.h"

@@ -35,7 +35,8 @@ dfs_inode_cache_new(uint64_t max_inodes, uint64_t max_names)
 	struct dfs_inode_cache *cache = aligned_alloc(64, sizeof *cache);
 	uint64_t n;
 
-	assert(cache);
+	if (!cache)
+		abort();
 	memset(cache, 0, sizeof *cache);
 	if (max_inodes < 1024)
 		max_inodes = 1024;
@@ -49,7 +50,8 @@ dfs_inode_cache_new(uint64_t max_inodes, uint64_t max_names)
 	/* Shards fill unevenly by less than a slab each. */
 	cache->n_inodes = max_inodes / SLAB_INODES * SLAB_INODES + INODE_SHARDS * SLAB_INODES;
 	cache->slabs = dfs_big_alloc(cache->n_inodes * sizeof *cache->slabs);
-	assert(cache->buckets && cache->slabs);
+	if (!cache->buckets || !cache->slabs)
+		abort();
 	for (unsigned i = 0; i < INODE_SHARDS; i++)
 		cache->shards[i].hand = (uint64_t)i << cache->shard_shift;
 	dfs_name_cache_setup(cache, max_names);

@@ -6,7 +6,6 @@
  * and there is no list to keep.  The key is (namespace, directory, chain of cookies), with the
  * name beside: one entry for a chain, so whatever changes a chain replaces what was known of it.
  */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +40,8 @@ dfs_name_cache_setup(struct dfs_inode_cache *cache, uint64_t max_names)
 		sets <<= 1;
 	cache->set_mask = sets - 1;
 	cache->sets = dfs_big_alloc(sets * sizeof *cache->sets);
-	assert(cache->sets);
+	if (!cache->sets)
+		abort();
 }
 
 void

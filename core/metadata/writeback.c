@@ -49,7 +49,8 @@ dfs_writeback_new(struct dfs_metadata_store *store)
 {
 	struct dfs_writeback *wb = calloc(1, sizeof *wb);
 
-	assert(wb);
+	if (!wb)
+		abort();
 	wb->store = store;
 	wb->tail = &wb->head;
 	wb->task.run = task_run;

@@ -14,8 +14,7 @@
 #include "base/log.h"
 
 #define DIRECT_MIN 16384u /* bytes of data still to come that pay for receiving directly */
-#define HEAD_MAX                                                                                   \
-	1024u /* no head of a WRITE is longer: credentials and verifier of 400 bytes each */
+#define HEAD_MAX 1024u    /* no WRITE's head is longer: credential and verifier of 400 bytes */
 #define HANDLE_MAX 64u
 #define SHORTAGE_RETRY (DFS_SECOND / 20)
 #define SHORTAGE_MAX DFS_SECOND

@@ -114,9 +114,9 @@ finish(struct dfs_post *post)
 		nfs_reply_discard(&call->out);
 		req->refusal = DFS_IO;
 	}
+	/* Also for a client that has gone: it may ask anew. */
 	if (req->refusal == DFS_OK && req->accept == RPC_SUCCESS)
-		nfs_drc_done(&req->slot, call->out.base,
-			     len); /* also for a client that has gone: it may ask anew */
+		nfs_drc_done(&req->slot, call->out.base, len);
 	if (conn->io.closed) {
 		nfs_req_drop(req);
 		return;
