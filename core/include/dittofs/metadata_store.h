@@ -90,7 +90,7 @@ struct dfs_dirent_record {
 	uint64_t fileid;
 	uint32_t flags;    /* DFS_DIRENT_* */
 	uint32_t name_len; /* 1..DFS_NAME_MAX; 0 for a tombstone */
-	const char *name; /* not NUL-terminated; owned by who fills it */
+	const char *name;  /* not NUL-terminated; owned by who fills it */
 
 	/* append only */
 };
@@ -132,7 +132,7 @@ struct dfs_metadata_stats {
 	/* Where the records lie; 0, 0: not known.  Without a free byte the core begins nothing new,
 	 * but removes and replaces: a store that cannot bear to run out keeps a reserve back. */
 	uint64_t bytes_used, bytes_free;
-	uint64_t inodes;                 /* of all shares; 0: not known */
+	uint64_t inodes; /* of all shares; 0: not known */
 };
 
 /* Called by scans and gets, inside the transaction; return 0 to stop. */
@@ -146,8 +146,8 @@ typedef int (*dfs_orphan_fn)(void *arg, uint64_t fileid, const struct dfs_conten
 /* All operations are required unless said otherwise.  Statuses: DFS_OK, DFS_AGAIN (nonblock or
  * serialisation), DFS_NOENT where a record is absent, DFS_IO, DFS_NOSPC, DFS_CORRUPT; fail()
  * explains the last three.  put replaces; del of an absent record is DFS_OK.  A struct with a size
- * comes with it set by the caller.  A transaction is used by one thread at a time; bytes passed in are
- * borrowed for the call, bytes handed to callbacks are valid inside the callback. */
+ * comes with it set by the caller.  A transaction is used by one thread at a time; bytes passed in
+ * are borrowed for the call, bytes handed to callbacks are valid inside the callback. */
 struct dfs_metadata_ops {
 	uint32_t size;
 
