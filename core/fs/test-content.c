@@ -3,6 +3,7 @@
  * Content and its inode: lengths, times, what is unlinked while open, what a restart reclaims.
  */
 #include "fs/test-share.h"
+#include "metadata/writeback.h"
 #include "payload/payload.h"
 
 static void
@@ -316,6 +317,46 @@ test_statfs(struct fixture *f)
 	g_assert_cmpuint(st.files_free, <, st.files_total);
 }
 
+/* Flushed behind the client's back, committed in the metadata store, not synced, and out of memory:
+ * a COMMIT must still wait. */
+static void
+test_commit_waits_for_a_background_flush(struct fixture *f)
+{
+	struct dfs_ref file = make_file(f, f->root, "a", 0644);
+	struct dfs_attr attr;
+
+	write_at(f, file, 0, "data");
+	assert_status(dfs_payload_flush(f->share->payload, INT64_MAX), DFS_OK);
+	for (unsigned i = 0; i < 60000; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "b%u", i);
+		make_file(f, f->root, name, 0644);
+		if (i % 5000 == 0)
+			assert_status(dfs_writeback_run(f->metadata), DFS_OK);
+	}
+	g_assert_false(dfs_inode_peek(f->share->ns, file.fileid, &attr));
+	f->ctx.n_tickets = 0;
+	commit(f, file);
+	g_assert_cmpuint(f->ctx.n_tickets, ==, 1);
+	f->ctx.n_tickets = 0;
+}
+
+static void
+test_create_of_what_is_there_waits(struct fixture *f)
+{
+	struct dfs_attr attr;
+	struct dfs_wcc wcc;
+
+	make_file(f, f->root, "a", 0644);
+	f->ctx.n_tickets = 0;
+	assert_status(dfs_fs_create(&f->ctx, &f->root, name_of("a"), DFS_CREATE_UNCHECKED, NULL, 0,
+				    &attr, &wcc),
+		      DFS_OK);
+	g_assert_cmpuint(f->ctx.n_tickets, ==, 1);
+	f->ctx.n_tickets = 0;
+}
+
 #define TEST(name)                                                                                 \
 	{                                                                                          \
 #name, test_##name, false                                                          \
@@ -345,6 +386,8 @@ static const struct {
 	TEST(open_file_outlives_its_name),
 	TEST(second_open_keeps),
 	TEST_DURABLE(restart_sweeps_open_orphans),
+	TEST_DURABLE(commit_waits_for_a_background_flush),
+	TEST_DURABLE(create_of_what_is_there_waits),
 	TEST(relatime),
 	TEST(statfs),
 };
@@ -368,7 +411,8 @@ run_volatile(gconstpointer test)
 static void
 run_durable(gconstpointer test)
 {
-	struct fixture f = {.kind = "test-durable", .durability = DFS_DURABILITY_POWER};
+	struct fixture f = {
+		.kind = "test-durable", .durability = DFS_DURABILITY_POWER, .max_inodes = 1024};
 
 	run(&f, test);
 }

@@ -199,6 +199,12 @@ dfs_fs_commit(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t offset, u
 		do
 			status = dfs_file_commit(ctx, file);
 		while (dfs_metadata_again(ctx, &status, &tries));
+	} else if (status == DFS_OK) {
+		/* Its data went out in the background, perhaps a moment ago. */
+		struct dfs_metadata_store *store = ctx->share->ns->store;
+
+		dfs_metadata_ticket(store, ctx, ctx->share->durability,
+				    atomic_load(&store->last_seq));
 	}
 	/* COMMIT changes nothing that pre says: one snapshot for both, so that another client's
 	 * write before it shows. */

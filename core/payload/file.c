@@ -26,6 +26,8 @@ dfs_file_new(struct dfs_payload *payload, const struct dfs_content_id *content, 
 	file->owner = owner;
 	file->extent = length;
 	file->used = used;
+	/* One before us, which left memory, may have been flushed and not be durable yet. */
+	file->meta_seq = atomic_load(&payload->metadata->last_seq);
 	return file;
 }
 
