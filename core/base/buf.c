@@ -4,7 +4,7 @@
  * one size class until all of its buffers are free again.
  *
  * A page fault on fresh memory costs more than all the rest of a write, so slabs are backed by huge
- * pages and filled in by a helper thread some steps ahead of use; memory is never given back.  A
+ * pages and filled in by a thread of its own some steps ahead of use; memory is never given back.  A
  * thread keeps freed buffers in its own magazines, last in first out, so that a loop reuses what
  * is warm in its cache; magazines and slabs exchange batches under the class's lock.
  *
@@ -33,7 +33,7 @@
 
 #define SLAB_SIZE (4u << 20)
 #define N_CLASSES 7
-/* The helper keeps this much backed beyond what is cut: a quarter of it, within bounds. */
+/* The backing thread keeps this much backed beyond what is cut: a quarter of it, within bounds. */
 #define AHEAD_MIN (8ull * SLAB_SIZE)
 #define AHEAD_MAX (128ull * SLAB_SIZE)
 #define LIMIT_MIN (64ull << 20)
@@ -128,7 +128,7 @@ ahead(uint64_t used)
 
 /* Keeps the arena backed ahead of use, so that an event loop meets no page fault. */
 static void *
-helper(void *arg)
+backing_main(void *arg)
 {
 	pthread_mutex_lock(&arena_mu);
 	for (;;) {
@@ -192,8 +192,8 @@ start(void)
 	pthread_key_create(&magazines_key, magazines_drop);
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	/* Without the helper everything works, only with page faults on first use. */
-	if (pthread_create(&thread, &attr, helper, NULL) == 0)
+	/* Without the backing thread everything works, only with page faults on first use. */
+	if (pthread_create(&thread, &attr, backing_main, NULL) == 0)
 		pthread_setname_np(thread, "dfs-memory");
 	pthread_attr_destroy(&attr);
 }

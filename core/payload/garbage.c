@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "io/gate.h"
 #include "payload/file.h"
@@ -66,7 +67,7 @@ static void
 reap(struct dfs_task *task)
 {
 	struct dfs_payload *payload =
-		(struct dfs_payload *)((char *)task - offsetof(struct dfs_payload, reap_task));
+		DFS_CONTAINER_OF(task, struct dfs_payload, reap_task);
 	struct dfs_gate *gate = payload->metadata->gate;
 
 	pthread_mutex_lock(&payload->garbage_mu);

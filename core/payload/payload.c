@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 #include "payload/file.h"
 
@@ -17,7 +18,6 @@ dfs_payload_new(struct dfs_cache *cache, struct dfs_metadata_store *metadata,
 		enum dfs_durability durability)
 {
 	struct dfs_payload *payload = calloc(1, sizeof *payload);
-	pthread_condattr_t attr;
 
 	if (!payload)
 		return NULL;
@@ -34,10 +34,7 @@ dfs_payload_new(struct dfs_cache *cache, struct dfs_metadata_store *metadata,
 	 * run's; a clock that was set back is no danger while the random id of a content is new. */
 	atomic_init(&payload->next_version, (uint64_t)dfs_clock_real());
 	pthread_mutex_init(&payload->garbage_mu, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&payload->reaped, &attr);
-	pthread_condattr_destroy(&attr);
+	dfs_cond_init(&payload->reaped);
 	return payload;
 }
 

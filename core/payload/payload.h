@@ -20,7 +20,6 @@
 #include "payload/transfer.h"
 
 #define DFS_BLOCK_SIZE (4u << 20)
-#define DFS_CHUNK_SIZE (64u << 20)
 #define DFS_FILE_LENGTH_MAX INT64_MAX
 
 struct dfs_cache;   /* the server's page cache: one budget, LRU over blocks */
@@ -32,8 +31,8 @@ void dfs_cache_free(struct dfs_cache *cache);
 
 /* prefix: the object keys' first part, e.g. the share's name.  Everything is borrowed. */
 struct dfs_payload *dfs_payload_new(struct dfs_cache *cache, struct dfs_metadata_store *metadata,
-                                    struct dfs_block_store *blocks, uint32_t share_id,
-                                    const char *prefix, enum dfs_durability durability);
+				    struct dfs_block_store *blocks, uint32_t share_id,
+				    const char *prefix, enum dfs_durability durability);
 /* Write every dirty file of the share through, whatever its durability (deadline, monotonic ns);
  * for an orderly end, before the owners are freed.  The first failure, DFS_TIMEDOUT. */
 enum dfs_status dfs_payload_flush(struct dfs_payload *payload, int64_t deadline);
@@ -48,8 +47,8 @@ typedef enum dfs_status (*dfs_file_publish_fn)(void *owner, struct dfs_txn *txn,
 /* length, used: as in the inode's record; 0, 0 for a new inode.  No map row may reach beyond
  * length.  NULL: no memory. */
 struct dfs_file *dfs_file_new(struct dfs_payload *payload, const struct dfs_content_id *content,
-                              uint64_t length, uint64_t used, dfs_file_publish_fn publish,
-                              void *owner);
+			      uint64_t length, uint64_t used, dfs_file_publish_fn publish,
+			      void *owner);
 /* Drops clean pages; the file must be clean or its content removed.  Waits for a flush under way
  * (dfs_file_busy tells), so the caller holds no lock that publish needs. */
 void dfs_file_free(struct dfs_file *file);
@@ -59,7 +58,7 @@ bool dfs_file_busy(const struct dfs_file *file);
 /* Bytes [offset, offset+len) of a file of `length` bytes; holes read as zeros.  At most
  * DFS_READ_MAX.  DFS_AGAIN: a block must be fetched and ctx->nonblock is set. */
 enum dfs_status dfs_file_read(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t length,
-                              uint64_t offset, uint32_t len, struct dfs_read *out);
+			      uint64_t offset, uint32_t len, struct dfs_read *out);
 
 /* Fresh pages for [offset, offset+len), as dfs_fs_write_reserve documents. */
 enum dfs_status dfs_write_reserve(uint64_t offset, uint32_t len, struct dfs_write *w);
@@ -68,21 +67,21 @@ void dfs_write_cancel(struct dfs_write *w);
  * (no memory), DFS_IO.  After DFS_OK, dfs_file_write for the same range on the same inode lock
  * hold cannot fail.  length: the file's length now. */
 enum dfs_status dfs_file_prepare(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t length,
-                                 uint64_t offset, uint32_t len);
+				 uint64_t offset, uint32_t len);
 /* Install w's pages as newest content; takes them over. */
 void dfs_file_write(struct dfs_file *file, uint64_t length, struct dfs_write *w);
 /* The same from memory, copying into exclusive pages where they are; len is at most
  * DFS_PAGE_SIZE (more: reserve, fill, dfs_file_write). */
 void dfs_file_copy_in(struct dfs_file *file, uint64_t length, uint64_t offset, const void *data,
-                      uint32_t len);
+		      uint32_t len);
 
 /* Truncation, in two halves around the caller's transaction: plan the map rows inside txn, then,
  * after commit, cut memory.  With length growing both do nothing but note it.  When the
  * transaction is given up after _rows, call _pages with new_length = old_length: until then the
  * file is not flushed. */
 enum dfs_status dfs_file_truncate_rows(struct dfs_ctx *ctx, struct dfs_file *file,
-                                       struct dfs_txn *txn, uint64_t old_length,
-                                       uint64_t new_length);
+				       struct dfs_txn *txn, uint64_t old_length,
+				       uint64_t new_length);
 void dfs_file_truncate_pages(struct dfs_file *file, uint64_t old_length, uint64_t new_length);
 
 /* Make all earlier writes stable at the share's durability; leaves tickets.  Called without the
@@ -94,7 +93,8 @@ enum dfs_status dfs_file_commit(struct dfs_ctx *ctx, struct dfs_file *file);
 /* The content is unlinked for good: drop pages, and never flush again. */
 void dfs_file_discard(struct dfs_file *file);
 /* Delete the content's map rows and objects in bounded steps; blocking; for orphans. */
-enum dfs_status dfs_payload_reclaim(struct dfs_payload *payload, const struct dfs_content_id *content);
+enum dfs_status dfs_payload_reclaim(struct dfs_payload *payload,
+				    const struct dfs_content_id *content);
 
 /* Bytes allocated for the file, dirty pages included. */
 uint64_t dfs_file_used(const struct dfs_file *file);

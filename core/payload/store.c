@@ -103,25 +103,19 @@ dfs_block_store_open(const struct dfs_plugin_entry *entry, const char *name, con
 	store->ops = entry->ops.block;
 	store->caps = desc->caps;
 	atomic_init(&store->thread_model, desc->thread_model);
-	if (store->ops.validate && (st = store->ops.validate(config, &diag)) != DFS_OK)
-		goto refused;
 	st = store->ops.create(host, config, &store->inst, &diag);
-	if (st != DFS_OK)
-		goto refused;
+	if (st != DFS_OK) {
+		free(store);
+		if (diag.text[0])
+			dfs_fail(st, "block store %s: %s", name, diag.text);
+		return st;
+	}
 	if (workers)
-		store->lane = dfs_lane_new(workers, serial ? 1 : desc->max_threads,
-					   QUEUE_MAX);
+		store->lane = dfs_lane_new(workers, serial ? 1 : desc->max_threads, QUEUE_MAX);
 	if (!(store->caps & (DFS_BLOCK_CAP_VOLATILE | DFS_BLOCK_CAP_DURABLE_PUT)))
 		store->gate = dfs_gate_new(store->name, sync_all, store);
 	*out = store;
 	return DFS_OK;
-
-refused:
-	if (diag.text[0])
-		dfs_fail(st, "block store %s: %s%s%s", name, diag.key, diag.key[0] ? ": " : "",
-			 diag.text);
-	free(store);
-	return st;
 }
 
 void

@@ -25,8 +25,8 @@ struct dfs_block_store {
 	_Atomic uint32_t thread_model; /* enum dfs_thread_model */
 	struct dfs_gate *gate;         /* NULL when VOLATILE or DURABLE_PUT */
 	struct dfs_lane *lane;
-	_Atomic uint64_t last_seq;     /* counts puts and erases; the gate's sequence */
-	struct dfs_lock serial;        /* SERIAL: held for each call */
+	_Atomic uint64_t last_seq; /* counts puts and erases; the gate's sequence */
+	struct dfs_lock serial;    /* SERIAL: held for each call */
 	struct dfs_watchdog dog;
 };
 
@@ -34,18 +34,20 @@ struct dfs_block_store {
  * name is; host outlives the store; workers NULL: no lane (tests).  dfs_fail_text() explains a
  * failure. */
 enum dfs_status dfs_block_store_open(const struct dfs_plugin_entry *entry, const char *name,
-                                     const void *config, const struct dfs_host *host,
-                                     struct dfs_workers *workers, struct dfs_block_store **store);
+				     const void *config, const struct dfs_host *host,
+				     struct dfs_workers *workers, struct dfs_block_store **store);
 /* Every share on it is closed. */
 void dfs_block_store_close(struct dfs_block_store *store);
 
 /* ctx: only nonblock is read; NULL: may block.  *seq (may be NULL): the gate's position. */
-enum dfs_status dfs_block_put(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key,
-                              const struct dfs_span *spans, uint32_t n, uint64_t *seq);
-enum dfs_status dfs_block_get(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key,
-                              uint64_t offset, uint64_t length, const struct dfs_sink *sink);
+enum dfs_status dfs_block_put(struct dfs_block_store *store, const struct dfs_ctx *ctx,
+			      const char *key, const struct dfs_span *spans, uint32_t n,
+			      uint64_t *seq);
+enum dfs_status dfs_block_get(struct dfs_block_store *store, const struct dfs_ctx *ctx,
+			      const char *key, uint64_t offset, uint64_t length,
+			      const struct dfs_sink *sink);
 enum dfs_status dfs_block_erase(struct dfs_block_store *store, const struct dfs_ctx *ctx,
-                                const char *key);
+				const char *key);
 /* Blocking. */
 enum dfs_status dfs_block_erase_prefix(struct dfs_block_store *store, const char *prefix);
 enum dfs_status dfs_block_stats(struct dfs_block_store *store, struct dfs_block_stats *stats);

@@ -64,8 +64,7 @@ rnd(struct worker *w, unsigned n)
 	return (unsigned)rand_r(&w->rng) % n;
 }
 
-static void __attribute__((format(printf, 1, 2)))
-explain(const char *fmt, ...)
+static void __attribute__((format(printf, 1, 2))) explain(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -98,8 +97,9 @@ mount_share(void)
 	char text[128];
 	int rc;
 
-	snprintf(text, sizeof text, "nfs://127.0.0.1/export?version=3&nfsport=%d&mountport=%d&autoreconnect=0",
-	         port, port);
+	snprintf(text, sizeof text,
+		 "nfs://127.0.0.1/export?version=3&nfsport=%d&mountport=%d&autoreconnect=0", port,
+		 port);
 	url = nfs_parse_url_dir(nfs, text);
 	nfs_set_timeout(nfs, 20000);
 	rc = url ? nfs_mount(nfs, url->server, url->path) : -EINVAL;
@@ -171,7 +171,8 @@ step(struct worker *w)
 		w->op = OP_REMOVE;
 		return nfs_unlink(w->nfs, a);
 	case 1:
-		if (w->name != w->other && !(w->entries[w->other].present && w->entries[w->other].is_dir)) {
+		if (w->name != w->other &&
+		    !(w->entries[w->other].present && w->entries[w->other].is_dir)) {
 			w->op = OP_RENAME;
 			return nfs_rename(w->nfs, a, b);
 		}
@@ -252,9 +253,10 @@ check_content(struct worker *w, int name, const struct entry *e, bool rewriting)
 	nfs_close(w->nfs, fh);
 	if (got != st.nfs_size) {
 		explain("%s: read %llu of %llu bytes", path, (unsigned long long)got,
-		        (unsigned long long)st.nfs_size);
+			(unsigned long long)st.nfs_size);
 	} else if (!rewriting && got != e->length) {
-		explain("%s: %llu bytes, %u were committed", path, (unsigned long long)got, e->length);
+		explain("%s: %llu bytes, %u were committed", path, (unsigned long long)got,
+			e->length);
 	} else {
 		good = true;
 		for (uint32_t i = 0; good && i < got; i++) {
@@ -263,7 +265,8 @@ check_content(struct worker *w, int name, const struct entry *e, bool rewriting)
 			good = old || new;
 			if (!good)
 				explain("%s: byte %u of %llu is %02x, never written%s", path, i,
-				        (unsigned long long)got, data[i], rewriting ? " (rewrite under way)" : "");
+					(unsigned long long)got, data[i],
+					rewriting ? " (rewrite under way)" : "");
 		}
 	}
 	free(data);
@@ -315,7 +318,8 @@ check_worker(struct worker *w)
 		int name;
 		if (strcmp(d->name, ".") == 0 || strcmp(d->name, "..") == 0)
 			continue;
-		if (sscanf(d->name, "name-%d", &name) != 1 || name < 0 || name >= NAMES || there[name]) {
+		if (sscanf(d->name, "name-%d", &name) != 1 || name < 0 || name >= NAMES ||
+		    there[name]) {
 			explain("%s holds %s, which nobody made (or twice)", path, d->name);
 			nfs_closedir(w->nfs, dir);
 			return false;
@@ -328,7 +332,8 @@ check_worker(struct worker *w)
 		const struct entry *e = &w->entries[i];
 		bool rewriting = w->op == OP_WRITE && w->name == i;
 		if (e->present != there[i]) {
-			explain("%s/name-%02d is %s", path, i, there[i] ? "there, though removed" : "lost");
+			explain("%s/name-%02d is %s", path, i,
+				there[i] ? "there, though removed" : "lost");
 			return false;
 		}
 		if (e->present && !e->is_dir && !check_content(w, i, e, rewriting))
@@ -451,8 +456,8 @@ main(int argc, char **argv)
 		unsigned long now = 0;
 		for (int i = 0; i < WORKERS; i++)
 			now += workers[i].done;
-		printf("ok %d - after %d crashes all is there; %lu more acknowledged operations\n", round + 1,
-		       round, now - done);
+		printf("ok %d - after %d crashes all is there; %lu more acknowledged operations\n",
+		       round + 1, round, now - done);
 		done = now;
 	}
 	return 0;

@@ -120,7 +120,8 @@ corpus(const char *program, char ***files)
 	int n, kept = 0;
 
 	name = name ? name + 1 : program;
-	if (strncmp(name, "lt-", 3) == 0) /* libtool runs programs of the build tree under this name */
+	if (strncmp(name, "lt-", 3) ==
+	    0) /* libtool runs programs of the build tree under this name */
 		name += 3;
 	snprintf(path, sizeof path, "%s/tests/fuzz/corpus/%s", top ? top : ".", name);
 	n = scandir(path, &entries, NULL, alphasort);
@@ -153,7 +154,8 @@ main(int argc, char **argv)
 	for (int i = 0; i < n; i++) {
 		printf("# %s\n", files[i]);
 		run(room, read_file(files[i], room));
-		printf("ok %d - %s\n", ++point, strrchr(files[i], '/') ? strrchr(files[i], '/') + 1 : files[i]);
+		printf("ok %d - %s\n", ++point,
+		       strrchr(files[i], '/') ? strrchr(files[i], '/') + 1 : files[i]);
 	}
 	if (argc == 1) {
 		run(room, 0);

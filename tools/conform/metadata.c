@@ -180,17 +180,6 @@ md_put_dirent(struct md *m, uint64_t dir, uint64_t cookie, const char *name)
 	md_commit(m, txn);
 }
 
-void
-md_put_state(struct md *m, const char *key, const void *value, uint32_t len)
-{
-	struct dfs_txn *txn = md_begin(m, DFS_TXN_WRITE);
-
-	if (!txn)
-		return;
-	EXPECT(m->c, m->ops->put_state(m->inst, txn, SHARE, key, strlen(key), value, len), DFS_OK);
-	md_commit(m, txn);
-}
-
 enum dfs_status
 md_get_inode(struct md *m, uint32_t share, uint64_t fileid, struct dfs_inode_record *rec)
 {

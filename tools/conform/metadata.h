@@ -49,7 +49,6 @@ void md_content(struct dfs_content_id *content, uint64_t n);
 /* One transaction each, with everything checked. */
 void md_put_inode(struct md *m, uint32_t share, uint64_t fileid, uint64_t salt);
 void md_put_dirent(struct md *m, uint64_t dir, uint64_t cookie, const char *name);
-void md_put_state(struct md *m, const char *key, const void *value, uint32_t len);
 /* The status of a get in a read transaction of its own. */
 enum dfs_status md_get_inode(struct md *m, uint32_t share, uint64_t fileid,
 			     struct dfs_inode_record *rec);

@@ -46,7 +46,6 @@ struct dfs_cache {
 	uint32_t n_files;                 /* guarded by mu */
 	bool stop, idle; /* guarded by mu; idle: the flusher waits for a first file */
 	pthread_t flusher;
-	bool has_flusher;
 };
 
 /* The cache that was made last; NULL: none. */
