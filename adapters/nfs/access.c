@@ -37,23 +37,22 @@ peer_port(const struct nfs_access *access)
 	return ntohs(access->peer.in6.sin6_port);
 }
 
-/* What the rules say now; the rule itself is not kept, a reload may free it. */
+/* What the rules say now. */
 static void
 decide(const struct nfs_access *access, struct dfs_share *share, uint64_t epoch,
        struct nfs_decision *d)
 {
-	const struct dfs_client_rule *rule = NULL;
+	struct dfs_client_rule rule;
 
-	if (access->peer.sa.sa_family != AF_UNSPEC)
-		rule = dfs_share_match(share, &access->peer.sa);
 	*d = (struct nfs_decision){.share = share, .epoch = epoch, .slot = share->slot};
-	if (!rule)
+	if (access->peer.sa.sa_family == AF_UNSPEC ||
+	    !dfs_share_match(share, &access->peer.sa, &rule))
 		return;
-	d->admitted = !rule->secure || peer_port(access) < PORT_PRIVILEGED;
-	d->read_only = rule->read_only || share->read_only;
-	d->squash = rule->squash;
-	d->anon_uid = rule->anon_uid;
-	d->anon_gid = rule->anon_gid;
+	d->admitted = !rule.secure || peer_port(access) < PORT_PRIVILEGED;
+	d->read_only = rule.read_only || share->read_only;
+	d->squash = rule.squash;
+	d->anon_uid = rule.anon_uid;
+	d->anon_gid = rule.anon_gid;
 }
 
 static void

@@ -21,15 +21,17 @@ dfs_share_unref(struct dfs_share *share)
 }
 
 /* The first rule with a prefix of 0 bits; addresses are core/fs's business. */
-const struct dfs_client_rule *
-dfs_share_match(const struct dfs_share *share, const struct sockaddr *peer)
+bool
+dfs_share_match(struct dfs_share *share, const struct sockaddr *peer, struct dfs_client_rule *rule)
 {
 	const struct dfs_share_rules *rules = share->rules;
 
 	for (uint32_t i = 0; i < rules->n; i++)
-		if (rules->rules[i].prefix_len == 0)
-			return &rules->rules[i];
-	return NULL;
+		if (rules->rules[i].prefix_len == 0) {
+			*rule = rules->rules[i];
+			return true;
+		}
+	return false;
 }
 
 static void

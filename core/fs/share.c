@@ -90,7 +90,7 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 	share->read_only = o->read_only;
 	share->ns = ns;
 	share->blocks = o->blocks;
-	atomic_init(&share->rules, rules_copy(o->rules));
+	share->rules = rules_copy(o->rules);
 	share->payload = dfs_payload_new(o->pages, o->metadata, o->blocks, ns->rec.id, share->name,
 					 o->durability);
 	if (o->workers)
@@ -123,8 +123,7 @@ dfs_share_close(struct dfs_share *share, int64_t deadline)
 			dfs_status_name(status), dfs_fail_text());
 	dfs_namespace_close(share->ns);
 	dfs_payload_free(share->payload, deadline);
-	free((void *)share->old_rules);
-	free((void *)atomic_load(&share->rules));
+	free((void *)share->rules);
 	free(share->path);
 	free(share);
 	return DFS_OK;
@@ -133,11 +132,13 @@ dfs_share_close(struct dfs_share *share, int64_t deadline)
 void
 dfs_share_set_rules(struct dfs_share *share, const struct dfs_share_rules *rules)
 {
-	const struct dfs_share_rules *old = atomic_exchange(&share->rules, rules_copy(rules));
+	const struct dfs_share_rules *copy = rules_copy(rules), *old;
 
-	/* Requests may still read the last ones; nobody the ones before. */
-	free((void *)share->old_rules);
-	share->old_rules = old;
+	dfs_lock_acquire(&share->rules_lock);
+	old = share->rules;
+	share->rules = copy;
+	dfs_lock_release(&share->rules_lock);
+	free((void *)old);
 }
 
 struct dfs_share *
@@ -154,11 +155,11 @@ dfs_share_unref(struct dfs_share *share)
 		atomic_fetch_sub_explicit(&share->refs, 1, memory_order_release);
 }
 
-const struct dfs_client_rule *
-dfs_share_match(const struct dfs_share *share, const struct sockaddr *peer)
+bool
+dfs_share_match(struct dfs_share *share, const struct sockaddr *peer, struct dfs_client_rule *rule)
 {
-	const struct dfs_share_rules *rules =
-		atomic_load_explicit(&share->rules, memory_order_acquire);
+	const struct dfs_share_rules *rules;
+	bool found = false;
 	uint8_t addr[16] = {[10] = 0xff, [11] = 0xff};
 
 	if (peer->sa_family == AF_INET)
@@ -166,9 +167,14 @@ dfs_share_match(const struct dfs_share *share, const struct sockaddr *peer)
 	else if (peer->sa_family == AF_INET6)
 		memcpy(addr, &((const struct sockaddr_in6 *)peer)->sin6_addr, 16);
 	else
-		return NULL;
-	for (uint32_t i = 0; i < rules->n; i++)
-		if (dfs_address_in(&rules->rules[i], addr))
-			return &rules->rules[i];
-	return NULL;
+		return false;
+	dfs_lock_acquire(&share->rules_lock);
+	rules = share->rules;
+	for (uint32_t i = 0; i < rules->n && !found; i++) {
+		found = dfs_address_in(&rules->rules[i], addr);
+		if (found)
+			*rule = rules->rules[i];
+	}
+	dfs_lock_release(&share->rules_lock);
+	return found;
 }

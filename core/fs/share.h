@@ -16,6 +16,7 @@
 #include <dittofs/status.h>
 
 #include "base/hash.h"
+#include "base/lock.h"
 #include "config/rules.h"
 
 struct dfs_block_store;
@@ -41,9 +42,8 @@ struct dfs_share {
 	struct dfs_namespace *ns;
 	struct dfs_payload *payload;
 	struct dfs_lane *lane; /* where its blocking operations run */
-	/* Freed at the next reload but one, or with the share. */
-	_Atomic(const struct dfs_share_rules *) rules;
-	const struct dfs_share_rules *old_rules; /* main thread */
+	struct dfs_lock rules_lock;          /* held for as long as a rule is read */
+	const struct dfs_share_rules *rules; /* guarded by rules_lock: a reload replaces and frees them */
 	struct dfs_block_store *blocks;
 };
 
@@ -77,9 +77,8 @@ void dfs_share_set_rules(struct dfs_share *share, const struct dfs_share_rules *
 struct dfs_share *dfs_share_ref(struct dfs_share *share);
 void dfs_share_unref(struct dfs_share *share);
 
-/* The first rule that matches the peer (AF_INET or AF_INET6), NULL: none, access refused.  The
- * default without `clients` is 127.0.0.0/8 and ::1, rw, root squash. */
-const struct dfs_client_rule *dfs_share_match(const struct dfs_share *share,
-					      const struct sockaddr *peer);
+/* Copies the first rule that matches the peer (AF_INET or AF_INET6); false: none, access refused. */
+bool dfs_share_match(struct dfs_share *share, const struct sockaddr *peer,
+		     struct dfs_client_rule *rule);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
-#include <stdatomic.h>
 #include <stdio.h>
 
 #include "adapters/nfs/mount/mount.h"
@@ -32,7 +31,7 @@ static void
 put_share(void *arg, struct dfs_share *share)
 {
 	struct xdr_out *out = arg;
-	const struct dfs_share_rules *rules = atomic_load(&share->rules);
+	const struct dfs_share_rules *rules;
 	unsigned char *start = out->p, *end = out->end;
 	char text[GROUP_TEXT];
 
@@ -41,11 +40,14 @@ put_share(void *arg, struct dfs_share *share)
 	out->end -= 4; /* the end of the list */
 	xdr_put_u32(out, 1);
 	xdr_put_opaque(out, share->path, (uint32_t)strlen(share->path));
+	dfs_lock_acquire(&share->rules_lock);
+	rules = share->rules;
 	for (uint32_t i = 0; rules && i < rules->n; i++) {
 		group_text(&rules->rules[i], text);
 		xdr_put_u32(out, 1);
 		xdr_put_opaque(out, text, (uint32_t)strlen(text));
 	}
+	dfs_lock_release(&share->rules_lock);
 	xdr_put_u32(out, 0);
 	if (out->bad)
 		out->p = start;

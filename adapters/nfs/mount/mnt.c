@@ -9,10 +9,10 @@
 static bool
 squashes_all(const struct nfs_call *call)
 {
-	const struct dfs_client_rule *rule =
-		dfs_share_match(call->ctx.share, &call->access->peer.sa);
+	struct dfs_client_rule rule;
 
-	return rule && rule->squash == DFS_SQUASH_ALL;
+	return dfs_share_match(call->ctx.share, &call->access->peer.sa, &rule) &&
+	       rule.squash == DFS_SQUASH_ALL;
 }
 
 /* Find the directory and make its handle; call->ctx.share is set when the share was found. */

@@ -21,10 +21,10 @@ dfs_share_unref(struct dfs_share *share)
 	atomic_fetch_sub(&share->refs, 1);
 }
 
-const struct dfs_client_rule *
-dfs_share_match(const struct dfs_share *share, const struct sockaddr *peer)
+bool
+dfs_share_match(struct dfs_share *share, const struct sockaddr *peer, struct dfs_client_rule *rule)
 {
-	return NULL;
+	return false;
 }
 
 enum dfs_status
