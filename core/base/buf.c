@@ -205,6 +205,13 @@ dfs_buf_setup(uint64_t limit)
 	pthread_once(&once, start);
 }
 
+uint64_t
+dfs_buf_limit(void)
+{
+	pthread_once(&once, start);
+	return arena_size;
+}
+
 static void
 list_remove(struct slab *s)
 {

@@ -19,6 +19,8 @@
 
 /* Hard limit of the pool in bytes (0: half of the machine's memory); call once, early. */
 void dfs_buf_setup(uint64_t limit);
+/* The limit in force. */
+uint64_t dfs_buf_limit(void);
 
 /* One reference, capacity at least len (1 .. 4 MiB), contents undefined; NULL at the limit. */
 struct dfs_buf *dfs_buf_alloc(uint32_t len);

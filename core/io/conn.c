@@ -200,7 +200,8 @@ dfs_conn_relax(struct dfs_conn *conn)
 
 	if (conn->closed)
 		return;
-	if (conn->full && conn->out_bytes < (uint64_t)limits->out_bytes / 4 * 3 &&
+	if (conn->full &&
+	    (conn->out_bytes == 0 || conn->out_bytes < dfs_conn_out_bound(conn) / 4 * 3) &&
 	    conn->in_flight < limits->requests - limits->requests / 4) {
 		conn->full = false;
 		if (conn->in_len > 0)

@@ -81,8 +81,9 @@ static void
 out_added(struct dfs_conn *conn, uint32_t len)
 {
 	conn->out_bytes += len;
+	conn->loop->out_bytes += len;
 	conn->bytes_left -= (int32_t)len;
-	if (conn->out_bytes > conn->limits->out_bytes)
+	if (conn->out_bytes > dfs_conn_out_bound(conn))
 		conn->full = true;
 	if (!conn->running)
 		dfs_loop_at_end(conn->loop, &conn->flush);
@@ -135,6 +136,7 @@ dfs_conn_out_clear(struct dfs_conn *conn)
 {
 	while (conn->seg_head < conn->seg_tail)
 		dfs_buf_unref(conn->segs[conn->seg_head++].buf);
+	conn->loop->out_bytes -= conn->out_bytes;
 	conn->out_bytes = 0;
 	out_empty(conn);
 }
@@ -143,6 +145,7 @@ static void
 out_advance(struct dfs_conn *conn, size_t n)
 {
 	conn->out_bytes -= n;
+	conn->loop->out_bytes -= n;
 	while (n > 0) {
 		struct dfs_conn_seg *seg = &conn->segs[conn->seg_head];
 		if (n < seg->len) {

@@ -72,6 +72,7 @@ dfs_loop_new(const char *name)
 	strncpy(loop->name, name, sizeof loop->name - 1);
 	job_list_init(&loop->again);
 	job_list_init(&loop->end);
+	loop->out_limit = UINT64_MAX;
 	loop->now = dfs_clock_mono();
 	loop->wheel_tick = loop->now >> DFS_WHEEL_SHIFT;
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -70,6 +70,7 @@ struct dfs_loop {
 	uint64_t wheel_map[DFS_WHEEL_SLOTS / 64]; /* slots that hold timers */
 	int64_t wheel_tick;                       /* last tick handled */
 	struct dfs_conn *conns;                   /* this loop's open connections */
+	uint64_t out_bytes, out_limit;            /* queued by all of them, and the bound of that */
 	struct dfs_watch event_watch;
 	bool running; /* the thread was started */
 	pthread_t thread;

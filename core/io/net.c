@@ -26,6 +26,7 @@
 #define BURST 64
 #define REST_NS (DFS_SECOND / 10)
 #define COMPLAIN_NS (60 * DFS_SECOND)
+#define OUT_SHARE 4        /* of the buffers, what queued replies may take */
 #define RESERVED_MAX 2048u /* descriptors that connections leave to the stores */
 
 struct listener {
@@ -112,6 +113,7 @@ dfs_net_new(const struct dfs_net_config *config)
 			dfs_net_free(net);
 			return NULL;
 		}
+		net->loops[net->n_loops]->out_limit = dfs_buf_limit() / OUT_SHARE / n;
 	}
 	return net;
 }

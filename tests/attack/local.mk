@@ -2,6 +2,7 @@
 # What the server must survive; scripts of raw packets.
 attacks = \
 	tests/attack/bulkhead.py \
+	tests/attack/deaf.py \
 	tests/attack/idle.py \
 	tests/attack/limits.py \
 	tests/attack/listing.py \
