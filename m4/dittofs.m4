@@ -26,5 +26,12 @@ dnl DITTOFS_PLUGIN_LDFLAGS
 dnl   Substitutes DITTOFS_PLUGIN_LDFLAGS: a module that exports its description and nothing else,
 dnl   and whose every symbol is found when it is built and bound when it is loaded.
 AC_DEFUN([DITTOFS_PLUGIN_LDFLAGS], [
+  AC_REQUIRE([DITTOFS_PLUGIN_MODE])
   AC_SUBST([DITTOFS_PLUGIN_LDFLAGS], ["-module -avoid-version -shared -no-undefined -export-symbols-regex '_LTX_dfs_plugin\$\$' -Wl,-z,now -Wl,-z,defs"])
+])
+
+dnl DITTOFS_PLUGIN_MODE
+dnl   What libtool builds is not writable by the group, whatever the umask: such a plugin is refused.
+AC_DEFUN([DITTOFS_PLUGIN_MODE], [
+  AC_CONFIG_COMMANDS_PRE([LIBTOOL="umask 022 && $LIBTOOL"])
 ])
