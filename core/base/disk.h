@@ -34,6 +34,11 @@ struct dfs_disk_ops {
 		    void *arg);
 	/* An exclusive lock on the whole file that ends with the process; -EAGAIN: somebody has it. */
 	int (*lock)(void *ctx, int fd);
+	/* The first length bytes, allocated before, shared with the file; sync_map makes changes of
+	 * [offset, offset+len) of a map durable.  A disk without maps leaves the three NULL. */
+	int (*map)(void *ctx, int fd, uint64_t length, void **map);
+	int (*unmap)(void *ctx, void *map, uint64_t length);
+	int (*sync_map)(void *ctx, void *map, uint64_t offset, uint64_t len);
 };
 
 /* The real disk. */

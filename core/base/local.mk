@@ -9,8 +9,12 @@ core_libdittofs_la_SOURCES += \
 	core/base/container.h \
 	core/base/counter.c \
 	core/base/counter.h \
+	core/base/crc32c.c \
+	core/base/crc32c.h \
 	core/base/ctx.c \
 	core/base/ctx.h \
+	core/base/disk.c \
+	core/base/disk.h \
 	core/base/hash.c \
 	core/base/hash.h \
 	core/base/lock.c \
@@ -18,7 +22,11 @@ core_libdittofs_la_SOURCES += \
 	core/base/log.c \
 	core/base/log.h
 
-check_PROGRAMS += core/base/test-buf
-TESTS += core/base/test-buf
+check_PROGRAMS += core/base/test-buf core/base/test-crc32c core/base/test-disk
+TESTS += core/base/test-buf core/base/test-crc32c core/base/test-disk
+core_base_test_crc32c_SOURCES = core/base/test-crc32c.c
+core_base_test_crc32c_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_base_test_disk_SOURCES = core/base/test-disk.c
+core_base_test_disk_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_base_test_buf_SOURCES = core/base/test-buf.c
 core_base_test_buf_LDADD = core/libdittofs.la $(GLIB_LIBS)
