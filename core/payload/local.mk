@@ -22,6 +22,23 @@ core_libdittofs_la_SOURCES += \
 	core/payload/transfer.h \
 	core/payload/truncate.c \
 	core/payload/verifier.c \
+	core/payload/wal/append.c \
+	core/payload/wal/background.c \
+	core/payload/wal/file.c \
+	core/payload/wal/format.c \
+	core/payload/wal/format.h \
+	core/payload/wal/log.h \
+	core/payload/wal/mmap.c \
+	core/payload/wal/persister.h \
+	core/payload/wal/read.c \
+	core/payload/wal/recover.c \
+	core/payload/wal/scan.c \
+	core/payload/wal/scan.h \
+	core/payload/wal/segment.c \
+	core/payload/wal/super.c \
+	core/payload/wal/wal.c \
+	core/payload/wal/wal.h \
+	core/payload/wal/write.c \
 	core/payload/write.c
 
 check_PROGRAMS += core/payload/test-file core/payload/test-model core/payload/test-threads
@@ -36,3 +53,9 @@ core_payload_test_model_LDADD = core/libdittofs.la $(GLIB_LIBS)
 noinst_PROGRAMS += core/payload/bench-payload
 core_payload_bench_payload_SOURCES = core/payload/bench-payload.c core/payload/test-rig.c core/payload/test-rig.h
 core_payload_bench_payload_LDADD = core/libdittofs.la $(GLIB_LIBS)
+
+check_PROGRAMS += core/payload/wal/test-wal
+TESTS += core/payload/wal/test-wal
+wal_rig = core/payload/wal/test-rig.c core/payload/wal/test-rig.h
+core_payload_wal_test_wal_SOURCES = core/payload/wal/test-wal.c $(wal_rig)
+core_payload_wal_test_wal_LDADD = core/libdittofs.la $(GLIB_LIBS)
