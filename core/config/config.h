@@ -32,6 +32,13 @@ struct dfs_config_server {
 	uint32_t log_format;   /* enum dfs_log_format */
 };
 
+/* server.wal = { ... }: the write-ahead log */
+struct dfs_config_wal {
+	const char *path; /* absolute */
+	uint64_t size, segment_size; /* bytes */
+	uint32_t persister;          /* enum dfs_wal_persister */
+};
+
 /* A row of metadata_stores or block_stores. */
 struct dfs_config_store {
 	enum dfs_plugin_kind kind; /* DFS_KIND_METADATA or DFS_KIND_BLOCK */
@@ -49,6 +56,7 @@ struct dfs_config_share {
 	const struct dfs_config_store *blocks;
 	enum dfs_durability durability;
 	bool read_only;
+	uint64_t log_quota; /* bytes, 0: the default */
 	struct dfs_share_rules *rules; /* copy it to keep it */
 	struct dfs_options options;    /* owns path */
 	char *where;
@@ -65,6 +73,7 @@ struct dfs_config_adapter {
 struct dfs_config {
 	char *path; /* the file, as given */
 	struct dfs_config_server server;
+	struct dfs_config_wal wal;
 	struct dfs_config_store *stores;
 	unsigned n_stores;
 	struct dfs_config_share *shares;
@@ -72,7 +81,7 @@ struct dfs_config {
 	struct dfs_config_adapter *adapters;
 	unsigned n_adapters;
 	char **warnings; /* NULL-terminated sentences to log at start; never NULL */
-	struct dfs_options server_options, log_options; /* own the strings of `server` */
+	struct dfs_options server_options, log_options, wal_options; /* own the strings of `server`, `wal` */
 };
 
 /* Read and check a file.  False: *error (g_free) is a sentence that begins with FILE:LINE, and

@@ -34,13 +34,14 @@ check_sections(const struct dfs_config_reader *r)
 	return true;
 }
 
-/* server and server.log.  Without them, defaults. */
+/* server, server.log and server.wal.  Without them, defaults. */
 static bool
 read_server(struct dfs_config_reader *r)
 {
-	static const char *const extra[] = {"log", NULL}, *const none[] = {NULL};
+	static const char *const extra[] = {"log", "wal", NULL}, *const none[] = {NULL};
 	const config_setting_t *server = config_lookup(&r->tree, "server");
 	const config_setting_t *log = config_lookup(&r->tree, "server.log");
+	const config_setting_t *wal = config_lookup(&r->tree, "server.wal");
 	struct dfs_config *config = r->config;
 	const struct dfs_config_server *values;
 
@@ -51,6 +52,17 @@ read_server(struct dfs_config_reader *r)
 	if (log && !dfs_reader_fill(r, log, "server.log", &config->log_options, none))
 		return false;
 	config->server = *(struct dfs_config_server *)config->server_options.values;
+	dfs_options_init(&config->wal_options, dfs_wal_table, sizeof config->wal,
+			 config->server.state_dir);
+	if (wal && !dfs_reader_fill(r, wal, "server.wal", &config->wal_options, none))
+		return false;
+	config->wal = *(struct dfs_config_wal *)config->wal_options.values;
+	if (config->wal.size < 4 * config->wal.segment_size)
+		return dfs_reader_refuse(
+			r, wal,
+			"server.wal.size: less than 4 segments; want at least %llu M, or a smaller "
+			"segment_size",
+			(unsigned long long)(4 * config->wal.segment_size >> 20));
 	values = config->log_options.values;
 	config->server.log_level = values->log_level;
 	config->server.log_format = values->log_format;
@@ -156,6 +168,7 @@ dfs_config_free(struct dfs_config *config)
 	g_free(config->adapters);
 	dfs_options_clear(&config->server_options);
 	dfs_options_clear(&config->log_options);
+	dfs_options_clear(&config->wal_options);
 	g_strfreev(config->warnings);
 	g_free(config->path);
 	g_free(config);

@@ -13,6 +13,7 @@ enum dfs_durability {
 	DFS_DURABILITY_NONE = 0,    /* may lose what the process held */
 	DFS_DURABILITY_PROCESS = 1, /* survives kill -9 */
 	DFS_DURABILITY_POWER = 2,   /* survives loss of power (default) */
+	DFS_DURABILITY_REMOTE = 3,  /* survives loss of this machine: it is in the block store */
 };
 
 enum dfs_squash { DFS_SQUASH_NONE = 0, DFS_SQUASH_ROOT = 1, DFS_SQUASH_ALL = 2 };

@@ -84,7 +84,7 @@ static void
 warn_volatile(const struct dfs_config_reader *r, const config_setting_t *group, const char *path,
 	      const struct dfs_config_share *share)
 {
-	static const char *const names[] = {"none", "process", "power"};
+	static const char *const names[] = {"none", "process", "power", "remote"};
 	const struct dfs_config_store *store = NULL;
 
 	if (share->blocks->plugin->desc.caps & DFS_BLOCK_CAP_VOLATILE)
@@ -117,6 +117,7 @@ read_share(const struct dfs_config_reader *r, const config_setting_t *group,
 	share->path = values->path;
 	share->durability = values->durability;
 	share->read_only = values->read_only;
+	share->log_quota = values->log_quota;
 	if (!check_path(r, group, path, share))
 		return false;
 	share->metadata =

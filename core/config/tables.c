@@ -29,8 +29,24 @@ const struct dfs_config_item dfs_log_table[] = {
 	{.type = DFS_CONFIG_END},
 };
 
+#define WAL(field) offsetof(struct dfs_config_wal, field)
+/* In the order of enum dfs_wal_persister. */
+static const char *const persister_names[] = {"null", "mmap", "file", NULL};
+const struct dfs_config_item dfs_wal_table[] = {
+	{"persister", DFS_CONFIG_ENUM, 0, WAL(persister), 0, 0, "file", persister_names,
+	 "How the write-ahead log is kept: in files written past the page cache, in mapped files, or "
+	 "not at all, so that a commit waits for the block store."},
+	{"path", DFS_CONFIG_PATH, 0, WAL(path), 0, 0, "wal", NULL,
+	 "The log's folder, below state_dir unless absolute; best on the fastest disk."},
+	{"size", DFS_CONFIG_SIZE, 0, WAL(size), 32 << 20, 64ll << 32, "4G", NULL,
+	 "The most that the log takes on its disk; it holds what is not in a block store yet."},
+	{"segment_size", DFS_CONFIG_SIZE, 0, WAL(segment_size), 8 << 20, 1ll << 32, "64M", NULL,
+	 "The size of one of the log's files, of which there are 4 to 64."},
+	{.type = DFS_CONFIG_END},
+};
+
 #define SHARE(field) offsetof(struct share_values, field)
-static const char *const durability_names[] = {"none", "process", "power", NULL};
+static const char *const durability_names[] = {"none", "process", "power", "remote", NULL};
 const struct dfs_config_item dfs_share_table[] = {
 	{"path", DFS_CONFIG_STRING, DFS_CONFIG_REQUIRED, SHARE(path), 1, 1024, NULL, NULL,
 	 "The path under which clients mount the share, such as \"/export\"."},
@@ -39,7 +55,11 @@ const struct dfs_config_item dfs_share_table[] = {
 	{"blocks", DFS_CONFIG_STRING, DFS_CONFIG_REQUIRED, SHARE(blocks), 1, 63, NULL, NULL,
 	 "The name of the block store that keeps its data."},
 	{"durability", DFS_CONFIG_ENUM, 0, SHARE(durability), 0, 0, "power", durability_names,
-	 "What acknowledged changes survive: nothing, the end of the process, or a loss of power."},
+	 "What acknowledged changes survive: nothing, the end of the process, a loss of power, or the "
+	 "loss of the machine."},
+	{"log_quota", DFS_CONFIG_SIZE, 0, SHARE(log_quota), 0, 0, "0", NULL,
+	 "The part of the write-ahead log that the share may hold before its writers wait; 0 is three "
+	 "quarters of it."},
 	{"read_only", DFS_CONFIG_BOOL, DFS_CONFIG_RELOADABLE, SHARE(read_only), 0, 0, "false", NULL,
 	 "Whether changes are refused to everybody."},
 	{.type = DFS_CONFIG_END},
@@ -72,6 +92,8 @@ dfs_config_sections(void)
 	static const struct dfs_config_section sections[] = {
 		{"server", "What concerns the server as a whole.", dfs_server_table},
 		{"server.log", "The log on standard error.", dfs_log_table},
+		{"server.wal", "The write-ahead log: file content on its way to a block store.",
+		 dfs_wal_table},
 		{"shares.NAME", "A share: a tree of files on two stores, under a path.",
 		 dfs_share_table},
 		{"shares.NAME.clients[]",

@@ -14,6 +14,7 @@ struct share_values {
 	const char *path, *metadata, *blocks;
 	uint32_t durability; /* enum dfs_durability */
 	uint8_t read_only;
+	uint64_t log_quota;
 };
 
 struct client_values {
@@ -27,6 +28,7 @@ struct client_values {
 /* server and server.log fill struct dfs_config_server; share and client the structs above. */
 extern const struct dfs_config_item dfs_server_table[];
 extern const struct dfs_config_item dfs_log_table[];
+extern const struct dfs_config_item dfs_wal_table[]; /* struct dfs_config_wal */
 extern const struct dfs_config_item dfs_share_table[];
 extern const struct dfs_config_item dfs_client_table[];
 

@@ -277,9 +277,9 @@ static const struct text mistakes[] = {
 	 "t.conf:7: shares.a.path: required, but not there; want a string of 1 to 1024 bytes"},
 	{"share-without-store", HEAD "shares = {\n a = { path = \"/a\"; metadata = \"meta\"; }; };",
 	 "t.conf:7: shares.a.blocks: required, but not there; want a string of 1 to 63 bytes"},
-	{"share-durability", HEAD SHARE("durability = \"remote\";"),
-	 "t.conf:7: shares.home.durability: \"remote\" is not allowed; want one of none, process, "
-	 "power"},
+	{"share-durability", HEAD SHARE("durability = \"disk\";"),
+	 "t.conf:7: shares.home.durability: \"disk\" is not allowed; want one of none, process, "
+	 "power, remote"},
 	{"share-missing-metadata",
 	 HEAD "shares = { a = { path = \"/a\";\n metadata = \"mete\";\n blocks = \"data\"; }; };",
 	 "t.conf:7: shares.a.metadata: there is no metadata store \"mete\"; did you mean "

@@ -15,6 +15,8 @@ core_libdittofs_la_SOURCES += \
 	core/fs/readlink.c \
 	core/fs/remove.c \
 	core/fs/rename.c \
+	core/fs/replay.c \
+	core/fs/replay.h \
 	core/fs/resolve.c \
 	core/fs/setattr.c \
 	core/fs/setattr.h \

@@ -237,7 +237,7 @@ op_file(struct dfs_ctx *ctx, struct dfs_inode *inode)
 		return file;
 	/* Without a file object memory says what the record says. */
 	dfs_inode_attr(inode, &attr);
-	mine = dfs_file_new(ctx->share->payload, &inode->content, attr.length, attr.used,
+	mine = dfs_file_new(ctx->share->payload, inode->fileid, &inode->content, attr.length, attr.used,
 			    publish_content, inode);
 	if (!mine)
 		return NULL;

@@ -76,12 +76,20 @@ setattr_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
 	bool cut = set->mask & DFS_SET_LENGTH;
 	struct dfs_file *file = atomic_load_explicit(&inode->file, memory_order_acquire);
 	struct dfs_inode_image image;
+	struct dfs_log_cut logged;
 	enum dfs_status status;
 
 	if (cut && set->length != old_length && !file) {
 		file = op_file(op->ctx, inode);
 		if (!file)
 			return DFS_DELAY;
+	}
+	if (cut && set->length < old_length) {
+		dfs_inode_image(inode, &image);
+		logged = image.cut;
+		status = dfs_file_truncate_log(op->ctx, file, set->length, &logged);
+		if (status != DFS_OK)
+			return status;
 	}
 	status = op_begin(op);
 	if (status != DFS_OK)
@@ -96,6 +104,10 @@ setattr_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
 	image.attr = *attr;
 	if (cut)
 		image.stable_length = set->length;
+	if (cut && set->length < old_length) {
+		dfs_file_truncate_cut(file, &logged);
+		image.cut = logged;
+	}
 	if (cut)
 		atomic_fetch_add(&inode->cuts, 1);
 	if (status == DFS_OK) {

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/address.h"
+#include "fs/replay.h"
 #include "fs/share.h"
 #include "io/worker.h"
 #include "metadata/ns.h"
@@ -33,9 +34,6 @@ file_busy(struct dfs_file *file)
 static void
 file_free(struct dfs_file *file)
 {
-	/* Only at the end, after a flush that failed. */
-	if (dfs_file_busy(file))
-		dfs_file_discard(file);
 	dfs_file_free(file);
 }
 
@@ -66,8 +64,9 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 {
 	struct dfs_namespace_options nso = {o->name, o->root_mode, o->root_uid, o->root_gid};
 	struct dfs_share *share = calloc(1, sizeof *share);
+	struct dfs_payload_options payload;
 	struct dfs_namespace *ns;
-	uint32_t level = o->durability == DFS_DURABILITY_POWER ? DFS_SYNC_POWER : DFS_SYNC_PROCESS;
+	uint32_t level = o->durability >= DFS_DURABILITY_POWER ? DFS_SYNC_POWER : DFS_SYNC_PROCESS;
 	enum dfs_status status;
 
 	if (!share)
@@ -91,12 +90,32 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 	share->ns = ns;
 	share->blocks = o->blocks;
 	share->rules = rules_copy(o->rules);
-	share->payload = dfs_payload_new(o->pages, o->metadata, o->blocks, ns->rec.id, share->name,
-					 o->durability);
+	payload = (struct dfs_payload_options){
+		.cache = o->pages,
+		.metadata = o->metadata,
+		.blocks = o->blocks,
+		.wal = o->wal,
+		.share_id = ns->rec.id,
+		.prefix = share->name,
+		.durability = o->durability,
+		.log_quota = o->log_quota,
+	};
+	memcpy(payload.uuid, share->uuid, sizeof payload.uuid);
+	share->payload = dfs_payload_new(&payload);
+	if (!share->payload)
+		abort();
 	if (o->workers)
 		share->lane = dfs_lane_new(o->workers, 0, LANE_QUEUE);
 	ns->content = (struct dfs_content_ops){file_busy, file_free, reclaim};
 	ns->content_arg = share->payload;
+	if (o->recovered && o->wal) {
+		status = dfs_share_replay(share, o->recovered);
+		if (status != DFS_OK) {
+			dfs_orphans_start(ns, share->lane, level);
+			dfs_share_close(share, 0);
+			return status;
+		}
+	}
 	dfs_orphans_start(ns, share->lane, level);
 	*out = share;
 	return DFS_OK;
@@ -118,7 +137,10 @@ dfs_share_close(struct dfs_share *share, int64_t deadline)
 	if (share->lane)
 		dfs_lane_free(share->lane);
 	status = dfs_payload_flush(share->payload, deadline);
-	if (status != DFS_OK)
+	if (status != DFS_OK && dfs_payload_logs(share->payload))
+		dfs_log(DFS_LOG_INFO, "%s: what is not in the block store yet stays in the log",
+			share->name);
+	else if (status != DFS_OK)
 		dfs_log(DFS_LOG_ERROR, "%s: not everything could be written (%s): %s", share->name,
 			dfs_status_name(status), dfs_fail_text());
 	dfs_namespace_close(share->ns);

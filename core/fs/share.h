@@ -26,6 +26,8 @@ struct dfs_lane;
 struct dfs_metadata_store;
 struct dfs_namespace;
 struct dfs_payload;
+struct dfs_recovered;
+struct dfs_wal;
 struct dfs_workers;
 
 struct dfs_share {
@@ -57,8 +59,11 @@ struct dfs_share_options {
 	struct dfs_inode_cache *inodes; /* metadata/namespace.h */
 	struct dfs_cache *pages;        /* payload/payload.h */
 	struct dfs_workers *workers;    /* the share's lane is made on them */
+	struct dfs_wal *wal;            /* NULL: none */
+	struct dfs_recovered *recovered; /* what the log had, NULL: nothing */
 	enum dfs_durability durability;
 	bool read_only;
+	uint64_t log_quota; /* bytes of the log that the share may hold, 0: the default */
 	struct dfs_hash_key secret;          /* the server's, for handle keys */
 	const struct dfs_share_rules *rules; /* NULL: the default */
 	/* Of a root directory that is made now; mode 0: 0755. */

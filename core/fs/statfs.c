@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/op.h"
-#include "payload/store.h"
+#include "payload/payload.h"
 
 #define UNBOUNDED (UINT64_C(1) << 50) /* what a store without a limit is said to have */
 #define FILES_UNBOUNDED (UINT64_C(1) << 40)
@@ -13,6 +13,7 @@ dfs_fs_statfs(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_statfs 
 	struct dfs_namespace *ns = ctx->share->ns;
 	struct dfs_block_stats b = {.size = sizeof b};
 	struct dfs_metadata_stats m;
+	uint64_t room;
 	enum dfs_status status = dfs_fs_getattr(ctx, ref, attr);
 
 	if (status != DFS_OK) {
@@ -28,6 +29,9 @@ dfs_fs_statfs(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_statfs 
 		return status;
 	st->bytes_total = b.bytes_total ? b.bytes_total : UNBOUNDED;
 	st->bytes_free = b.bytes_total ? b.bytes_free : UNBOUNDED - b.bytes_used;
+	room = dfs_payload_room(ctx->share->payload);
+	if (st->bytes_free > room)
+		st->bytes_free = room;
 	st->bytes_avail = st->bytes_free;
 	st->files_total = FILES_UNBOUNDED;
 	st->files_free =

@@ -3,6 +3,7 @@
 #include "fs/test-share.h"
 #include "io/worker.h"
 #include "payload/payload.h"
+#include "payload/recovered.h"
 #include "plugin/host.h"
 #include "plugin/options.h"
 #include "plugin/registry.h"
@@ -51,19 +52,38 @@ open_metadata(struct fixture *f)
 static void
 open_blocks(struct fixture *f)
 {
-	const struct dfs_plugin_entry *e = entry_of(f, DFS_KIND_BLOCK, "memory");
+	static struct dfs_plugin_entry e;
 	struct dfs_options o;
 
-	dfs_options_init(&o, e->desc.config, e->desc.config_size, "/");
-	if (dfs_block_store_open(e, "test-data", o.values, dfs_host_get("memory", "test-data"),
+	e = *entry_of(f, DFS_KIND_BLOCK, "memory");
+	if (f->durable_blocks) {
+		e.desc.caps = 0;
+		e.desc.thread_model = DFS_THREADS_BLOCKING;
+	}
+
+	dfs_options_init(&o, e.desc.config, e.desc.config_size, "/");
+	if (dfs_block_store_open(&e, "test-data", o.values, dfs_host_get("memory", "test-data"),
 				 f->workers, &f->blocks) != DFS_OK)
 		g_error("block store: %s", dfs_fail_text());
 	dfs_options_clear(&o);
 }
 
+static struct dfs_recovered *
+open_log(struct fixture *f)
+{
+	struct dfs_wal_recovery found;
+	struct dfs_recovered *recovered = NULL;
+
+	if (f->log && (dfs_wal_open(f->log, &f->wal) != DFS_OK ||
+		       !(recovered = dfs_recovered_new(f->wal, &found))))
+		g_error("log: %s", dfs_fail_text());
+	return recovered;
+}
+
 static void
 open_share(struct fixture *f)
 {
+	struct dfs_recovered *recovered = open_log(f);
 	struct dfs_share_options o = {
 		.name = "test",
 		.path = "/test",
@@ -73,11 +93,14 @@ open_share(struct fixture *f)
 		.pages = f->pages,
 		.workers = f->workers,
 		.durability = f->durability,
+		.wal = f->wal,
+		.recovered = recovered,
 	};
 	enum dfs_status status = dfs_share_open(&o, &f->share);
 
 	if (status != DFS_OK)
 		g_error("share: %s: %s", dfs_status_name(status), dfs_fail_text());
+	dfs_recovered_free(recovered);
 	f->root = (struct dfs_ref){f->share->root_fileid, f->share->root_generation};
 	f->ctx = ctx_as(f, 0, 0);
 }
@@ -99,6 +122,8 @@ static void
 close_share(struct fixture *f)
 {
 	assert_status(dfs_share_close(f->share, INT64_MAX), DFS_OK);
+	dfs_wal_close(f->wal);
+	f->wal = NULL;
 }
 
 void
@@ -120,6 +145,18 @@ fixture_reopen(struct fixture *f)
 {
 	close_share(f);
 	dfs_metadata_store_close(f->metadata);
+	open_metadata(f);
+	open_share(f);
+}
+
+void
+fixture_crash(struct fixture *f, void (*between)(void *arg), void *arg)
+{
+	assert_status(dfs_share_close(f->share, dfs_clock_mono()), DFS_OK);
+	dfs_metadata_store_close(f->metadata);
+	dfs_wal_close(f->wal);
+	f->wal = NULL;
+	between(arg);
 	open_metadata(f);
 	open_share(f);
 }

@@ -15,6 +15,7 @@
 #include "metadata/namespace.h"
 #include "metadata/ns.h"
 #include "metadata/test-store.h"
+#include "payload/wal/wal.h"
 
 struct fixture {
 	const char *kind; /* "test", "test-durable", "memory", "leveldb" */
@@ -28,6 +29,9 @@ struct fixture {
 	struct dfs_cache *pages;
 	struct dfs_metadata_store *metadata;
 	struct dfs_block_store *blocks;
+	struct dfs_wal_config *log; /* NULL: no log */
+	struct dfs_wal *wal;
+	bool durable_blocks; /* the memory block store says that it keeps what it has */
 	struct dfs_share *share;
 	struct dfs_ctx ctx; /* uid 0 */
 	struct dfs_ref root;
@@ -39,6 +43,9 @@ void fixture_close(struct fixture *f);
 /* Close and open the share and its metadata store (and a block store, which loses what it had when
  * it lies in memory). */
 void fixture_reopen(struct fixture *f);
+/* The same after a fault: the share is given no time to write anything.  between: while everything is
+ * closed. */
+void fixture_crash(struct fixture *f, void (*between)(void *arg), void *arg);
 
 struct dfs_ctx ctx_as(const struct fixture *f, uint32_t uid, uint32_t gid);
 struct dfs_name name_of(const char *text);

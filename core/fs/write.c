@@ -48,6 +48,8 @@ write_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
 	     const struct source *src, struct dfs_file **file)
 {
 	uint64_t length = attr->length;
+	struct dfs_attr before = *attr;
+	struct dfs_slice slice;
 	enum dfs_status status = check(op->ctx, attr, src);
 
 	if (status != DFS_OK || src->len == 0)
@@ -65,10 +67,13 @@ write_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
 		attr->length = src->offset + src->len;
 	/* The flags first: a flush that begins in between publishes these attributes. */
 	dfs_inode_publish(inode, attr, DFS_PUBLISH_CONTENT);
-	if (src->pages)
-		dfs_file_write(*file, length, src->pages);
-	else
-		dfs_file_copy_in(*file, length, src->offset, src->data, src->len);
+	slice = (struct dfs_slice){attr->length, attr->mtime, attr->change};
+	status = src->pages ? dfs_file_write(*file, &slice, src->pages)
+			    : dfs_file_copy_in(*file, &slice, src->offset, src->data, src->len);
+	if (status != DFS_OK) {
+		dfs_inode_publish(inode, &before, DFS_PUBLISH_CONTENT);
+		return status;
+	}
 	attr->used = dfs_file_used(*file);
 	dfs_inode_publish(inode, attr, DFS_PUBLISH_CONTENT | DFS_PUBLISH_USED);
 	return DFS_OK;
@@ -93,7 +98,7 @@ write_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct source *
 		return status;
 	/* Once the data is in, there is no way back to a worker. */
 	if (stable != DFS_UNSTABLE && ctx->nonblock && !op_memory_speed(ctx) &&
-	    ctx->share->durability != DFS_DURABILITY_NONE)
+	    !dfs_payload_commits_at_once(ctx->share->payload))
 		return DFS_AGAIN;
 	status = op_lock(ctx, inode, &attr);
 	if (status != DFS_OK)

@@ -110,7 +110,7 @@ dfs_inode_image(struct dfs_inode *inode, struct dfs_inode_image *image)
 {
 	dfs_inode_bucket_lock(inode);
 	*image = (struct dfs_inode_image){inode->attr, inode->parent, inode->stable_length,
-					  inode->flags, inode->state};
+					  inode->cut,  inode->flags,  inode->state};
 	dfs_inode_bucket_unlock(inode);
 }
 
@@ -172,6 +172,7 @@ dfs_inode_set_image(struct dfs_inode *inode, const struct dfs_inode_image *image
 	inode->attr = image->attr;
 	inode->parent = image->parent;
 	inode->stable_length = image->stable_length;
+	inode->cut = image->cut;
 	inode->flags = image->flags;
 	inode->state = (inode->state & ~DFS_STATE_GONE) | (image->state & DFS_STATE_GONE) |
 		       DFS_STATE_CHANGED;
@@ -218,6 +219,8 @@ record_fill(struct dfs_inode_record *rec, const struct dfs_inode *inode, uint64_
 		.verifier = inode->verifier,
 		.flags = inode->flags,
 		.content = inode->content,
+		.cut_lsn = inode->cut.lsn,
+		.cut_length = inode->cut.length,
 	};
 }
 

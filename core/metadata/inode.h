@@ -22,6 +22,7 @@
 #include "base/lock.h"
 #include "metadata/attr.h"
 #include "metadata/namespace.h"
+#include "metadata/store.h"
 
 struct dfs_file;
 
@@ -45,6 +46,7 @@ struct dfs_inode {
 	uint64_t parent; /* directories */
 	uint64_t verifier;
 	uint64_t stable_length; /* what the record may say while content is dirty */
+	struct dfs_log_cut cut;
 	struct dfs_content_id content;
 	_Atomic(struct dfs_file *) file; /* made at the first use of the content */
 	struct dfs_inode *dirty_next;    /* the store's dirty list */
@@ -93,6 +95,7 @@ void dfs_inode_unlock_set(struct dfs_inode **inodes, unsigned n);
 struct dfs_inode_image {
 	struct dfs_attr attr;
 	uint64_t parent, stable_length;
+	struct dfs_log_cut cut;
 	uint32_t flags, state;
 };
 

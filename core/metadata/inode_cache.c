@@ -348,6 +348,7 @@ slot_fill(struct dfs_inode *inode, struct dfs_namespace *ns, const struct dfs_in
 	dfs_attr_from_record(&inode->attr, rec);
 	inode->parent = rec->parent;
 	inode->verifier = rec->verifier;
+	inode->cut = (struct dfs_log_cut){rec->cut_lsn, rec->cut_length};
 	inode->stable_length = rec->length;
 	inode->content = rec->content;
 	atomic_init(&inode->file, NULL);

@@ -120,7 +120,7 @@ dfs_metadata_ticket(struct dfs_metadata_store *store, struct dfs_ctx *ctx,
 {
 	if (store->gate && durability != DFS_DURABILITY_NONE)
 		dfs_ctx_ticket(ctx, store->gate, seq,
-			       durability == DFS_DURABILITY_POWER ? DFS_SYNC_POWER
+			       durability >= DFS_DURABILITY_POWER ? DFS_SYNC_POWER
 								  : DFS_SYNC_PROCESS);
 }
 

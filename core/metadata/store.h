@@ -24,6 +24,12 @@ struct dfs_plugin_entry;
 struct dfs_workers;
 struct dfs_writeback;
 
+/* The last truncation, as the record tells it to a replay of the log: slices that were logged up to
+ * lsn end at length. */
+struct dfs_log_cut {
+	uint64_t lsn, length;
+};
+
 struct dfs_metadata_store {
 	char name[64];
 	struct dfs_metadata_ops ops; /* size-limited copy, NULL where absent */

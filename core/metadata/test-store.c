@@ -16,6 +16,9 @@ struct test_store {
 	_Atomic int fail_status;
 	_Atomic bool busy;
 	_Atomic int64_t stall;
+	GQueue unsynced; /* undo lists of commits, oldest first; guarded by lock */
+	_Atomic bool dead;
+	bool is_volatile;
 	struct dfs_plugin_entry entry;
 };
 
@@ -42,9 +45,66 @@ test_store_new(void)
 	return ts;
 }
 
+static void
+undo_free(GPtrArray *undo)
+{
+	for (unsigned i = 0; i < undo->len; i++)
+		if (undo->pdata[i])
+			g_bytes_unref(undo->pdata[i]);
+	g_ptr_array_free(undo, TRUE);
+}
+
+/* Back to what was before the list's changes. */
+static void
+undo_apply(struct test_store *ts, GPtrArray *undo)
+{
+	for (unsigned i = undo->len; i > 0; i -= 2) {
+		GBytes *key = undo->pdata[i - 2], *old = undo->pdata[i - 1];
+
+		if (old)
+			g_tree_replace(ts->map, g_bytes_ref(key), g_bytes_ref(old));
+		else
+			g_tree_remove(ts->map, key);
+	}
+	undo_free(undo);
+}
+
+unsigned
+test_store_unsynced(struct test_store *ts)
+{
+	unsigned n;
+
+	pthread_rwlock_rdlock(&ts->lock);
+	n = ts->unsynced.length;
+	pthread_rwlock_unlock(&ts->lock);
+	return n;
+}
+
+unsigned
+test_store_lose_power(struct test_store *ts, unsigned keep)
+{
+	unsigned n;
+
+	pthread_rwlock_wrlock(&ts->lock);
+	ts->dead = true;
+	n = ts->unsynced.length;
+	while (ts->unsynced.length > keep)
+		undo_apply(ts, g_queue_pop_tail(&ts->unsynced));
+	pthread_rwlock_unlock(&ts->lock);
+	return n;
+}
+
+void
+test_store_power_on(struct test_store *ts)
+{
+	g_queue_clear_full(&ts->unsynced, (GDestroyNotify)undo_free);
+	ts->dead = false;
+}
+
 void
 test_store_free(struct test_store *ts)
 {
+	g_queue_clear_full(&ts->unsynced, (GDestroyNotify)undo_free);
 	g_tree_unref(ts->map);
 	pthread_rwlock_destroy(&ts->lock);
 	g_free(ts);
@@ -211,6 +271,8 @@ op_begin(void *inst, uint32_t mode, struct dfs_txn **txn)
 	struct dfs_txn *t;
 	bool write = mode & DFS_TXN_WRITE;
 
+	if (ts->dead && write)
+		return DFS_IO;
 	if (ts->stall)
 		g_usleep((gulong)(ts->stall / 1000));
 	if (mode & DFS_NONBLOCK) {
@@ -235,21 +297,12 @@ end(struct dfs_txn *t, bool undo)
 {
 	struct test_store *ts = t->ts;
 
-	for (unsigned i = t->undo->len; i > 0; i -= 2) {
-		GBytes *key = t->undo->pdata[i - 2], *old = t->undo->pdata[i - 1];
-
-		if (!undo) {
-			g_bytes_unref(key);
-			if (old)
-				g_bytes_unref(old);
-		} else if (old) {
-			g_tree_replace(ts->map, key, old);
-		} else {
-			g_tree_remove(ts->map, key);
-			g_bytes_unref(key);
-		}
-	}
-	g_ptr_array_free(t->undo, TRUE);
+	if (undo)
+		undo_apply(ts, t->undo);
+	else if (t->write && !ts->is_volatile)
+		g_queue_push_tail(&ts->unsynced, t->undo);
+	else
+		undo_free(t->undo);
 	g_free(t);
 	pthread_rwlock_unlock(&ts->lock);
 }
@@ -266,6 +319,10 @@ op_commit(void *inst, struct dfs_txn *t, uint64_t *seq)
 	struct test_store *ts = inst;
 
 	if (t->write) {
+		if (ts->dead) {
+			end(t, true);
+			return DFS_IO;
+		}
 		if (ts->fail_n) {
 			ts->fail_n--;
 			end(t, true);
@@ -283,8 +340,17 @@ op_commit(void *inst, struct dfs_txn *t, uint64_t *seq)
 static enum dfs_status
 op_sync(void *inst, uint64_t seq, uint32_t level)
 {
-	((struct test_store *)inst)->syncs++;
-	return DFS_OK;
+	struct test_store *ts = inst;
+
+	if (ts->dead)
+		return DFS_IO;
+	ts->syncs++;
+	/* The queue's last is the commit ts->seq. */
+	pthread_rwlock_wrlock(&ts->lock);
+	while (!ts->dead && ts->unsynced.length > 0 && ts->seq - ts->unsynced.length + 1 <= seq)
+		undo_free(g_queue_pop_head(&ts->unsynced));
+	pthread_rwlock_unlock(&ts->lock);
+	return ts->dead ? DFS_IO : DFS_OK;
 }
 
 struct visit {
@@ -438,8 +504,9 @@ visit_map(void *arg, const unsigned char *key, size_t klen, const void *value, s
 	uint64_t block;
 
 	memcpy(&block, key + 21, 8);
-	return v->fn.map(v->arg, be64toh(block), value,
-			 (uint32_t)(len / sizeof(struct dfs_segment)));
+	return v->fn.map(v->arg, be64toh(block), *(const uint64_t *)value,
+			 (const struct dfs_segment *)((const char *)value + 8),
+			 (uint32_t)((len - 8) / sizeof(struct dfs_segment)));
 }
 
 static enum dfs_status
@@ -454,9 +521,15 @@ op_scan_map(void *inst, struct dfs_txn *t, uint32_t share, const struct dfs_cont
 
 static enum dfs_status
 op_put_map(void *inst, struct dfs_txn *t, uint32_t share, const struct dfs_content_id *content,
-	   uint64_t block, const struct dfs_segment *segs, uint32_t n)
+	   uint64_t block, uint64_t lsn, const struct dfs_segment *segs, uint32_t n)
 {
-	return ts_put(t, key_map(share, content, block), segs, n * sizeof *segs);
+	struct {
+		uint64_t lsn;
+		struct dfs_segment segs[DFS_SEGMENTS_MAX];
+	} row = {.lsn = lsn};
+
+	memcpy(row.segs, segs, n * sizeof *segs);
+	return ts_put(t, key_map(share, content, block), &row, 8 + n * sizeof *segs);
 }
 
 static enum dfs_status
@@ -581,6 +654,7 @@ op_health(void *inst)
 const struct dfs_plugin_entry *
 test_store_entry(struct test_store *ts, bool is_volatile)
 {
+	ts->is_volatile = is_volatile;
 	ts->entry = (struct dfs_plugin_entry){
 		.desc =
 			{

@@ -25,6 +25,12 @@ const struct dfs_plugin_entry *test_store_entry(struct test_store *ts, bool is_v
 void test_store_fail_commits(struct test_store *ts, unsigned n, enum dfs_status status);
 /* begin with DFS_NONBLOCK answers DFS_AGAIN while on. */
 void test_store_busy(struct test_store *ts, bool on);
+/* Loss of power: from now on writes and syncs fail, and of the commits that were not synced yet the
+ * `keep` first survive.  Answers how many there were. */
+unsigned test_store_lose_power(struct test_store *ts, unsigned keep);
+/* How many commits a loss of power could take now. */
+unsigned test_store_unsynced(struct test_store *ts);
+void test_store_power_on(struct test_store *ts);
 /* Every transaction sleeps so long in begin; ns. */
 void test_store_stall(struct test_store *ts, int64_t ns);
 uint64_t test_store_commits(struct test_store *ts);

@@ -62,7 +62,7 @@ bench_write(struct dfs_file *file, uint32_t len, const char *what)
 		if (dfs_write_reserve(at, len, &w) != DFS_OK ||
 		    dfs_file_prepare(&ctx, file, BIG, at, len) != DFS_OK)
 			g_error("write");
-		dfs_file_write(file, BIG, &w);
+		dfs_file_write(file, &(struct dfs_slice){.length = BIG}, &w);
 	}
 	report(what, t, n);
 }
@@ -80,7 +80,7 @@ bench_copy_in(struct dfs_file *file, uint32_t len, const char *what)
 
 		if (dfs_file_prepare(&ctx, file, BIG, at, len) != DFS_OK)
 			g_error("write");
-		dfs_file_copy_in(file, BIG, at, data, len);
+		dfs_file_copy_in(file, &(struct dfs_slice){.length = BIG}, at, data, len);
 	}
 	report(what, t, n);
 }
@@ -114,10 +114,11 @@ bench_small_files(unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		memcpy(id.bytes, &i, sizeof i);
 		id.bytes[15] = 7;
-		files[i] = dfs_file_new(rig->payload, &id, 0, 0, NULL, NULL);
+		files[i] = dfs_file_new(rig->payload, i, &id, 0, 0, NULL, NULL);
 		if (dfs_file_prepare(&ctx, files[i], 0, 0, sizeof data) != DFS_OK)
 			g_error("prepare");
-		dfs_file_copy_in(files[i], 0, 0, data, sizeof data);
+		dfs_file_copy_in(files[i], &(struct dfs_slice){.length = sizeof data}, 0, data,
+				 sizeof data);
 		if (dfs_file_commit(&ctx, files[i]) != DFS_OK)
 			g_error("commit");
 	}

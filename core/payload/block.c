@@ -233,8 +233,9 @@ recount(struct dfs_block *block)
 }
 
 bool
-dfs_block_set_row(struct dfs_block *block, const struct dfs_segment *segs, uint32_t n)
+dfs_block_set_row(struct dfs_block *block, const struct dfs_row *row)
 {
+	const uint32_t n = row->n;
 	struct dfs_segment *copy = &block->one;
 
 	block->row_gen++;
@@ -246,11 +247,13 @@ dfs_block_set_row(struct dfs_block *block, const struct dfs_segment *segs, uint3
 		}
 	}
 	if (n > 0)
-		memcpy(copy, segs, n * sizeof *copy);
+		memcpy(copy, row->segs, n * sizeof *copy);
 	if (block->segs != &block->one)
 		free(block->segs);
 	block->segs = copy;
 	block->n_segs = (uint8_t)n;
+	if (row->lsn > block->lsn)
+		block->lsn = row->lsn;
 	block->row_known = true;
 	for (uint32_t p = 0; p < block->n_slots; p++) {
 		struct dfs_page *page = &block->pages[p];
@@ -259,6 +262,15 @@ dfs_block_set_row(struct dfs_block *block, const struct dfs_segment *segs, uint3
 	}
 	recount(block);
 	return true;
+}
+
+bool
+dfs_block_overlay(struct dfs_block *block, const struct dfs_segment *seg)
+{
+	struct dfs_row row = {.n = block->n_segs};
+
+	memcpy(row.segs, block->segs, row.n * sizeof row.segs[0]);
+	return dfs_row_overlay(&row, seg) && dfs_block_set_row(block, &row);
 }
 
 void

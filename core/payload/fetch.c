@@ -33,12 +33,14 @@ struct row_read {
 };
 
 static int
-take_row(void *arg, uint64_t block, const struct dfs_segment *segs, uint32_t n)
+take_row(void *arg, uint64_t block, uint64_t lsn, const struct dfs_segment *segs, uint32_t n)
 {
 	struct row_read *r = arg;
 
-	if (block == r->block)
+	if (block == r->block) {
 		r->bad = !dfs_row_resolve(&r->row, segs, n);
+		r->row.lsn = lsn;
+	}
 	return 0;
 }
 
@@ -52,6 +54,7 @@ read_row(struct dfs_ctx *ctx, struct dfs_file *file, struct row_read *r)
 	if (st != DFS_OK)
 		return st;
 	r->row.n = 0;
+	r->row.lsn = 0;
 	r->bad = false;
 	st = metadata->ops.scan_map(metadata->inst, txn, file->payload->share_id, &file->content,
 				    r->block, take_row, r);
@@ -84,7 +87,7 @@ fetch_row(struct dfs_ctx *ctx, struct dfs_block *block)
 		if (st != DFS_OK)
 			return st;
 		if (gen == block->row_gen && !block->row_known &&
-		    !dfs_block_set_row(block, r.row.segs, r.row.n))
+		    !dfs_block_set_row(block, &r.row))
 			return DFS_DELAY;
 	}
 	return DFS_OK;
@@ -191,6 +194,32 @@ own_page(struct landing *l, uint32_t p)
 	return true;
 }
 
+/* A segment that is in no object: in the log, or zeros. */
+static enum dfs_status
+read_local(struct dfs_payload *payload, const struct dfs_segment *s, struct landing *l)
+{
+	enum dfs_status st = DFS_OK;
+	uint32_t done = 0;
+
+	if ((s->flags & DFS_SEGMENT_LOG) && s->version == 0)
+		return dfs_fail(DFS_IO, "share %s: acknowledged data is damaged in the log",
+				payload->prefix);
+	while (st == DFS_OK && done < s->length) {
+		uint64_t n;
+		void *to = landing_space(l, &n);
+
+		if (!to)
+			return DFS_DELAY;
+		if (s->flags & DFS_SEGMENT_ZERO)
+			memset(to, 0, n);
+		else
+			st = dfs_wal_read(payload->wal, s->version + s->offset + done, to,
+					  (uint32_t)n);
+		done += (uint32_t)n;
+	}
+	return st;
+}
+
 static enum dfs_status
 read_segments(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index,
 	      const struct dfs_segment *segs, uint32_t n, struct landing *l)
@@ -205,6 +234,12 @@ read_segments(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index,
 		l->end = s->at + s->length;
 		if (!own_page(l, s->at / DFS_PAGE_SIZE))
 			return DFS_DELAY;
+		if (s->flags & (DFS_SEGMENT_LOG | DFS_SEGMENT_ZERO)) {
+			st = read_local(file->payload, s, l);
+			if (st != DFS_OK)
+				return l->no_memory ? DFS_DELAY : st;
+			continue;
+		}
 		dfs_block_key(key, file->payload->prefix, &file->content, index, s->version);
 		st = dfs_block_get(file->payload->blocks, ctx, key, s->offset, s->length, &l->sink);
 		if (l->no_memory)

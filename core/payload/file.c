@@ -13,14 +13,15 @@
 #include "payload/file.h"
 
 struct dfs_file *
-dfs_file_new(struct dfs_payload *payload, const struct dfs_content_id *content, uint64_t length,
-	     uint64_t used, dfs_file_publish_fn publish, void *owner)
+dfs_file_new(struct dfs_payload *payload, uint64_t fileid, const struct dfs_content_id *content,
+	     uint64_t length, uint64_t used, dfs_file_publish_fn publish, void *owner)
 {
 	struct dfs_file *file = calloc(1, sizeof *file);
 
 	if (!file)
 		return NULL;
 	file->payload = payload;
+	file->fileid = fileid;
 	file->content = *content;
 	file->publish = publish;
 	file->owner = owner;
@@ -80,7 +81,7 @@ any_block(const struct dfs_file *file)
 }
 
 static void
-cut_block(struct dfs_block *block, uint64_t length)
+cut_block(struct dfs_block *block, uint64_t length, struct dfs_garbage **garbage)
 {
 	uint64_t start = block->index * DFS_BLOCK_SIZE;
 	bool dirty = false;
@@ -93,21 +94,26 @@ cut_block(struct dfs_block *block, uint64_t length)
 	dfs_block_cut(block, length > start ? (uint32_t)(length - start) : 0);
 	for (uint32_t p = 0; p < block->n_slots; p++)
 		dirty |= block->pages[p].dirty != 0;
-	if (!dirty)
+	if (!dirty) {
 		dfs_block_list_clean(block);
+		if (garbage)
+			*garbage = dfs_garbage_add_pins(*garbage, block->file,
+							block->log_segments);
+		block->log_segments = block->log_stale = 0;
+	}
 	if (start >= length)
 		dfs_block_release(block);
 }
 
 void
-dfs_file_cut(struct dfs_file *file, uint64_t length)
+dfs_file_cut(struct dfs_file *file, uint64_t length, struct dfs_garbage **garbage)
 {
 	struct dfs_block **all;
 	uint32_t n = 0, last = file->table_mask;
 
 	if (!file->table) {
 		if (file->single)
-			cut_block(file->single, length);
+			cut_block(file->single, length, garbage);
 		return;
 	}
 	/* Releasing blocks moves entries of the table about. */
@@ -121,24 +127,28 @@ dfs_file_cut(struct dfs_file *file, uint64_t length)
 		if (all)
 			all[n++] = b;
 		else
-			cut_block(b, length);
+			cut_block(b, length, garbage);
 		b->pins -= !all;
 	}
 	for (uint32_t i = 0; i < n; i++)
-		cut_block(all[i], length);
+		cut_block(all[i], length, garbage);
 	free(all);
 }
 
 void
 dfs_file_discard(struct dfs_file *file)
 {
+	struct dfs_payload *payload = file->payload;
+	struct dfs_garbage *garbage = NULL;
+
 	dfs_file_lock(file);
 	file->discarded = true;
 	file->trunc_gen++;
-	dfs_file_cut(file, 0);
+	dfs_file_cut(file, 0, &garbage);
 	file->used = 0;
 	dfs_file_wake(file);
 	dfs_file_unlock(file);
+	dfs_garbage_submit(payload, garbage, atomic_load(&payload->metadata->last_seq));
 }
 
 void
@@ -154,15 +164,15 @@ dfs_file_free(struct dfs_file *file)
 	dfs_file_lock(file);
 	while (file->flushing)
 		dfs_file_wait(file, dfs_clock_mono() + DFS_SECOND);
-	if (file->n_dirty > 0) {
-		/* The owner's fault; what clients have not made stable they must send again. */
+	if (file->n_dirty > 0 && !file->payload->wal) {
+		/* After a flush that failed; what clients have not made stable they must send again. */
 		dfs_log(DFS_LOG_ERROR, "share %s: a file was dropped with dirty data",
 			file->payload->prefix);
 		dfs_counter_add(dfs_counter_get("payload_dirty_lost"), 1);
 		dfs_write_verifier_reroll();
 	}
 	dfs_file_unprepare(file);
-	dfs_file_cut(file, 0);
+	dfs_file_cut(file, 0, NULL);
 	while ((block = any_block(file)) != NULL) {
 		dfs_cache_remove(cache, block);
 		dfs_block_destroy(block);

@@ -23,13 +23,16 @@
 #include "payload/key.h"
 #include "payload/payload.h"
 #include "payload/row.h"
+#include "payload/wal/wal.h"
 
+#define DFS_SEGMENT_LOG (1u << 31) /* in memory only: version + offset is a dfs_wal_at */
 #define DFS_PAGES (DFS_BLOCK_SIZE / DFS_PAGE_SIZE)
 #define DFS_UNIT 4096u                       /* space is counted in these */
 #define DFS_UNITS (DFS_PAGE_SIZE / DFS_UNIT) /* of a page */
 
 struct dfs_page {
 	struct dfs_buf *buf; /* NULL: not in memory */
+	dfs_wal_at log;      /* the dirty units, one after the other; 0: not in one piece */
 	uint32_t valid : 17; /* bytes of buf that are content */
 	uint32_t held : 1;   /* part of a flush under way: not to be evicted */
 	uint16_t units;      /* bit i: unit i holds data, here or in the store */
@@ -46,7 +49,11 @@ struct dfs_block {
 	struct dfs_segment one;
 	struct dfs_page *pages; /* n_slots of them; &first or allocated */
 	struct dfs_page first;
-	uint32_t row_gen; /* grows when the row changes */
+	uint64_t lsn;          /* of the newest slice that is in here or in the stored row */
+	uint64_t log_segments; /* pinned: they have what is dirty here */
+	uint64_t log_stale;    /* those of them that have nothing newest any more ... */
+	uint64_t stale_lsn;    /* ... once the log is durable up to there */
+	uint32_t row_gen;      /* grows when the row changes */
 	uint16_t pins;
 	uint16_t n_units; /* counted in file->used: units of all pages */
 	uint8_t n_segs;
@@ -61,6 +68,16 @@ struct dfs_payload {
 	struct dfs_cache *cache;
 	struct dfs_metadata_store *metadata;
 	struct dfs_block_store *blocks;
+	struct dfs_wal *wal; /* NULL: none; slices of an earlier run may be in it in any case */
+	bool logging;        /* writes go into it; else a commit writes through */
+	struct {
+		struct dfs_lock mu;
+		uint32_t blocks[DFS_WAL_SEGMENTS_MAX]; /* that pin the segment; guarded by mu */
+		uint64_t bytes[DFS_WAL_SEGMENTS_MAX];  /* logged to it since; guarded by mu */
+		_Atomic uint64_t used;                 /* sum of bytes; changed under mu */
+		uint64_t quota;                        /* writers wait above */
+	} log;
+	uint8_t uuid[16];    /* the share's, in records of the log */
 	uint32_t share_id;
 	enum dfs_durability durability;
 	bool lazy; /* a commit could make nothing stable: data goes out in the background */
@@ -81,11 +98,13 @@ struct dfs_payload {
 	struct dfs_task reap_task;
 };
 
-/* Objects that no row refers to once the metadata store is durable up to seq. */
+/* What a transaction has made superfluous, once the metadata store is durable up to seq: objects that
+ * no row refers to, pins of log segments whose slices are in rows or void. */
 struct dfs_garbage {
 	struct dfs_garbage *next;
 	uint64_t seq;
 	struct dfs_content_id content;
+	uint16_t pins[DFS_WAL_SEGMENTS_MAX]; /* how many on each */
 	uint32_t n, cap;
 	struct {
 		uint64_t block, version;
@@ -99,6 +118,7 @@ struct dfs_file {
 	_Atomic uint32_t busy; /* on_dirty blocks, flushes, background tasks: not to be freed */
 	struct dfs_payload *payload;
 	struct dfs_content_id content;
+	uint64_t fileid; /* in records of the log */
 	dfs_file_publish_fn publish;
 	void *owner;
 	uint64_t extent; /* no row reaches beyond */
@@ -115,6 +135,7 @@ struct dfs_file {
 	bool flushing, truncating, discarded;
 	bool flush_failed; /* the last flush did: the next commit tries, whatever the share */
 	uint64_t meta_seq; /* of the metadata store when the last flush was committed */
+	uint64_t log_lsn;  /* of the last slice that was logged */
 	/* From prepare for the write that follows on the same hold of the inode's lock: blocks
 	 * pinned, and a buffer each for the first and the last page where they are partial. */
 	uint64_t prep_index;
@@ -139,7 +160,7 @@ void dfs_block_destroy(struct dfs_block *block);
 /* Free it when it holds nothing that matters and nobody has it pinned. */
 void dfs_block_release(struct dfs_block *block);
 /* The row is as given.  False: no memory, the row is not known then. */
-bool dfs_block_set_row(struct dfs_block *block, const struct dfs_segment *segs, uint32_t n);
+bool dfs_block_set_row(struct dfs_block *block, const struct dfs_row *row);
 /* Cut to [0, end): pages, row and accounts. */
 void dfs_block_cut(struct dfs_block *block, uint32_t end);
 /* Drop clean pages.  out takes up to DFS_PAGES buffers to unref; *n of them.  True when the block
@@ -148,6 +169,8 @@ bool dfs_block_evict(struct dfs_block *block, struct dfs_buf **out, uint32_t *n)
 /* In or out of the file's list of dirty blocks. */
 void dfs_block_list_dirty(struct dfs_block *block);
 void dfs_block_list_clean(struct dfs_block *block);
+/* Lay seg, which is in the log, over the row as memory has it.  False: too many segments. */
+bool dfs_block_overlay(struct dfs_block *block, const struct dfs_segment *seg);
 /* True when the row has a byte in [from, to) of the block. */
 bool dfs_block_stored(const struct dfs_block *block, uint32_t from, uint32_t to);
 /* All that is stored is in memory too. */
@@ -200,17 +223,47 @@ dfs_file_unlock(struct dfs_file *file)
 /* file.c: waiting; called with mu, which is released and taken again.  False: deadline. */
 bool dfs_file_wait(struct dfs_file *file, int64_t deadline);
 void dfs_file_wake(struct dfs_file *file);
-/* Drop all that is in memory from length on.  Called with mu. */
-void dfs_file_cut(struct dfs_file *file, uint64_t length);
+/* Drop all that is in memory from length on.  Called with mu.  Pins of the log that nothing needs once
+ * the metadata store is durable as it is now are added to *garbage (NULL: kept for a replay). */
+void dfs_file_cut(struct dfs_file *file, uint64_t length, struct dfs_garbage **garbage);
 
 /* write.c: undo what prepare left.  Called with mu. */
 void dfs_file_unprepare(struct dfs_file *file);
+/* Copy [lo, hi) of the page in; *spare, of at least max(hi, valid) bytes, is used up where the page's
+ * own buffer will not do. */
+void dfs_page_put_bytes(struct dfs_block *block, struct dfs_page *page, uint32_t lo, uint32_t hi,
+			const void *src, struct dfs_buf **spare);
+/* [lo, hi) is newer than the store; it lies in the log at `at` (0: nowhere). */
+void dfs_page_note_written(struct dfs_block *block, struct dfs_page *page, uint32_t lo, uint32_t hi,
+			   dfs_wal_at at);
 
 /* fetch.c: called with mu, which is released and taken again; the block may be gone after. */
 enum dfs_status dfs_fetch_row(struct dfs_ctx *ctx, struct dfs_block *block);
 /* Bring pages [first, last] in as far as they are stored. */
 enum dfs_status dfs_fetch_pages(struct dfs_ctx *ctx, struct dfs_block *block, uint32_t first,
 				uint32_t last);
+
+/* log.c: the share's pins of the log, which are counted against its quota. */
+void dfs_log_pin(struct dfs_payload *payload, uint64_t segments);
+void dfs_log_unpin(struct dfs_payload *payload, uint64_t segments);
+/* Whether the log, or the share's part of it, fills. */
+bool dfs_log_pressed(const struct dfs_payload *payload);
+/* Whether the log has room for a write of len bytes to the share. */
+bool dfs_log_room(const struct dfs_payload *payload, uint32_t len);
+/* Wait for it; false: deadline (monotonic ns). */
+bool dfs_log_wait_room(struct dfs_payload *payload, uint32_t len, int64_t deadline);
+/* Called with mu.  Append n spans that the write at offset consists of; the blocks it touches
+ * are found and pinned.  *at: where the bytes lie; 0 and DFS_OK: the share has no log. */
+enum dfs_status dfs_log_slice(struct dfs_file *file, uint64_t offset, uint32_t len,
+			      const struct dfs_slice *slice, const struct dfs_span *spans,
+			      uint32_t n, dfs_wal_at *at);
+
+/* The block has what was logged in `segments`, up to lsn: pins them. */
+void dfs_log_adopt(struct dfs_block *block, uint64_t segments, uint64_t lsn);
+
+/* spill.c: let dirty pages that the log has leave memory, until about `bytes` are free; answers how
+ * many are. */
+uint64_t dfs_file_spill(struct dfs_file *file, uint64_t bytes);
 
 /* flush.c */
 enum dfs_status dfs_file_flush(struct dfs_ctx *ctx, struct dfs_file *file);
@@ -219,15 +272,33 @@ enum dfs_status dfs_file_flush(struct dfs_ctx *ctx, struct dfs_file *file);
 /* NULL in, a new list out; no memory: the object is left behind, which is counted. */
 struct dfs_garbage *dfs_garbage_add(struct dfs_garbage *g, const struct dfs_content_id *content,
 				    uint64_t block, uint64_t version);
+/* The same with the block's pins of the log, which g takes over. */
+struct dfs_garbage *dfs_garbage_add_pins(struct dfs_garbage *g, const struct dfs_file *file,
+					 uint64_t segments);
 /* Erase what g lists when the metadata store is durable up to seq; takes g (NULL: nothing). */
 void dfs_garbage_submit(struct dfs_payload *payload, struct dfs_garbage *g, uint64_t seq);
 /* Wait for all of it; false: deadline (monotonic ns). */
 bool dfs_garbage_drain(struct dfs_payload *payload, int64_t deadline);
 
+/* [at_block, at_block+length) of a block lies in the log at `at`; 0: in a part of it that is damaged. */
+static inline struct dfs_segment
+dfs_log_segment(dfs_wal_at at, uint32_t at_block, uint32_t length)
+{
+	const uint64_t mask = (1ull << DFS_WAL_AT_SHIFT) - 1;
+
+	return (struct dfs_segment){
+		.version = at & ~mask,
+		.offset = (uint32_t)(at & mask),
+		.at = at_block,
+		.length = length,
+		.flags = DFS_SEGMENT_LOG,
+	};
+}
+
 static inline uint32_t
 dfs_sync_level_of(const struct dfs_payload *payload)
 {
-	return payload->durability == DFS_DURABILITY_POWER ? DFS_SYNC_POWER : DFS_SYNC_PROCESS;
+	return payload->durability >= DFS_DURABILITY_POWER ? DFS_SYNC_POWER : DFS_SYNC_PROCESS;
 }
 
 #endif

@@ -28,6 +28,7 @@ struct part {
 	uint64_t old[DFS_ROW_MAX]; /* versions that the row named before */
 	uint32_t n_old;
 	uint64_t version;          /* put; 0: nothing */
+	uint64_t segments;         /* of the log: the pins that were the block's */
 	bool changed;              /* the row is new */
 	uint16_t dirty[DFS_PAGES]; /* as they were taken */
 	uint8_t n_slots;
@@ -154,6 +155,8 @@ lay_over(struct part *part, const struct object *o)
 {
 	const struct dfs_block *block = part->block;
 
+	if (block->n_segs > DFS_ROW_MAX)
+		return false;
 	part->row.n = block->n_segs;
 	memcpy(part->row.segs, block->segs, block->n_segs * sizeof block->segs[0]);
 	for (uint32_t i = 0; i < o->n_segs; i++)
@@ -214,6 +217,24 @@ dirty_units(const struct dfs_block *block)
 	return n;
 }
 
+/* Bring back what is dirty and left memory for the log.  Called with mu; DFS_BUSY: look again. */
+static enum dfs_status
+unspill(struct dfs_ctx *ctx, struct dfs_block *block)
+{
+	uint32_t first = DFS_PAGES, last = 0;
+	enum dfs_status st;
+
+	for (uint32_t p = 0; p < block->n_slots; p++)
+		if (block->pages[p].dirty && !block->pages[p].buf) {
+			first = first < p ? first : p;
+			last = p;
+		}
+	if (first == DFS_PAGES)
+		return DFS_OK;
+	st = dfs_fetch_pages(ctx, block, first, last);
+	return st == DFS_OK ? DFS_BUSY : st;
+}
+
 /* Decide what to put for the block and describe it.  Called with mu and a known row. */
 static enum dfs_status
 describe(struct dfs_ctx *ctx, struct part *part, struct object *o, uint64_t version)
@@ -228,6 +249,8 @@ describe(struct dfs_ctx *ctx, struct part *part, struct object *o, uint64_t vers
 	part->changed = false;
 	if (dirty == 0)
 		return DFS_OK;
+	if (!complete && (st = unspill(ctx, block)) != DFS_OK)
+		return st;
 	if (!(complete && (block->n_segs == 0 || 2 * dirty >= block->n_units))) {
 		collect(o, block, false, 0, version);
 		if (!o->too_many && lay_over(part, o) &&
@@ -263,8 +286,12 @@ take_dirty(struct part *part)
 
 	part->n_old = 0;
 	for (uint32_t i = 0; part->changed && i < block->n_segs; i++)
-		if (!dfs_row_has(block->segs, i, block->segs[i].version))
+		if (!(block->segs[i].flags & (DFS_SEGMENT_LOG | DFS_SEGMENT_ZERO)) &&
+		    !dfs_row_has(block->segs, i, block->segs[i].version))
 			part->old[part->n_old++] = block->segs[i].version;
+	part->row.lsn = block->lsn;
+	part->segments = block->log_segments;
+	block->log_segments = block->log_stale = 0;
 	part->n_slots = block->n_slots;
 	for (uint32_t p = 0; p < block->n_slots; p++) {
 		struct dfs_page *page = &block->pages[p];
@@ -288,6 +315,7 @@ put_block(struct dfs_ctx *ctx, struct batch *batch, struct part *part)
 		atomic_fetch_add_explicit(&payload->next_version, 1, memory_order_relaxed);
 
 	part->n_slots = 0;
+	part->segments = 0;
 	part->version = 0;
 	part->changed = false;
 	for (int tries = 0;; tries++) {
@@ -314,10 +342,12 @@ put_block(struct dfs_ctx *ctx, struct batch *batch, struct part *part)
 	return st == DFS_BUSY ? DFS_IO : st; /* DFS_BUSY is ours: fenced */
 }
 
-/* Everything taken is dirty again.  Called with mu. */
-static void
+/* Everything taken is dirty again, but for what a truncation has cut meanwhile.  Called with mu. */
+static struct dfs_garbage *
 restore(struct batch *batch)
 {
+	struct dfs_garbage *garbage = NULL;
+
 	for (uint32_t i = 0; i < batch->n; i++) {
 		struct part *part = &batch->parts[i];
 		struct dfs_block *block = part->block;
@@ -328,13 +358,22 @@ restore(struct batch *batch)
 			uint16_t back =
 				p < part->n_slots && page->buf ? part->dirty[p] & page->units : 0;
 
+			if (page->dirty && back)
+				page->log = 0;
 			dfs_page_mark(block, page, page->dirty | back, false);
 			dirty |= page->dirty != 0;
+		}
+		dfs_log_unpin(batch->file->payload, part->segments & block->log_segments);
+		block->log_segments |= part->segments;
+		if (!dirty) {
+			garbage = dfs_garbage_add_pins(garbage, batch->file, block->log_segments);
+			block->log_segments = 0;
 		}
 		if (dirty && !batch->file->discarded)
 			dfs_block_list_dirty(block);
 		block->pins--;
 	}
+	return garbage;
 }
 
 /* Objects that were put for nothing.  Called without mu; best effort, an orphan does no harm. */
@@ -384,10 +423,11 @@ settle(struct batch *batch)
 						     file->trunc_min > start
 							     ? (uint32_t)(file->trunc_min - start)
 							     : 0);
-			dfs_block_set_row(block, part->row.segs, part->row.n);
+			dfs_block_set_row(block, &part->row);
 			if (part->row.n > 0 && file->extent < start + DFS_BLOCK_SIZE)
 				file->extent = start + DFS_BLOCK_SIZE;
 		}
+		garbage = dfs_garbage_add_pins(garbage, file, part->segments);
 		block->pins--;
 	}
 	return garbage;
@@ -425,7 +465,7 @@ publish(struct dfs_ctx *ctx, struct batch *batch)
 		if (part->changed)
 			st = metadata->ops.put_map(metadata->inst, txn, payload->share_id,
 						   &file->content, part->block->index,
-						   part->row.segs, part->row.n);
+						   part->row.lsn, part->row.segs, part->row.n);
 	}
 	if (st == DFS_OK && file->publish) {
 		st = file->publish(file->owner, txn, dfs_file_used(file));
@@ -454,7 +494,7 @@ make_current(struct dfs_ctx *ctx, struct batch *batch)
 	struct dfs_payload *payload = batch->file->payload;
 	enum dfs_status st;
 
-	if (payload->blocks->gate && payload->durability == DFS_DURABILITY_POWER &&
+	if (payload->blocks->gate && payload->durability >= DFS_DURABILITY_POWER &&
 	    batch->put_seq) {
 		if (ctx->nonblock)
 			return DFS_AGAIN;
@@ -515,22 +555,19 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, uint32_t *left)
 		st = make_current(ctx, &batch);
 	if (batch.txn)
 		dfs_metadata_abort(payload->metadata, batch.txn);
-	if (st != DFS_OK) {
+	if (st != DFS_OK)
 		erase_put(ctx, &batch);
-		dfs_file_lock(file);
-		restore(&batch);
-		return st;
-	}
 	seq = atomic_load(&payload->metadata->last_seq);
 	dfs_file_lock(file);
-	file->meta_seq = seq;
-	garbage = settle(&batch);
+	if (st == DFS_OK)
+		file->meta_seq = seq;
+	garbage = st == DFS_OK ? settle(&batch) : restore(&batch);
 	if (garbage) {
 		dfs_file_unlock(file);
 		dfs_garbage_submit(payload, garbage, seq);
 		dfs_file_lock(file);
 	}
-	return DFS_OK;
+	return st;
 }
 
 /* Called with mu; no other flush runs. */
@@ -594,6 +631,30 @@ dfs_file_flush(struct dfs_ctx *ctx, struct dfs_file *file)
 	return st;
 }
 
+/* Size and times are in the log with the bytes. */
+static enum dfs_status
+commit_to_log(struct dfs_ctx *ctx, struct dfs_file *file)
+{
+	struct dfs_payload *payload = file->payload;
+	struct dfs_gate *gate = dfs_wal_gate(payload->wal);
+	uint32_t level = dfs_sync_level_of(payload);
+	uint64_t lsn;
+
+	dfs_file_lock(file);
+	lsn = file->log_lsn;
+	dfs_file_unlock(file);
+	if (lsn && !dfs_gate_passed(gate, lsn, level))
+		dfs_ctx_ticket(ctx, gate, lsn, level);
+	return DFS_OK;
+}
+
+bool
+dfs_payload_commits_at_once(const struct dfs_payload *payload)
+{
+	return payload->lazy ||
+	       (payload->logging && payload->durability < DFS_DURABILITY_REMOTE);
+}
+
 enum dfs_status
 dfs_file_commit(struct dfs_ctx *ctx, struct dfs_file *file)
 {
@@ -604,9 +665,11 @@ dfs_file_commit(struct dfs_ctx *ctx, struct dfs_file *file)
 
 	if (payload->lazy && !file->flush_failed)
 		return DFS_OK;
+	if (payload->logging && payload->durability < DFS_DURABILITY_REMOTE)
+		return commit_to_log(ctx, file);
 	if (ctx->nonblock && atomic_load_explicit(&file->busy, memory_order_acquire) &&
 	    (!dfs_block_inline(payload->blocks) ||
-	     (payload->blocks->gate && payload->durability == DFS_DURABILITY_POWER)))
+	     (payload->blocks->gate && payload->durability >= DFS_DURABILITY_POWER)))
 		return DFS_AGAIN;
 	st = dfs_file_flush(ctx, file);
 	if (st != DFS_OK || !gate || payload->durability == DFS_DURABILITY_NONE)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Erasing objects that no map row refers to any more, once the transaction that dropped them is
- * durable: before that a crash could bring the old row back.
+ * Erasing objects that no map row refers to any more, and letting go of the log's segments, once the
+ * transaction that made them superfluous is durable: before that a crash could bring the old row
+ * back.
  *
  * One task for a share on its block store's lane, which waits for the metadata store's gate and
  * erases all that has gathered.  What cannot be erased is logged, counted and left behind.
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/counter.h"
@@ -18,30 +20,71 @@
 
 #define GATE_DEADLINE (60 * DFS_SECOND)
 
+/* One that has room for cap objects; NULL: no memory, g is as it was. */
+static struct dfs_garbage *
+sized(struct dfs_garbage *g, const struct dfs_content_id *content, uint32_t cap)
+{
+	struct dfs_garbage *bigger = realloc(g, sizeof *g + cap * sizeof g->objects[0]);
+
+	if (!bigger)
+		return NULL;
+	if (!g) {
+		memset(bigger, 0, sizeof *bigger);
+		bigger->content = *content;
+	}
+	bigger->cap = cap;
+	return bigger;
+}
+
 struct dfs_garbage *
 dfs_garbage_add(struct dfs_garbage *g, const struct dfs_content_id *content, uint64_t block,
 		uint64_t version)
 {
 	if (!g || g->n == g->cap) {
-		uint32_t cap = g ? 2 * g->cap : 2;
-		struct dfs_garbage *bigger = realloc(g, sizeof *g + cap * sizeof g->objects[0]);
+		struct dfs_garbage *bigger = sized(g, content, g && g->cap ? 2 * g->cap : 2);
 
 		if (!bigger) {
 			dfs_counter_add(dfs_counter_get("payload_garbage_left"), 1);
 			return g;
 		}
-		if (!g) {
-			bigger->next = NULL;
-			bigger->content = *content;
-			bigger->n = 0;
-		}
-		bigger->cap = cap;
 		g = bigger;
 	}
 	g->objects[g->n].block = block;
 	g->objects[g->n].version = version;
 	g->n++;
 	return g;
+}
+
+struct dfs_garbage *
+dfs_garbage_add_pins(struct dfs_garbage *g, const struct dfs_file *file, uint64_t segments)
+{
+	if (!segments)
+		return g;
+	if (!g && !(g = sized(NULL, &file->content, 0))) {
+		/* They stay until the next start, when replay finds nothing new in them. */
+		dfs_counter_add(dfs_counter_get("payload_garbage_left"), 1);
+		return NULL;
+	}
+	for (; segments; segments &= segments - 1)
+		g->pins[__builtin_ctzll(segments)]++;
+	return g;
+}
+
+static void
+unpin(struct dfs_payload *payload, struct dfs_garbage *g)
+{
+	for (;;) {
+		uint64_t segments = 0;
+
+		for (unsigned i = 0; i < DFS_WAL_SEGMENTS_MAX; i++)
+			if (g->pins[i]) {
+				g->pins[i]--;
+				segments |= 1ull << i;
+			}
+		if (!segments)
+			return;
+		dfs_log_unpin(payload, segments);
+	}
 }
 
 static void
@@ -88,9 +131,10 @@ reap(struct dfs_task *task)
 			struct dfs_garbage *g = all;
 
 			all = g->next;
-			if (st == DFS_OK)
+			if (st == DFS_OK) {
+				unpin(payload, g);
 				erase(payload, g);
-			else
+			} else
 				dfs_counter_add(dfs_counter_get("payload_garbage_left"), g->n);
 			free(g);
 		}

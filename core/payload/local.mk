@@ -12,11 +12,16 @@ core_libdittofs_la_SOURCES += \
 	core/payload/garbage.c \
 	core/payload/key.c \
 	core/payload/key.h \
+	core/payload/log.c \
 	core/payload/payload.c \
 	core/payload/payload.h \
 	core/payload/read.c \
+	core/payload/recovered.c \
+	core/payload/recovered.h \
+	core/payload/replay.c \
 	core/payload/row.c \
 	core/payload/row.h \
+	core/payload/spill.c \
 	core/payload/store.c \
 	core/payload/store.h \
 	core/payload/transfer.h \

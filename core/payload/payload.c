@@ -13,29 +13,47 @@
 #include "payload/file.h"
 
 struct dfs_payload *
-dfs_payload_new(struct dfs_cache *cache, struct dfs_metadata_store *metadata,
-		struct dfs_block_store *blocks, uint32_t share_id, const char *prefix,
-		enum dfs_durability durability)
+dfs_payload_new(const struct dfs_payload_options *o)
 {
 	struct dfs_payload *payload = calloc(1, sizeof *payload);
+	bool volatile_metadata, volatile_blocks;
 
 	if (!payload)
 		return NULL;
-	payload->cache = cache;
-	payload->metadata = metadata;
-	payload->blocks = blocks;
-	payload->share_id = share_id;
-	payload->durability = durability;
-	payload->lazy = durability == DFS_DURABILITY_NONE ||
-			((metadata->caps & DFS_METADATA_CAP_VOLATILE) &&
-			 (blocks->caps & DFS_BLOCK_CAP_VOLATILE));
-	snprintf(payload->prefix, sizeof payload->prefix, "%s", prefix);
+	payload->cache = o->cache;
+	payload->metadata = o->metadata;
+	payload->blocks = o->blocks;
+	payload->share_id = o->share_id;
+	memcpy(payload->uuid, o->uuid, sizeof payload->uuid);
+	payload->durability = o->durability;
+	volatile_metadata = o->metadata->caps & DFS_METADATA_CAP_VOLATILE;
+	volatile_blocks = o->blocks->caps & DFS_BLOCK_CAP_VOLATILE;
+	payload->lazy = o->durability == DFS_DURABILITY_NONE ||
+			(volatile_metadata && volatile_blocks);
+	/* Slices of inodes, or over blocks, that do not outlive the process are of no use. */
+	if (!volatile_metadata && !volatile_blocks)
+		payload->wal = o->wal;
+	payload->logging = payload->wal && o->durability != DFS_DURABILITY_NONE;
+	if (payload->logging) {
+		struct dfs_wal_stats stats;
+
+		/* What a stuck share cannot take from the others. */
+		dfs_wal_stats(payload->wal, &stats);
+		payload->log.quota = o->log_quota ? o->log_quota : stats.size / 4 * 3;
+	}
+	snprintf(payload->prefix, sizeof payload->prefix, "%s", o->prefix);
 	/* Nanoseconds outrun any rate of puts, so the versions of this run are above the last
 	 * run's; a clock that was set back is no danger while the random id of a content is new. */
 	atomic_init(&payload->next_version, (uint64_t)dfs_clock_real());
 	pthread_mutex_init(&payload->garbage_mu, NULL);
 	dfs_cond_init(&payload->reaped);
 	return payload;
+}
+
+bool
+dfs_payload_logs(const struct dfs_payload *payload)
+{
+	return payload->logging;
 }
 
 enum dfs_status

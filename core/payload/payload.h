@@ -7,8 +7,10 @@
  * shard lock.  Pages are buffers (base/buf.h) of up to 64 KiB; a page known to anyone else (being
  * sent, flushed, or kept by a memory store) is immutable and replaced on write.
  *
- * dfs_file_commit writes dirty blocks through: it puts new versions, waits for the block store's
- * gate, then flips the map and publishes the inode's size and times in one metadata transaction.
+ * Where the share has a log, a write is in it before it is in a page, and dfs_file_commit is a
+ * ticket for the log's gate; blocks go out in the background.  Without one, a commit writes dirty
+ * blocks through: it puts new versions, waits for the block store's gate, then flips the map and
+ * publishes the inode's size and times in one metadata transaction.
  */
 #ifndef DFS_PAYLOAD_PAYLOAD_H
 #define DFS_PAYLOAD_PAYLOAD_H
@@ -18,6 +20,7 @@
 #include "metadata/store.h"
 #include "payload/store.h"
 #include "payload/transfer.h"
+#include "payload/wal/wal.h"
 
 #define DFS_BLOCK_SIZE (4u << 20)
 #define DFS_FILE_LENGTH_MAX INT64_MAX
@@ -29,10 +32,20 @@ struct dfs_file;
 struct dfs_cache *dfs_cache_new(uint64_t budget);
 void dfs_cache_free(struct dfs_cache *cache);
 
-/* prefix: the object keys' first part, e.g. the share's name.  Everything is borrowed. */
-struct dfs_payload *dfs_payload_new(struct dfs_cache *cache, struct dfs_metadata_store *metadata,
-				    struct dfs_block_store *blocks, uint32_t share_id,
-				    const char *prefix, enum dfs_durability durability);
+struct dfs_payload_options {
+	struct dfs_cache *cache;
+	struct dfs_metadata_store *metadata;
+	struct dfs_block_store *blocks;
+	struct dfs_wal *wal; /* NULL: none; not used where nothing could be made stable */
+	uint32_t share_id;
+	uint8_t uuid[16];   /* the share's */
+	uint64_t log_quota; /* bytes of the log that the share may hold; 0: three quarters */
+	const char *prefix; /* the object keys' first part, e.g. the share's name */
+	enum dfs_durability durability;
+};
+
+/* Everything that options points to is borrowed.  NULL: no memory. */
+struct dfs_payload *dfs_payload_new(const struct dfs_payload_options *options);
 /* Write every dirty file of the share through, whatever its durability (deadline, monotonic ns);
  * for an orderly end, before the owners are freed.  The first failure, DFS_TIMEDOUT. */
 enum dfs_status dfs_payload_flush(struct dfs_payload *payload, int64_t deadline);
@@ -46,9 +59,9 @@ typedef enum dfs_status (*dfs_file_publish_fn)(void *owner, struct dfs_txn *txn,
 
 /* length, used: as in the inode's record; 0, 0 for a new inode.  No map row may reach beyond
  * length.  NULL: no memory. */
-struct dfs_file *dfs_file_new(struct dfs_payload *payload, const struct dfs_content_id *content,
-			      uint64_t length, uint64_t used, dfs_file_publish_fn publish,
-			      void *owner);
+struct dfs_file *dfs_file_new(struct dfs_payload *payload, uint64_t fileid,
+			      const struct dfs_content_id *content, uint64_t length, uint64_t used,
+			      dfs_file_publish_fn publish, void *owner);
 /* Drops clean pages; the file must be clean or its content removed.  Waits for a flush under way
  * (dfs_file_busy tells), so the caller holds no lock that publish needs. */
 void dfs_file_free(struct dfs_file *file);
@@ -63,22 +76,37 @@ enum dfs_status dfs_file_read(struct dfs_ctx *ctx, struct dfs_file *file, uint64
 /* Fresh pages for [offset, offset+len), as dfs_fs_write_reserve documents. */
 enum dfs_status dfs_write_reserve(uint64_t offset, uint32_t len, struct dfs_write *w);
 void dfs_write_cancel(struct dfs_write *w);
-/* Bring in what a partial page write needs and check memory; DFS_AGAIN (nonblock), DFS_DELAY
- * (no memory), DFS_IO.  After DFS_OK, dfs_file_write for the same range on the same inode lock
- * hold cannot fail.  length: the file's length now. */
+/* Bring in what a partial page write needs and check memory and the log's room; DFS_AGAIN (nonblock),
+ * DFS_DELAY (no memory), DFS_IO.  After DFS_OK, dfs_file_write for the same range on the same
+ * inode lock hold fails only with the log.  length: the file's length now. */
 enum dfs_status dfs_file_prepare(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t length,
 				 uint64_t offset, uint32_t len);
-/* Install w's pages as newest content; takes them over. */
-void dfs_file_write(struct dfs_file *file, uint64_t length, struct dfs_write *w);
+/* What the inode says after a write: goes into the log with it. */
+struct dfs_slice {
+	uint64_t length;
+	int64_t mtime; /* ns since 1970 */
+	uint64_t change;
+};
+
+/* Log w's pages and install them as newest content; takes them over.  DFS_IO, DFS_DELAY: nothing was
+ * done, w is as it was. */
+enum dfs_status dfs_file_write(struct dfs_file *file, const struct dfs_slice *slice,
+			       struct dfs_write *w);
 /* The same from memory, copying into exclusive pages where they are; len is at most
  * DFS_PAGE_SIZE (more: reserve, fill, dfs_file_write). */
-void dfs_file_copy_in(struct dfs_file *file, uint64_t length, uint64_t offset, const void *data,
-		      uint32_t len);
+enum dfs_status dfs_file_copy_in(struct dfs_file *file, const struct dfs_slice *slice,
+				 uint64_t offset, const void *data, uint32_t len);
 
 /* Truncation, in two halves around the caller's transaction: plan the map rows inside txn, then,
  * after commit, cut memory.  With length growing both do nothing but note it.  When the
  * transaction is given up after _rows, call _pages with new_length = old_length: until then the
  * file is not flushed. */
+/* Before the transaction: *cut, as the record says it, becomes what it shall say.  May have to
+ * write the file through (DFS_AGAIN with nonblock, DFS_DELAY, DFS_IO).  Without a log it stays. */
+enum dfs_status dfs_file_truncate_log(struct dfs_ctx *ctx, struct dfs_file *file,
+				      uint64_t new_length, struct dfs_log_cut *cut);
+/* Inside it, behind _rows: *cut is complete. */
+void dfs_file_truncate_cut(struct dfs_file *file, struct dfs_log_cut *cut);
 enum dfs_status dfs_file_truncate_rows(struct dfs_ctx *ctx, struct dfs_file *file,
 				       struct dfs_txn *txn, uint64_t old_length,
 				       uint64_t new_length);
@@ -90,6 +118,17 @@ void dfs_file_truncate_pages(struct dfs_file *file, uint64_t old_length, uint64_
  * until then the file is busy. */
 enum dfs_status dfs_file_commit(struct dfs_ctx *ctx, struct dfs_file *file);
 
+/* Whether writes go into the log. */
+bool dfs_payload_logs(const struct dfs_payload *payload);
+/* Whether dfs_file_commit never waits: it leaves a ticket at most. */
+bool dfs_payload_commits_at_once(const struct dfs_payload *payload);
+
+/* A slice that the log still has, newer than all that came before: what of it the block store does
+ * not have becomes dirty, without being read.  Blocking; before the share serves anybody.
+ * damaged: the range cannot be read any more. */
+enum dfs_status dfs_file_replay(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t lsn,
+				uint64_t offset, uint32_t len, dfs_wal_at at, bool damaged);
+
 /* The content is unlinked for good: drop pages, and never flush again. */
 void dfs_file_discard(struct dfs_file *file);
 /* Delete the content's map rows and objects in bounded steps; blocking; for orphans. */
@@ -98,6 +137,9 @@ enum dfs_status dfs_payload_reclaim(struct dfs_payload *payload,
 
 /* Bytes allocated for the file, dirty pages included. */
 uint64_t dfs_file_used(const struct dfs_file *file);
+
+/* Bytes that the share can take although its block store takes none: UINT64_MAX while it does. */
+uint64_t dfs_payload_room(const struct dfs_payload *payload);
 
 /* The server's write verifier: random per process, drawn anew when unstable data was lost. */
 uint64_t dfs_write_verifier(void);

@@ -14,7 +14,7 @@ append(struct dfs_row *out, struct dfs_segment seg)
 		return true;
 	if (out->n > 0) {
 		last = &out->segs[out->n - 1];
-		if (last->version == seg.version && last->at + last->length == seg.at &&
+		if (last->version == seg.version && last->flags == seg.flags && last->at + last->length == seg.at &&
 		    last->offset + last->length == seg.offset) {
 			last->length += seg.length;
 			return true;

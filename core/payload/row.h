@@ -14,6 +14,7 @@
 #define DFS_ROW_MAX (2 * DFS_SEGMENTS_MAX)
 
 struct dfs_row {
+	uint64_t lsn; /* what was logged up to there is in the row */
 	uint32_t n;
 	struct dfs_segment segs[DFS_ROW_MAX];
 };

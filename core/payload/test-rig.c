@@ -48,8 +48,14 @@ rig_new(const char *block, uint64_t budget, enum dfs_durability durability)
 		g_error("%s", dfs_fail_text());
 	dfs_options_clear(&o);
 	rig->cache = dfs_cache_new(budget);
-	rig->payload =
-		dfs_payload_new(rig->cache, rig->metadata, rig->blocks, 1, "share", durability);
+	rig->payload = dfs_payload_new(&(struct dfs_payload_options){
+		.cache = rig->cache,
+		.metadata = rig->metadata,
+		.blocks = rig->blocks,
+		.share_id = 1,
+		.prefix = "share",
+		.durability = durability,
+	});
 	return rig;
 }
 
@@ -105,7 +111,7 @@ rig_file(struct rig *rig, uint8_t id, uint64_t length, uint64_t used)
 	struct dfs_content_id content;
 
 	memset(content.bytes, id, sizeof content.bytes);
-	return dfs_file_new(rig->payload, &content, length, used, publish, rig);
+	return dfs_file_new(rig->payload, id, &content, length, used, publish, rig);
 }
 
 struct rig_double rig_double;
@@ -176,6 +182,7 @@ enum dfs_status
 rig_write(struct dfs_file *file, uint64_t length, uint64_t offset, const void *data, uint32_t len,
 	  bool pages)
 {
+	const struct dfs_slice slice = {.length = MAX(length, offset + len)};
 	struct dfs_ctx ctx = rig_ctx();
 	struct dfs_write w = {0};
 	enum dfs_status st;
@@ -192,11 +199,8 @@ rig_write(struct dfs_file *file, uint64_t length, uint64_t offset, const void *d
 		dfs_write_cancel(&w);
 		return st;
 	}
-	if (pages)
-		dfs_file_write(file, length, &w);
-	else
-		dfs_file_copy_in(file, length, offset, data, len);
-	return DFS_OK;
+	return pages ? dfs_file_write(file, &slice, &w)
+		     : dfs_file_copy_in(file, &slice, offset, data, len);
 }
 
 enum dfs_status

@@ -55,7 +55,7 @@ counted(struct dfs_file *file, uint64_t index)
 }
 
 static int
-cut_row(void *arg, uint64_t block, const struct dfs_segment *segs, uint32_t n)
+cut_row(void *arg, uint64_t block, uint64_t lsn, const struct dfs_segment *segs, uint32_t n)
 {
 	struct cut *cut = arg;
 	struct dfs_row row;
@@ -65,13 +65,15 @@ cut_row(void *arg, uint64_t block, const struct dfs_segment *segs, uint32_t n)
 		return 0;
 	}
 	if (block == cut->edge) {
+		cut->row.lsn = lsn;
 		cut->found = true;
 		return 1;
 	}
 	if (!counted(cut->file, block))
 		cut->freed += row_bytes(&row);
 	for (uint32_t i = 0; i < row.n; i++)
-		if (!dfs_row_has(row.segs, i, row.segs[i].version))
+		if (!(row.segs[i].flags & DFS_SEGMENT_ZERO) &&
+		    !dfs_row_has(row.segs, i, row.segs[i].version))
 			cut->garbage = dfs_garbage_add(cut->garbage, &cut->file->content, block,
 						       row.segs[i].version);
 	return 1;
@@ -90,7 +92,7 @@ cut_edge(struct cut *cut, struct dfs_txn *txn, uint32_t keep)
 	if (!counted(cut->file, cut->edge))
 		cut->freed += before - row_bytes(&cut->row);
 	for (uint32_t i = 0; i < old.n; i++)
-		if (!dfs_row_has(cut->row.segs, cut->row.n, old.segs[i].version) &&
+		if (!(old.segs[i].flags & DFS_SEGMENT_ZERO) && !dfs_row_has(cut->row.segs, cut->row.n, old.segs[i].version) &&
 		    !dfs_row_has(old.segs, i, old.segs[i].version))
 			cut->garbage = dfs_garbage_add(cut->garbage, &cut->file->content, cut->edge,
 						       old.segs[i].version);
@@ -101,7 +103,7 @@ cut_edge(struct cut *cut, struct dfs_txn *txn, uint32_t keep)
 		return dfs_fail(DFS_CORRUPT, "share %s: a map row has too many segments",
 				payload->prefix);
 	return metadata->ops.put_map(metadata->inst, txn, payload->share_id, &cut->file->content,
-				     cut->edge, cut->row.segs, cut->row.n);
+				     cut->edge, cut->row.lsn, cut->row.segs, cut->row.n);
 }
 
 enum dfs_status
@@ -164,7 +166,7 @@ dfs_file_truncate_pages(struct dfs_file *file, uint64_t old_length, uint64_t new
 	given_up = file->truncating;
 	file->truncating = false;
 	if (new_length < old_length) {
-		dfs_file_cut(file, new_length);
+		dfs_file_cut(file, new_length, &garbage);
 		if (file->trunc_min > new_length)
 			file->trunc_min = new_length;
 		if (file->extent > new_length)
@@ -172,7 +174,7 @@ dfs_file_truncate_pages(struct dfs_file *file, uint64_t old_length, uint64_t new
 		file->used -= file->trunc_used < file->used ? file->trunc_used : file->used;
 	} else {
 		if (given_up)
-			dfs_file_cut(file, UINT64_MAX); /* settles accounts only */
+			dfs_file_cut(file, UINT64_MAX, NULL); /* settles accounts only */
 		free(garbage);
 		garbage = NULL;
 	}
@@ -191,7 +193,7 @@ struct reclaim {
 };
 
 static int
-reclaim_row(void *arg, uint64_t block, const struct dfs_segment *segs, uint32_t n)
+reclaim_row(void *arg, uint64_t block, uint64_t lsn, const struct dfs_segment *segs, uint32_t n)
 {
 	struct reclaim *r = arg;
 

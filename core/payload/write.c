@@ -165,7 +165,7 @@ dfs_file_prepare(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t length, ui
 		return DFS_OK;
 	if (offset > (uint64_t)DFS_FILE_LENGTH_MAX - len)
 		return DFS_FBIG;
-	if (dfs_flusher_full(file->payload)) {
+	if (dfs_flusher_full(file->payload) || !dfs_log_room(file->payload, len)) {
 		enum dfs_status last = atomic_load(&file->payload->flush_status);
 
 		/* Full of what a store refuses: its answer, rather than waiting for ever. */
@@ -173,7 +173,8 @@ dfs_file_prepare(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t length, ui
 			return last;
 		if (ctx->nonblock)
 			return DFS_AGAIN;
-		if (!dfs_flusher_wait(file->payload, ctx->deadline))
+		if (!dfs_flusher_wait(file->payload, ctx->deadline) ||
+		    !dfs_log_wait_room(file->payload, len, ctx->deadline))
 			return DFS_DELAY;
 	}
 	dfs_file_lock(file);
@@ -202,10 +203,9 @@ zero_gap(struct dfs_buf *buf, uint32_t valid, uint32_t lo)
 		memset(buf->data + valid, 0, lo - valid);
 }
 
-/* Copy [lo, hi) in. */
-static void
-put_bytes(struct dfs_block *block, struct dfs_page *page, uint32_t lo, uint32_t hi, const void *src,
-	  struct dfs_buf **spare)
+void
+dfs_page_put_bytes(struct dfs_block *block, struct dfs_page *page, uint32_t lo, uint32_t hi,
+		   const void *src, struct dfs_buf **spare)
 {
 	uint32_t valid = page->buf ? page->valid : 0, need = valid > hi ? valid : hi;
 	struct dfs_buf *b = page->buf, *old = NULL;
@@ -238,7 +238,7 @@ put_buf(struct dfs_block *block, struct dfs_page *page, uint32_t lo, uint32_t hi
 			dfs_buf_exclusive(page->buf);
 
 	if (in_place || data != buf->data + lo || buf->len < need) {
-		put_bytes(block, page, lo, hi, data, spare);
+		dfs_page_put_bytes(block, page, lo, hi, data, spare);
 		dfs_buf_unref(buf);
 		return;
 	}
@@ -251,11 +251,33 @@ put_buf(struct dfs_block *block, struct dfs_page *page, uint32_t lo, uint32_t hi
 	dfs_buf_unref(dfs_page_set(block, page, buf, need));
 }
 
-static void
-note_written(struct dfs_block *block, struct dfs_page *page, uint32_t lo, uint32_t hi)
+/* The dirty units of the page lie in the log from `at` on, one after the other, if that is so when
+ * [lo, hi), which lies at `at` (0: nowhere), is newest. */
+static dfs_wal_at
+logged_at(const struct dfs_page *page, uint32_t lo, uint32_t hi, dfs_wal_at at)
+{
+	uint16_t units = dfs_units_mask(lo, hi);
+	uint32_t first, end;
+
+	if (!at || lo % DFS_UNIT || hi % DFS_UNIT)
+		return 0; /* the unit's other bytes are elsewhere */
+	if (!(page->dirty & ~units))
+		return at;
+	/* Behind what is there already, without a gap? */
+	if (!page->log || page->dirty & units)
+		return 0;
+	first = (uint32_t)__builtin_ctz(page->dirty) * DFS_UNIT;
+	end = (32 - (uint32_t)__builtin_clz(page->dirty)) * DFS_UNIT;
+	return end == lo && page->log + (end - first) == at ? page->log : 0;
+}
+
+void
+dfs_page_note_written(struct dfs_block *block, struct dfs_page *page, uint32_t lo, uint32_t hi,
+		      dfs_wal_at at)
 {
 	uint16_t units = dfs_units_mask(lo, hi);
 
+	page->log = logged_at(page, lo, hi, at);
 	dfs_page_add_units(block, page, units);
 	dfs_page_mark(block, page, page->dirty | units, page->held);
 	dfs_block_list_dirty(block);
@@ -273,13 +295,29 @@ written(struct dfs_file *file)
 		dfs_cache_trim(cache);
 }
 
-void
-dfs_file_write(struct dfs_file *file, uint64_t length, struct dfs_write *w)
+static enum dfs_status
+give_up(struct dfs_file *file, enum dfs_status status)
 {
+	dfs_file_unprepare(file);
+	dfs_file_unlock(file);
+	return status;
+}
+
+enum dfs_status
+dfs_file_write(struct dfs_file *file, const struct dfs_slice *slice, struct dfs_write *w)
+{
+	struct dfs_span spans[DFS_WRITE_SPANS];
 	uint64_t pos = w->offset;
 	struct dfs_block *block = NULL;
+	dfs_wal_at at;
+	enum dfs_status st;
 
+	for (uint32_t i = 0; i < w->n; i++)
+		spans[i] = (struct dfs_span){w->iov[i].iov_base, w->iov[i].iov_len, w->bufs[i]};
 	dfs_file_lock(file);
+	st = dfs_log_slice(file, w->offset, w->len, slice, spans, w->n, &at);
+	if (st != DFS_OK)
+		return give_up(file, st);
 	for (uint32_t i = 0; i < w->n; i++) {
 		uint64_t index = pos / DFS_BLOCK_SIZE;
 		uint32_t lo = pos % DFS_PAGE_SIZE, n = (uint32_t)w->iov[i].iov_len;
@@ -290,22 +328,29 @@ dfs_file_write(struct dfs_file *file, uint64_t length, struct dfs_write *w)
 		page = &block->pages[pos % DFS_BLOCK_SIZE / DFS_PAGE_SIZE];
 		put_buf(block, page, lo, lo + n, w->bufs[i], w->iov[i].iov_base,
 			&file->spare[i > 0]);
-		note_written(block, page, lo, lo + n);
+		dfs_page_note_written(block, page, lo, lo + n, at ? at + (pos - w->offset) : 0);
 		pos += n;
 	}
 	w->n = 0;
 	written(file);
+	return DFS_OK;
 }
 
-void
-dfs_file_copy_in(struct dfs_file *file, uint64_t length, uint64_t offset, const void *data,
-		 uint32_t len)
+enum dfs_status
+dfs_file_copy_in(struct dfs_file *file, const struct dfs_slice *slice, uint64_t offset,
+		 const void *data, uint32_t len)
 {
+	const struct dfs_span span = {data, len, NULL};
 	const unsigned char *src = data;
 	uint64_t pos = offset, end = offset + len;
+	dfs_wal_at at;
+	enum dfs_status st;
 
 	assert(len <= DFS_PAGE_SIZE);
 	dfs_file_lock(file);
+	st = dfs_log_slice(file, offset, len, slice, &span, 1, &at);
+	if (st != DFS_OK)
+		return give_up(file, st);
 	while (pos < end) {
 		struct dfs_block *block = dfs_block_find(file, pos / DFS_BLOCK_SIZE);
 		struct dfs_page *page = &block->pages[pos % DFS_BLOCK_SIZE / DFS_PAGE_SIZE];
@@ -313,10 +358,11 @@ dfs_file_copy_in(struct dfs_file *file, uint64_t length, uint64_t offset, const 
 
 		if (n > end - pos)
 			n = (uint32_t)(end - pos);
-		put_bytes(block, page, lo, lo + n, src, &file->spare[pos != offset]);
-		note_written(block, page, lo, lo + n);
+		dfs_page_put_bytes(block, page, lo, lo + n, src, &file->spare[pos != offset]);
+		dfs_page_note_written(block, page, lo, lo + n, at ? at + (pos - offset) : 0);
 		src += n;
 		pos += n;
 	}
 	written(file);
+	return DFS_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Opening order: state folder, workers, caches, stores, shares, adapters; closing in reverse, so
+ * Opening order: state folder, workers, caches, log, stores, shares, adapters; closing in reverse, so
  * that whatever still runs finds what it stands on.
  */
 #include <sched.h>
@@ -14,6 +14,7 @@
 #include "io/worker.h"
 #include "metadata/namespace.h"
 #include "payload/payload.h"
+#include "payload/recovered.h"
 #include "plugin/host.h"
 #include "plugin/registry.h"
 #include "runtime/runtime.h"
@@ -34,6 +35,8 @@ struct dfs_runtime {
 	struct dfs_workers *workers;
 	struct dfs_inode_cache *inodes;
 	struct dfs_cache *pages;
+	struct dfs_wal *wal;             /* NULL: none */
+	struct dfs_recovered *recovered; /* what it had when it was opened */
 	struct dfs_stores stores;
 	struct dfs_shares shares;
 	GArray *adapters; /* struct adapter */
@@ -46,6 +49,8 @@ shares_env(const struct dfs_runtime *rt)
 				       .inodes = rt->inodes,
 				       .pages = rt->pages,
 				       .workers = rt->workers,
+				       .wal = rt->wal,
+				       .recovered = rt->recovered,
 				       .secret = rt->state.secret};
 }
 
@@ -94,6 +99,61 @@ make_caches(struct dfs_runtime *rt)
 					 (uint64_t)rt->config->server.inode_cache * 2);
 }
 
+/* Whatever the configuration says now, a log that is there may hold acknowledged data. */
+static bool
+open_wal(struct dfs_runtime *rt, char **error)
+{
+	const struct dfs_config_wal *c = &rt->config->wal;
+	struct dfs_wal_config wal = {
+		.persister = c->persister,
+		.path = c->path,
+		.size = c->size,
+		.segment_size = c->segment_size,
+	};
+	struct dfs_wal_recovery found;
+
+	if (c->persister == DFS_WAL_NULL) {
+		if (!g_file_test(c->path, G_FILE_TEST_EXISTS))
+			return true;
+		*error = g_strdup_printf(
+			"%s: server.wal.persister is \"null\", but there is a log in %s: start once "
+			"with the persister that wrote it, stop, and remove the folder",
+			rt->config->path, c->path);
+		return false;
+	}
+	if (dfs_wal_open(&wal, &rt->wal) != DFS_OK ||
+	    !(rt->recovered = dfs_recovered_new(rt->wal, &found))) {
+		*error = g_strdup_printf("%s: the write-ahead log cannot be opened: %s",
+					 rt->config->path, dfs_fail_text());
+		return false;
+	}
+	if (found.records)
+		dfs_log(DFS_LOG_INFO,
+			"write-ahead log %s: %llu records, %llu bytes%s%s", c->path,
+			(unsigned long long)found.records, (unsigned long long)found.bytes,
+			found.clean ? "" : "; it was not closed in order",
+			found.damaged ? "; some are damaged" : "");
+	return true;
+}
+
+static bool
+open_shares(struct dfs_runtime *rt, char **error)
+{
+	g_autoptr(GPtrArray) left = g_ptr_array_new();
+	struct dfs_shares_env env = shares_env(rt);
+	uint64_t n;
+
+	if (!dfs_shares_apply(&rt->shares, rt->config, &env, left, error))
+		return false;
+	n = rt->recovered ? dfs_recovered_left(rt->recovered) : 0;
+	if (n)
+		dfs_log(DFS_LOG_WARN,
+			"write-ahead log %s: %llu records are of shares that are not declared; "
+			"they are kept",
+			rt->config->wal.path, (unsigned long long)n);
+	return true;
+}
+
 struct dfs_runtime *
 dfs_runtime_new(struct dfs_config *config, char **error)
 {
@@ -109,10 +169,9 @@ dfs_runtime_new(struct dfs_config *config, char **error)
 	if (dfs_state_open(&rt->state, config->server.state_dir, error)) {
 		rt->workers = dfs_workers_new((unsigned)config->server.workers);
 		make_caches(rt);
-		struct dfs_shares_env env = shares_env(rt);
-		if (dfs_stores_open(&rt->stores, config, rt->workers, error) &&
-		    dfs_shares_apply(&rt->shares, config, &env, left, error) &&
-		    create_adapters(rt, error))
+		if (open_wal(rt, error) &&
+		    dfs_stores_open(&rt->stores, config, rt->workers, error) &&
+		    open_shares(rt, error) && create_adapters(rt, error))
 			return rt;
 	}
 	dfs_runtime_free(rt, dfs_clock_mono() + 10 * DFS_SECOND);
@@ -145,6 +204,9 @@ warn_postponed(const struct dfs_config *now, const struct dfs_config *next)
 	while ((item = dfs_options_differ(&now->server_options, &next->server_options, item)))
 		dfs_log(DFS_LOG_WARN, "%s: server.%s takes effect at the next start", next->path,
 			item->key);
+	while ((item = dfs_options_differ(&now->wal_options, &next->wal_options, item)))
+		dfs_log(DFS_LOG_WARN, "%s: server.wal.%s takes effect at the next start",
+			next->path, item->key);
 }
 
 /* Refuse what only a restart can change. */
@@ -255,6 +317,8 @@ dfs_runtime_free(struct dfs_runtime *rt, int64_t deadline)
 	if (clean) {
 		dfs_shares_clear(&rt->shares);
 		dfs_stores_close(&rt->stores, NULL);
+		dfs_recovered_free(rt->recovered);
+		dfs_wal_close(rt->wal);
 		if (rt->inodes)
 			dfs_inode_cache_free(rt->inodes);
 		if (rt->pages)

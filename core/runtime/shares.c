@@ -47,6 +47,8 @@ open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env, c
 		[DFS_DURABILITY_PROCESS] =
 			"process: acknowledged changes survive the end of the process",
 		[DFS_DURABILITY_POWER] = "power: acknowledged changes survive a loss of power",
+		[DFS_DURABILITY_REMOTE] =
+			"remote: acknowledged changes survive the loss of this machine",
 	};
 	struct dfs_share_options options = {
 		.name = row->name,
@@ -56,8 +58,11 @@ open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env, c
 		.inodes = env->inodes,
 		.pages = env->pages,
 		.workers = env->workers,
+		.wal = env->wal,
+		.recovered = env->recovered,
 		.durability = row->durability,
 		.read_only = row->read_only,
+		.log_quota = row->log_quota,
 		.secret = env->secret,
 		.rules = row->rules,
 	};

@@ -17,6 +17,8 @@
 
 struct dfs_cache;
 struct dfs_inode_cache;
+struct dfs_recovered;
+struct dfs_wal;
 struct dfs_workers;
 
 struct dfs_shares {
@@ -31,6 +33,8 @@ struct dfs_shares_env {
 	struct dfs_inode_cache *inodes;
 	struct dfs_cache *pages;
 	struct dfs_workers *workers;
+	struct dfs_wal *wal;             /* NULL: none */
+	struct dfs_recovered *recovered; /* what the log had; NULL: nothing */
 	struct dfs_hash_key secret;
 };
 

@@ -25,7 +25,7 @@ class Small(Server):
     """On a tmpfs that outlives the server: a holder keeps the namespace."""
 
     def __init__(self, size):
-        super().__init__([stores], start=False, server='cache_size = "64M"')
+        super().__init__([stores], start=False, server='cache_size = "64M"; wal = { size = "32M"; segment_size = "8M"; };')
         os.makedirs(self.state, 0o700)
         self.holder = subprocess.Popen(
             ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o mode=700,size=%s tmpfs "$0" && echo up && exec cat' % size,

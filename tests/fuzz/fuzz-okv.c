@@ -92,14 +92,17 @@ see_dirent(void *arg, const struct dfs_dirent_record *rec)
 }
 
 static int
-see_map(void *arg, uint64_t block, const struct dfs_segment *segs, uint32_t n)
+see_map(void *arg, uint64_t block, uint64_t lsn, const struct dfs_segment *segs, uint32_t n)
 {
 	unsigned char again[OKV_MAP_MAX];
 	struct dfs_segment back[DFS_SEGMENTS_MAX];
+	uint64_t back_lsn;
 	uint32_t m;
 
 	if (n < 1 || n > DFS_SEGMENTS_MAX ||
-	    okv_decode_map(again, okv_encode_map(again, segs, n), back, &m) != DFS_OK || m != n ||
+	    okv_decode_map(again, okv_encode_map(again, lsn, segs, n), &back_lsn, back, &m) !=
+		    DFS_OK ||
+	    m != n || back_lsn != lsn ||
 	    memcmp(back, segs, n * sizeof(*segs)))
 		abort();
 	return 1;

@@ -116,6 +116,8 @@ md_inode(struct dfs_inode_record *rec, uint64_t fileid, uint64_t salt)
 	rec->verifier = conform_random(&s);
 	rec->flags = conform_random(&s) & (DFS_INODE_HAS_VERIFIER | DFS_INODE_ORPHAN);
 	md_content(&rec->content, conform_random(&s));
+	rec->cut_lsn = conform_random(&s);
+	rec->cut_length = conform_random(&s);
 }
 
 bool
@@ -128,6 +130,7 @@ md_inode_equal(const struct dfs_inode_record *a, const struct dfs_inode_record *
 	       a->change == b->change && a->atime == b->atime && a->mtime == b->mtime &&
 	       a->ctime == b->ctime && a->btime == b->btime && a->parent == b->parent &&
 	       a->verifier == b->verifier && a->flags == b->flags &&
+	       a->cut_lsn == b->cut_lsn && a->cut_length == b->cut_length &&
 	       !memcmp(&a->content, &b->content, sizeof(a->content));
 }
 

@@ -266,16 +266,18 @@ test_dirent_tombstone(struct conform *c)
 
 struct map_seen {
 	GArray *blocks;
+	uint64_t lsn;
 	struct dfs_segment segs[DFS_SEGMENTS_MAX];
 	uint32_t n;
 };
 
 static int
-see_map(void *arg, uint64_t block, const struct dfs_segment *segs, uint32_t n)
+see_map(void *arg, uint64_t block, uint64_t lsn, const struct dfs_segment *segs, uint32_t n)
 {
 	struct map_seen *seen = arg;
 
 	g_array_append_val(seen->blocks, block);
+	seen->lsn = lsn;
 	seen->n = n;
 	if (n <= DFS_SEGMENTS_MAX)
 		memcpy(seen->segs, segs, n * sizeof(*segs));
@@ -291,6 +293,7 @@ fill_segments(struct dfs_segment *segs, uint32_t n, uint64_t salt)
 		segs[i].offset = (uint32_t)conform_random(&salt);
 		segs[i].length = (uint32_t)conform_random(&salt);
 		segs[i].at = (uint32_t)conform_random(&salt);
+		segs[i].flags = (uint32_t)conform_random(&salt);
 	}
 }
 
@@ -305,11 +308,13 @@ test_map(struct conform *c)
 	md_content(&content, 1);
 	for (uint32_t n = 1; n <= DFS_SEGMENTS_MAX; n += 9) {
 		fill_segments(segs, n, n);
-		EXPECT(c, m.ops->put_map(m.inst, txn, SHARE, &content, n, segs, n), DFS_OK);
+		EXPECT(c, m.ops->put_map(m.inst, txn, SHARE, &content, n, n * 7, segs, n), DFS_OK);
 		seen.blocks = g_array_new(FALSE, FALSE, 8);
 		EXPECT(c, m.ops->scan_map(m.inst, txn, SHARE, &content, n, see_map, &seen), DFS_OK);
 		CHECK(c, seen.blocks->len == 1 && g_array_index(seen.blocks, uint64_t, 0) == n);
-		CHECK(c, seen.n == n && !memcmp(seen.segs, segs, n * sizeof(*segs)),
+		CHECK(c,
+		      seen.n == n && seen.lsn == n * 7 &&
+			      !memcmp(seen.segs, segs, n * sizeof(*segs)),
 		      "the row of %u segments differs", n);
 		g_array_unref(seen.blocks);
 	}
@@ -338,10 +343,10 @@ test_map_delete(struct conform *c)
 	md_content(&a, 1);
 	md_content(&b, 2);
 	for (uint64_t block = 0; block < 1000; block++) {
-		EXPECT(c, m.ops->put_map(m.inst, txn, SHARE, &a, block, &seg, 1), DFS_OK);
-		EXPECT(c, m.ops->put_map(m.inst, txn, SHARE, &b, block, &seg, 1), DFS_OK);
+		EXPECT(c, m.ops->put_map(m.inst, txn, SHARE, &a, block, 0, &seg, 1), DFS_OK);
+		EXPECT(c, m.ops->put_map(m.inst, txn, SHARE, &b, block, 0, &seg, 1), DFS_OK);
 	}
-	EXPECT(c, m.ops->put_map(m.inst, txn, SHARE, &a, UINT64_MAX - 1, &seg, 1), DFS_OK);
+	EXPECT(c, m.ops->put_map(m.inst, txn, SHARE, &a, UINT64_MAX - 1, 0, &seg, 1), DFS_OK);
 	EXPECT(c, m.ops->del_map(m.inst, txn, SHARE, &a, 10, 10), DFS_OK);
 	CHECK(c, count_map(&m, txn, &a, 0) == 1001, "an empty range deleted rows");
 	EXPECT(c, m.ops->del_map(m.inst, txn, SHARE, &a, 10, 500), DFS_OK);

@@ -216,8 +216,8 @@ test_too_long(struct conform *c)
 	CHECK(c,
 	      m.ops->put_state(m.inst, txn, SHARE, "k", 1, big, DFS_STATE_VALUE_MAX + 1) != DFS_OK);
 	CHECK(c, m.ops->put_symlink(m.inst, txn, SHARE, 1, big, DFS_SYMLINK_MAX + 1) != DFS_OK);
-	CHECK(c, m.ops->put_map(m.inst, txn, SHARE, &content, 0, segs, 0) != DFS_OK);
-	CHECK(c, m.ops->put_map(m.inst, txn, SHARE, &content, 0, segs, DFS_SEGMENTS_MAX + 1) !=
+	CHECK(c, m.ops->put_map(m.inst, txn, SHARE, &content, 0, 0, segs, 0) != DFS_OK);
+	CHECK(c, m.ops->put_map(m.inst, txn, SHARE, &content, 0, 0, segs, DFS_SEGMENTS_MAX + 1) !=
 			 DFS_OK);
 	m.ops->abort(m.inst, txn);
 	md_put_inode(&m, SHARE, 1, 1);

@@ -74,6 +74,8 @@ struct dfs_inode_record {
 	uint32_t flags;    /* DFS_INODE_* */
 	uint32_t reserved;
 	struct dfs_content_id content;
+	/* The last truncation: slices that were logged up to cut_lsn end at cut_length. */
+	uint64_t cut_lsn, cut_length;
 
 	/* append only */
 };
@@ -95,12 +97,15 @@ struct dfs_dirent_record {
 	/* append only */
 };
 
+#define DFS_SEGMENT_ZERO (1u << 0)   /* no object: zeros */
+#define DFS_SEGMENT_SHARED (1u << 1) /* others may refer to the object: it has a record of its own */
+
 /* A block of a file is the newest-first list of these: bytes [at, at+length) of the block lie in
  * object {content}/chunk-{c}/block-{b}.{version} from offset on. */
 struct dfs_segment {
 	uint64_t version;
 	uint32_t offset, length, at;
-	uint32_t reserved;
+	uint32_t flags; /* DFS_SEGMENT_*, kept by stores as it is */
 };
 
 /* A share's own row. */
@@ -138,7 +143,8 @@ struct dfs_metadata_stats {
 /* Called by scans and gets, inside the transaction; return 0 to stop. */
 typedef int (*dfs_share_fn)(void *arg, const struct dfs_share_record *rec);
 typedef int (*dfs_dirent_fn)(void *arg, const struct dfs_dirent_record *rec);
-typedef int (*dfs_map_fn)(void *arg, uint64_t block, const struct dfs_segment *segs, uint32_t n);
+typedef int (*dfs_map_fn)(void *arg, uint64_t block, uint64_t lsn, const struct dfs_segment *segs,
+			  uint32_t n);
 typedef int (*dfs_state_fn)(void *arg, const char *key, uint32_t key_len, const void *value,
 			    uint32_t value_len);
 typedef int (*dfs_orphan_fn)(void *arg, uint64_t fileid, const struct dfs_content_id *content);
@@ -213,13 +219,14 @@ struct dfs_metadata_ops {
 				      uint64_t cookie);
 
 	/* Block map rows: block = offset / 4 MiB.  scan: ascending from the first block >= from.
+	 * lsn: what was logged for the block up to there is in the row; kept as it is.
 	 * n: 1..DFS_SEGMENTS_MAX. */
 	enum dfs_status (*scan_map)(void *inst, struct dfs_txn *, uint32_t share,
 				    const struct dfs_content_id *content, uint64_t from,
 				    dfs_map_fn fn, void *arg);
 	enum dfs_status (*put_map)(void *inst, struct dfs_txn *, uint32_t share,
 				   const struct dfs_content_id *content, uint64_t block,
-				   const struct dfs_segment *segs, uint32_t n);
+				   uint64_t lsn, const struct dfs_segment *segs, uint32_t n);
 	/* Deletes rows [from, to). */
 	enum dfs_status (*del_map)(void *inst, struct dfs_txn *, uint32_t share,
 				   const struct dfs_content_id *content, uint64_t from,

@@ -101,7 +101,7 @@ enum dfs_status dfs_okv_scan_map(void *inst, struct dfs_txn *txn, uint32_t share
 				 const struct dfs_content_id *content, uint64_t from, dfs_map_fn fn,
 				 void *arg);
 enum dfs_status dfs_okv_put_map(void *inst, struct dfs_txn *txn, uint32_t share,
-				const struct dfs_content_id *content, uint64_t block,
+				const struct dfs_content_id *content, uint64_t block, uint64_t lsn,
 				const struct dfs_segment *segs, uint32_t n);
 enum dfs_status dfs_okv_del_map(void *inst, struct dfs_txn *txn, uint32_t share,
 				const struct dfs_content_id *content, uint64_t from, uint64_t to);

@@ -22,6 +22,7 @@ dfs_cache_new(uint64_t budget)
 		return NULL;
 	*cache = (struct dfs_cache){.budget = budget < BUDGET_MIN ? BUDGET_MIN : budget};
 	cache->dirty_high = cache->budget / 10 * 4;
+	cache->dirty_spill = cache->budget / 10 * 6;
 	cache->dirty_hard = cache->budget / 10 * 8;
 	if (!dfs_flusher_start(cache)) {
 		free(cache);

@@ -5,7 +5,7 @@
  *
  * Counted are buffers by capacity and the structures around them.  Clean pages go when the budget
  * is passed.  Dirty ones are never dropped: above `dirty_high` the oldest files are flushed in the
- * background, at `dirty_hard` writers wait.  A share's writers wait before that, when it holds
+ * background, above `dirty_spill` what the log has leaves memory, at `dirty_hard` writers wait.  A share's writers wait before that, when it holds
  * several times what is left: so a share whose store hangs leaves room to the others.
  */
 #ifndef DFS_PAYLOAD_CACHE_H
@@ -32,7 +32,7 @@ struct dfs_cache_shard {
 } __attribute__((aligned(64)));
 
 struct dfs_cache {
-	uint64_t budget, dirty_high, dirty_hard;
+	uint64_t budget, dirty_high, dirty_spill, dirty_hard;
 	_Atomic int64_t resident, dirty; /* bytes */
 	_Atomic uint32_t next_shard, hand;
 	struct dfs_cache_shard shards[DFS_CACHE_SHARDS];

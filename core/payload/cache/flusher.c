@@ -4,8 +4,9 @@
  * hands them to the lanes of their block stores, so that a store that hangs holds up its own shares
  * only.
  *
- * It runs when dirty bytes pass the high mark, when too many files are dirty, and for what is older
- * than FLUSH_AGE.  A file that fails goes to the end of the list and is tried again after
+ * It runs when dirty bytes pass the high mark, when too many files are dirty, when the log fills, and
+ * for what is older than FLUSH_AGE.  What a store does not take fast enough leaves memory for the
+ * log, as far as it is there.  A file that fails goes to the end of the list and is tried again after
  * RETRY_AGE; its data stays.
  */
 #include <errno.h>
@@ -24,6 +25,7 @@
 #define TASK_FILES 32
 #define TASKS_MAX 4   /* at a time for one share */
 #define PICK_SCAN 256 /* files looked at for one task */
+#define SPILL_FILES 16
 #define LEFT_FACTOR 4 /* a share may hold so many times what is left to all */
 
 struct flush_task {
@@ -215,6 +217,15 @@ flush_one(struct dfs_file *file, int64_t deadline)
 	return st;
 }
 
+/* The file is in the hands of the flusher no longer.  Called with mu. */
+static void
+let_go(struct dfs_cache *cache, struct dfs_file *file)
+{
+	file->tasks--;
+	atomic_fetch_sub_explicit(&file->busy, 1, memory_order_release);
+	pthread_cond_broadcast(&cache->relief);
+}
+
 static void
 run_task(struct dfs_task *task)
 {
@@ -231,9 +242,7 @@ run_task(struct dfs_task *task)
 			list_remove(cache, file);
 			list_append(cache, file, coarse_now());
 		}
-		file->tasks--;
-		atomic_fetch_sub_explicit(&file->busy, 1, memory_order_release);
-		pthread_cond_broadcast(&cache->relief);
+		let_go(cache, file);
 		pthread_mutex_unlock(&cache->mu);
 	}
 	free(t);
@@ -293,7 +302,7 @@ pick(struct dfs_cache *cache, bool pressed)
 
 		if (atomic_load(&p->flush_tasks) >= TASKS_MAX)
 			continue;
-		t = pick_of(cache, p, pressed);
+		t = pick_of(cache, p, pressed || dfs_log_pressed(p));
 		if (!t)
 			continue;
 		atomic_fetch_add(&p->flush_tasks, 1);
@@ -311,6 +320,45 @@ pressed(struct dfs_cache *cache)
 	       cache->n_files > FILES_HIGH;
 }
 
+/* Bring dirty memory below the spill mark by what is in the log.  Called with mu, which is released
+ * and taken again. */
+static void
+spill(struct dfs_cache *cache)
+{
+	for (struct dfs_payload *p = cache->first; p; p = p->next_dirty) {
+		struct dfs_file *files[SPILL_FILES];
+		uint32_t n = 0;
+		int64_t over;
+
+		if (!p->logging)
+			continue;
+		/* From the newest on: the oldest are about to be flushed. */
+		for (struct dfs_file *f = p->newest; f && n < SPILL_FILES; f = f->fifo_prev) {
+			f->tasks++;
+			atomic_fetch_add_explicit(&f->busy, 1, memory_order_relaxed);
+			files[n++] = f;
+		}
+		atomic_fetch_add(&p->flush_tasks, 1); /* keeps the share */
+		pthread_mutex_unlock(&cache->mu);
+		for (uint32_t i = 0; i < n; i++) {
+			over = atomic_load(&cache->dirty) - (int64_t)cache->dirty_spill;
+			if (over > 0)
+				dfs_file_spill(files[i], (uint64_t)over + cache->budget / 20);
+		}
+		pthread_mutex_lock(&cache->mu);
+		for (uint32_t i = 0; i < n; i++)
+			let_go(cache, files[i]);
+		atomic_fetch_sub(&p->flush_tasks, 1);
+		pthread_cond_broadcast(&cache->relief);
+		if (p->oldest) {
+			/* The next time another share's turn comes first. */
+			share_remove(cache, p);
+			share_append(cache, p);
+		}
+		return;
+	}
+}
+
 static void *
 flusher(void *arg)
 {
@@ -318,8 +366,11 @@ flusher(void *arg)
 
 	pthread_mutex_lock(&cache->mu);
 	while (!cache->stop) {
-		struct flush_task *t = pick(cache, pressed(cache));
+		struct flush_task *t;
 
+		if (atomic_load(&cache->dirty) > (int64_t)cache->dirty_spill)
+			spill(cache);
+		t = pick(cache, pressed(cache));
 		if (t) {
 			struct dfs_lane *lane = t->payload->blocks->lane;
 
@@ -402,9 +453,7 @@ dfs_flusher_drain(struct dfs_cache *cache, struct dfs_payload *payload, int64_t 
 			list_remove(cache, f);
 			list_append(cache, f, coarse_now());
 		}
-		f->tasks--;
-		atomic_fetch_sub_explicit(&f->busy, 1, memory_order_release);
-		pthread_cond_broadcast(&cache->relief);
+		let_go(cache, f);
 		if (st != DFS_OK) {
 			failures++;
 			if (first == DFS_OK)

@@ -347,6 +347,23 @@ dfs_wal_last(const struct dfs_wal *wal)
 	return atomic_load_explicit(&wal->last, memory_order_acquire);
 }
 
+uint64_t
+dfs_wal_first(const struct dfs_wal *log)
+{
+	struct dfs_wal *wal = (struct dfs_wal *)log; /* to lock it is no change */
+	uint64_t first = UINT64_MAX;
+
+	pthread_mutex_lock(&wal->mu);
+	for (unsigned i = 0; i < DFS_WAL_SEGMENTS_MAX; i++) {
+		const struct wal_segment *seg = &wal->segments[i];
+
+		if ((seg->state == WAL_OPEN || seg->state == WAL_CLOSED) && seg->first < first)
+			first = seg->first;
+	}
+	pthread_mutex_unlock(&wal->mu);
+	return first;
+}
+
 void
 dfs_wal_stats(struct dfs_wal *wal, struct dfs_wal_stats *stats)
 {

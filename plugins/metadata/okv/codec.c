@@ -99,6 +99,8 @@ okv_encode_inode(unsigned char *out, const struct dfs_inode_record *rec)
 	p = put64(p, rec->parent);
 	p = put64(p, rec->verifier);
 	p = put_bytes(p, rec->content.bytes, sizeof(rec->content.bytes));
+	p = put64(p, rec->cut_lsn);
+	p = put64(p, rec->cut_length);
 	return p - out;
 }
 
@@ -134,6 +136,9 @@ okv_decode_inode(const void *value, uint32_t len, struct dfs_inode_record *rec)
 	rec->parent = get64(&p);
 	rec->verifier = get64(&p);
 	memcpy(rec->content.bytes, p, sizeof(rec->content.bytes));
+	p += sizeof(rec->content.bytes);
+	rec->cut_lsn = get64(&p);
+	rec->cut_length = get64(&p);
 	return rec->type == DFS_TYPE_NONE ? DFS_CORRUPT : DFS_OK;
 }
 
@@ -226,30 +231,33 @@ okv_decode_share(const void *value, uint32_t len, struct dfs_share_record *rec)
 }
 
 uint32_t
-okv_encode_map(unsigned char *out, const struct dfs_segment *segs, uint32_t n)
+okv_encode_map(unsigned char *out, uint64_t lsn, const struct dfs_segment *segs, uint32_t n)
 {
 	unsigned char *p = out;
 
 	p = put8(p, OKV_VERSION);
 	p = put8(p, OKV_SEGMENT_BYTES);
 	p = put8(p, n);
-	p = put8(p, 0);
+	p = put8(p, OKV_MAP_FIXED);
+	p = put64(p, lsn);
 	for (uint32_t i = 0; i < n; i++) {
 		p = put64(p, segs[i].version);
 		p = put32(p, segs[i].offset);
 		p = put32(p, segs[i].length);
 		p = put32(p, segs[i].at);
+		p = put32(p, segs[i].flags);
 	}
 	return p - out;
 }
 
 enum dfs_status
-okv_decode_map(const void *value, uint32_t len, struct dfs_segment *segs, uint32_t *n)
+okv_decode_map(const void *value, uint32_t len, uint64_t *lsn, struct dfs_segment *segs,
+	       uint32_t *n)
 {
 	unsigned char room[OKV_SEGMENT_BYTES];
-	const unsigned char *v = value;
+	const unsigned char *v = value, *p;
 	enum dfs_status st = check_version(v, len);
-	uint32_t each;
+	uint32_t each, head;
 
 	*n = 0;
 	if (st != DFS_OK)
@@ -257,17 +265,18 @@ okv_decode_map(const void *value, uint32_t len, struct dfs_segment *segs, uint32
 	if (len < 4)
 		return DFS_CORRUPT;
 	each = v[1];
-	if (v[2] < 1 || v[2] > DFS_SEGMENTS_MAX || each * v[2] > len - 4)
+	head = 4 + v[3];
+	if (v[2] < 1 || v[2] > DFS_SEGMENTS_MAX || head > len || each * v[2] > len - head)
 		return DFS_CORRUPT;
+	p = fixed_part(v + 4, v[3], OKV_MAP_FIXED, room);
+	*lsn = get64(&p);
 	for (uint32_t i = 0; i < v[2]; i++) {
-		const unsigned char *p =
-			fixed_part(v + 4 + i * each, each, OKV_SEGMENT_BYTES, room);
-
+		p = fixed_part(v + head + i * each, each, OKV_SEGMENT_BYTES, room);
 		segs[i].version = get64(&p);
 		segs[i].offset = get32(&p);
 		segs[i].length = get32(&p);
 		segs[i].at = get32(&p);
-		segs[i].reserved = 0;
+		segs[i].flags = get32(&p);
 	}
 	*n = v[2];
 	return DFS_OK;

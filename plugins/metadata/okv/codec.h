@@ -30,13 +30,14 @@ enum okv_kind {
 
 #define OKV_PREFIX 5 /* share and kind */
 
-#define OKV_INODE_BYTES 126
+#define OKV_INODE_BYTES 142
 #define OKV_DIRENT_FIXED 14
 #define OKV_SHARE_FIXED 25
-#define OKV_SEGMENT_BYTES 20
+#define OKV_SEGMENT_BYTES 24
+#define OKV_MAP_FIXED 8
 #define OKV_DIRENT_MAX (2 + OKV_DIRENT_FIXED + DFS_NAME_MAX)
 #define OKV_SHARE_MAX (2 + OKV_SHARE_FIXED + 64)
-#define OKV_MAP_MAX (4 + DFS_SEGMENTS_MAX * OKV_SEGMENT_BYTES)
+#define OKV_MAP_MAX (4 + OKV_MAP_FIXED + DFS_SEGMENTS_MAX * OKV_SEGMENT_BYTES)
 
 /* Keys; each returns the length written. */
 static inline void
@@ -113,10 +114,11 @@ uint32_t okv_encode_dirent(unsigned char *out, const struct dfs_dirent_record *r
 enum dfs_status okv_decode_dirent(const void *value, uint32_t len, struct dfs_dirent_record *rec);
 uint32_t okv_encode_share(unsigned char *out, const struct dfs_share_record *rec);
 enum dfs_status okv_decode_share(const void *value, uint32_t len, struct dfs_share_record *rec);
-uint32_t okv_encode_map(unsigned char *out, const struct dfs_segment *segs, uint32_t n);
+uint32_t okv_encode_map(unsigned char *out, uint64_t lsn, const struct dfs_segment *segs,
+			uint32_t n);
 /* segs takes DFS_SEGMENTS_MAX. */
-enum dfs_status okv_decode_map(const void *value, uint32_t len, struct dfs_segment *segs,
-			       uint32_t *n);
+enum dfs_status okv_decode_map(const void *value, uint32_t len, uint64_t *lsn,
+			       struct dfs_segment *segs, uint32_t *n);
 /* A version byte before plain bytes. */
 enum dfs_status okv_decode_bytes(const void *value, uint32_t len, uint32_t max,
 				 const unsigned char **bytes, uint32_t *bytes_len);

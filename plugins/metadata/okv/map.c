@@ -17,14 +17,15 @@ got_map(void *arg, const void *key, uint32_t key_len, const void *value, uint32_
 {
 	struct map_ask *ask = arg;
 	struct dfs_segment segs[DFS_SEGMENTS_MAX];
+	uint64_t lsn;
 	uint32_t n;
 	enum dfs_status st =
-		key_len == 29 ? okv_decode_map(value, value_len, segs, &n) : DFS_CORRUPT;
+		key_len == 29 ? okv_decode_map(value, value_len, &lsn, segs, &n) : DFS_CORRUPT;
 	uint64_t block = key_len == 29 ? okv_get_be64((const unsigned char *)key + 21) : 0;
 
 	if (st != DFS_OK)
 		return okv_bad(&ask->ask, st, "map row of block", block);
-	return ask->fn(ask->arg, block, segs, n);
+	return ask->fn(ask->arg, block, lsn, segs, n);
 }
 
 enum dfs_status
@@ -40,7 +41,7 @@ dfs_okv_scan_map(void *inst, struct dfs_txn *txn, uint32_t share,
 
 enum dfs_status
 dfs_okv_put_map(void *inst, struct dfs_txn *txn, uint32_t share,
-		const struct dfs_content_id *content, uint64_t block,
+		const struct dfs_content_id *content, uint64_t block, uint64_t lsn,
 		const struct dfs_segment *segs, uint32_t n)
 {
 	struct dfs_okv *kv = inst;
@@ -50,7 +51,7 @@ dfs_okv_put_map(void *inst, struct dfs_txn *txn, uint32_t share,
 	if (n < 1 || n > DFS_SEGMENTS_MAX)
 		return okv_refuse(kv, DFS_INVAL, "the number of segments");
 	okv_map_key(key, share, content, block);
-	len = okv_encode_map(value, segs, n);
+	len = okv_encode_map(value, lsn, segs, n);
 	return kv->ops->put(kv, txn, key, sizeof(key), value, len);
 }
 

@@ -68,7 +68,7 @@ test_inode_shorter(void)
 	unsigned char out[OKV_INODE_BYTES];
 
 	okv_encode_inode(out, &rec);
-	g_assert_cmpint(okv_decode_inode(out, OKV_INODE_BYTES - 24, &back), ==, DFS_OK);
+	g_assert_cmpint(okv_decode_inode(out, OKV_INODE_BYTES - 40, &back), ==, DFS_OK);
 	g_assert_cmpuint(back.parent, ==, 5);
 	g_assert_cmpuint(back.verifier, ==, 0);
 	g_assert_cmpuint(back.content.bytes[0], ==, 0);
@@ -93,12 +93,13 @@ test_empty(void)
 	struct dfs_share_record share;
 	struct dfs_inode_record inode;
 	const unsigned char *bytes;
+	uint64_t lsn;
 	uint32_t n;
 
 	g_assert_cmpint(okv_decode_inode("", 0, &inode), ==, DFS_CORRUPT);
 	g_assert_cmpint(okv_decode_dirent("", 0, &dirent), ==, DFS_CORRUPT);
 	g_assert_cmpint(okv_decode_share("", 0, &share), ==, DFS_CORRUPT);
-	g_assert_cmpint(okv_decode_map("", 0, segs, &n), ==, DFS_CORRUPT);
+	g_assert_cmpint(okv_decode_map("", 0, &lsn, segs, &n), ==, DFS_CORRUPT);
 	g_assert_cmpint(okv_decode_bytes("", 0, 10, &bytes, &n), ==, DFS_CORRUPT);
 }
 
@@ -154,18 +155,20 @@ test_dirent_lengths(void)
 static void
 test_map_longer_segments(void)
 {
-	unsigned char stored[4 + 2 * 28] = {1, 28, 2, 0};
+	unsigned char stored[4 + 2 * 28] = {1, 28, 2, 0}; /* as the first form: no LSN */
 	struct dfs_segment segs[DFS_SEGMENTS_MAX];
+	uint64_t lsn;
 	uint32_t n;
 
 	stored[4] = 5;      /* version of the first */
 	stored[4 + 28] = 6; /* and of the second */
 	stored[4 + 28 + 16] = 7;
-	g_assert_cmpint(okv_decode_map(stored, sizeof(stored), segs, &n), ==, DFS_OK);
+	g_assert_cmpint(okv_decode_map(stored, sizeof(stored), &lsn, segs, &n), ==, DFS_OK);
 	g_assert_cmpuint(n, ==, 2);
 	g_assert_cmpuint(segs[0].version, ==, 5);
 	g_assert_cmpuint(segs[1].version, ==, 6);
 	g_assert_cmpuint(segs[1].at, ==, 7);
+	g_assert_cmpuint(lsn, ==, 0);
 }
 
 static void
@@ -173,15 +176,17 @@ test_map_lengths(void)
 {
 	unsigned char out[OKV_MAP_MAX];
 	struct dfs_segment segs[DFS_SEGMENTS_MAX] = {{.version = 1}};
-	uint32_t n, len = okv_encode_map(out, segs, DFS_SEGMENTS_MAX);
+	uint64_t lsn;
+	uint32_t n, len = okv_encode_map(out, 9, segs, DFS_SEGMENTS_MAX);
 
-	g_assert_cmpint(okv_decode_map(out, len, segs, &n), ==, DFS_OK);
+	g_assert_cmpint(okv_decode_map(out, len, &lsn, segs, &n), ==, DFS_OK);
+	g_assert_cmpuint(lsn, ==, 9);
 	for (uint32_t cut = 0; cut < len; cut++)
-		g_assert_cmpint(okv_decode_map(out, cut, segs, &n), ==, DFS_CORRUPT);
+		g_assert_cmpint(okv_decode_map(out, cut, &lsn, segs, &n), ==, DFS_CORRUPT);
 	out[2] = DFS_SEGMENTS_MAX + 1;
-	g_assert_cmpint(okv_decode_map(out, len, segs, &n), ==, DFS_CORRUPT);
+	g_assert_cmpint(okv_decode_map(out, len, &lsn, segs, &n), ==, DFS_CORRUPT);
 	out[2] = 0;
-	g_assert_cmpint(okv_decode_map(out, len, segs, &n), ==, DFS_CORRUPT);
+	g_assert_cmpint(okv_decode_map(out, len, &lsn, segs, &n), ==, DFS_CORRUPT);
 }
 
 static void
@@ -207,6 +212,7 @@ test_random(void)
 	struct dfs_dirent_record dirent;
 	struct dfs_share_record share;
 	struct dfs_inode_record inode;
+	uint64_t lsn;
 	uint32_t n;
 
 	for (unsigned i = 0; i < 20000; i++) {
@@ -220,7 +226,7 @@ test_random(void)
 		/* The address sanitizer tells when one reads beyond. */
 		okv_decode_inode(bytes, len, &inode);
 		okv_decode_share(bytes, len, &share);
-		okv_decode_map(bytes, len, segs, &n);
+		okv_decode_map(bytes, len, &lsn, segs, &n);
 		if (okv_decode_dirent(bytes, len, &dirent) == DFS_OK)
 			g_assert_true((const unsigned char *)dirent.name + dirent.name_len <=
 				      bytes + len);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A share takes over what the log has of it: slices of files that exist, but for what a truncation
+ * made void, and the length and times that came with them.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "fs/op.h"
+#include "fs/replay.h"
+#include "payload/payload.h"
+
+struct replay {
+	struct dfs_ctx ctx;
+	uint64_t bytes, gone; /* taken; of files that are no more */
+};
+
+/* The inode that the slices are of, or NULL with *status DFS_OK: it is no more. */
+static struct dfs_inode *
+owner_of(struct replay *replay, const struct dfs_recovered_slice *slice, enum dfs_status *status)
+{
+	struct dfs_inode *inode = NULL;
+
+	*status = dfs_inode_get(&replay->ctx, replay->ctx.share->ns, slice->fileid, &inode);
+	if (*status == DFS_NOENT)
+		*status = DFS_OK;
+	/* An id that was given twice, after the store came back from an older copy. */
+	if (inode && (inode->type != DFS_TYPE_REG ||
+		      memcmp(&inode->content, &slice->content, sizeof slice->content) != 0)) {
+		dfs_inode_unref(inode);
+		inode = NULL;
+	}
+	return inode;
+}
+
+/* What the write did to the attributes, as far as the record does not know. */
+static void
+take_attr(struct dfs_attr *attr, const struct dfs_log_cut *cut,
+	  const struct dfs_recovered_slice *slice)
+{
+	if (!slice->change)
+		return; /* a copy of bytes that other slices told of */
+	if (slice->lsn > cut->lsn && slice->length > attr->length)
+		attr->length = slice->length;
+	if (slice->change <= attr->change)
+		return;
+	attr->change = slice->change;
+	attr->mtime = slice->mtime;
+	if (slice->mtime > attr->ctime)
+		attr->ctime = slice->mtime;
+	/* Who wrote is not known any more. */
+	attr->mode = dfs_mode_without_suid(attr->mode);
+}
+
+static enum dfs_status
+replay_content(void *arg, const struct dfs_recovered_slice *slices, uint32_t n)
+{
+	struct replay *replay = arg;
+	INODE_REF inode = NULL;
+	struct dfs_inode_image image;
+	struct dfs_attr attr;
+	struct dfs_file *file;
+	enum dfs_status status;
+
+	inode = owner_of(replay, &slices[0], &status);
+	if (!inode) {
+		replay->gone += n;
+		return status;
+	}
+	dfs_inode_image(inode, &image);
+	attr = image.attr;
+	file = op_file(&replay->ctx, inode);
+	if (!file)
+		return dfs_fail(DFS_NOMEM, "no memory for what the log holds");
+	for (uint32_t i = 0; i < n; i++)
+		take_attr(&attr, &image.cut, &slices[i]);
+	/* First, as for a write: a flush that begins in between publishes these. */
+	dfs_inode_publish(inode, &attr, DFS_PUBLISH_CONTENT | DFS_PUBLISH_LAZY);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct dfs_recovered_slice *s = &slices[i];
+		uint64_t len = s->len;
+
+		if (s->lsn <= image.cut.lsn) {
+			if (s->offset >= image.cut.length)
+				continue;
+			if (len > image.cut.length - s->offset)
+				len = image.cut.length - s->offset;
+		}
+		if (s->damaged)
+			dfs_log(DFS_LOG_ERROR,
+				"share %s: file %llu: %llu acknowledged bytes at %llu are damaged "
+				"in the log; reading them fails",
+				replay->ctx.share->name, (unsigned long long)s->fileid,
+				(unsigned long long)len, (unsigned long long)s->offset);
+		status = dfs_file_replay(&replay->ctx, file, s->lsn, s->offset, (uint32_t)len,
+					 s->at, s->damaged);
+		if (status != DFS_OK)
+			return status;
+		replay->bytes += len;
+	}
+	attr.used = dfs_file_used(file);
+	dfs_inode_publish(inode, &attr, DFS_PUBLISH_CONTENT | DFS_PUBLISH_USED);
+	return DFS_OK;
+}
+
+enum dfs_status
+dfs_share_replay(struct dfs_share *share, struct dfs_recovered *recovered)
+{
+	struct replay replay = {.ctx = {.share = share, .deadline = INT64_MAX}};
+	enum dfs_status status =
+		dfs_recovered_take(recovered, share->uuid, replay_content, &replay);
+
+	if (status != DFS_OK)
+		return status;
+	if (replay.bytes || replay.gone)
+		dfs_log(DFS_LOG_INFO,
+			"share %s: %llu bytes taken over from the log; %llu slices were of files "
+			"that are gone",
+			share->name, (unsigned long long)replay.bytes,
+			(unsigned long long)replay.gone);
+	return DFS_OK;
+}
