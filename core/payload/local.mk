@@ -59,8 +59,11 @@ noinst_PROGRAMS += core/payload/bench-payload
 core_payload_bench_payload_SOURCES = core/payload/bench-payload.c core/payload/test-rig.c core/payload/test-rig.h
 core_payload_bench_payload_LDADD = core/libdittofs.la $(GLIB_LIBS)
 
-check_PROGRAMS += core/payload/wal/test-wal
-TESTS += core/payload/wal/test-wal
+check_PROGRAMS += core/payload/wal/test-crash core/payload/wal/test-wal
+TESTS += core/payload/wal/test-crash core/payload/wal/test-wal
 wal_rig = core/payload/wal/test-rig.c core/payload/wal/test-rig.h
 core_payload_wal_test_wal_SOURCES = core/payload/wal/test-wal.c $(wal_rig)
 core_payload_wal_test_wal_LDADD = core/libdittofs.la $(GLIB_LIBS)
+wal_sim = core/payload/wal/test-disk.c core/payload/wal/test-disk.h
+core_payload_wal_test_crash_SOURCES = core/payload/wal/test-crash.c $(wal_rig) $(wal_sim)
+core_payload_wal_test_crash_LDADD = core/libdittofs.la $(GLIB_LIBS)
