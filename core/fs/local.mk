@@ -33,7 +33,7 @@ noinst_PROGRAMS += core/fs/bench-fs
 core_fs_bench_fs_SOURCES = core/fs/bench-fs.c $(core_fs_fixture)
 core_fs_bench_fs_LDADD = core/libdittofs.la $(GLIB_LIBS)
 
-core_fs_tests = core/metadata/test-cache core/fs/test-content core/fs/test-model \
+core_fs_tests = core/metadata/test-cache core/fs/test-content core/fs/test-crash core/fs/test-model \
 	core/fs/test-names core/fs/test-permissions core/fs/test-threads
 check_PROGRAMS += $(core_fs_tests)
 TESTS += $(core_fs_tests)
@@ -41,6 +41,9 @@ core_metadata_test_cache_SOURCES = core/metadata/test-cache.c $(core_fs_fixture)
 core_metadata_test_cache_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_content_SOURCES = core/fs/test-content.c $(core_fs_fixture)
 core_fs_test_content_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_fs_test_crash_SOURCES = core/fs/test-crash.c $(core_fs_fixture) \
+	core/payload/wal/test-disk.c core/payload/wal/test-disk.h
+core_fs_test_crash_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_model_SOURCES = core/fs/test-model.c $(core_fs_fixture)
 core_fs_test_model_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_names_SOURCES = core/fs/test-names.c $(core_fs_fixture)

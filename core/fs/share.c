@@ -144,11 +144,11 @@ dfs_share_close(struct dfs_share *share, int64_t deadline)
 		dfs_log(DFS_LOG_ERROR, "%s: not everything could be written (%s): %s", share->name,
 			dfs_status_name(status), dfs_fail_text());
 	dfs_namespace_close(share->ns);
-	dfs_payload_free(share->payload, deadline);
+	status = dfs_payload_free(share->payload, deadline);
 	free((void *)share->rules);
 	free(share->path);
 	free(share);
-	return DFS_OK;
+	return status;
 }
 
 void

@@ -152,7 +152,7 @@ fixture_reopen(struct fixture *f)
 void
 fixture_crash(struct fixture *f, void (*between)(void *arg), void *arg)
 {
-	assert_status(dfs_share_close(f->share, dfs_clock_mono()), DFS_OK);
+	assert_status(dfs_share_close(f->share, dfs_clock_mono() + 10 * DFS_SECOND), DFS_OK);
 	dfs_metadata_store_close(f->metadata);
 	dfs_wal_close(f->wal);
 	f->wal = NULL;

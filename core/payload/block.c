@@ -277,6 +277,7 @@ void
 dfs_block_cut(struct dfs_block *block, uint32_t end)
 {
 	block->row_gen++;
+	block->log_cut = true;
 	block->n_segs = (uint8_t)dfs_row_clip(block->segs, block->n_segs, end);
 	for (uint32_t p = end / DFS_PAGE_SIZE; p < block->n_slots; p++) {
 		struct dfs_page *page = &block->pages[p];

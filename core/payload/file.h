@@ -61,6 +61,7 @@ struct dfs_block {
 	uint8_t shard;
 	bool row_known, on_dirty, fetching;
 	bool counted; /* n_units is part of file->used */
+	bool log_cut; /* a truncation took dirty pages, which it alone makes void */
 	_Atomic bool referenced;
 };
 

@@ -292,6 +292,7 @@ take_dirty(struct part *part)
 	part->row.lsn = block->lsn;
 	part->segments = block->log_segments;
 	block->log_segments = block->log_stale = 0;
+	block->log_cut = false;
 	part->n_slots = block->n_slots;
 	for (uint32_t p = 0; p < block->n_slots; p++) {
 		struct dfs_page *page = &block->pages[p];

@@ -152,6 +152,8 @@ drop_stale(struct dfs_block *block, uint64_t newest)
 		block->log_segments &= ~block->log_stale;
 		block->log_stale = 0;
 	}
+	if (block->log_cut)
+		return; /* until the next flush: the truncation may not be durable yet */
 	block->log_stale |= block->log_segments & ~newest & ~live_segments(block);
 	block->stale_lsn = block->lsn;
 }

@@ -94,6 +94,7 @@ struct dfs_wal {
 
 	_Atomic bool failed;
 	_Atomic uint64_t last; /* written with mu held */
+	_Atomic uint64_t listed_first; /* of the segments that the superblock on disk lists */
 	/* Bytes that dfs_wal_room may promise; written with mu held. */
 	_Atomic uint64_t room_space, room_queue;
 
@@ -159,6 +160,8 @@ void wal_batch_free(struct wal_batch *b);
 /* super.c */
 enum dfs_status wal_super_open(struct dfs_wal *wal, bool *created, struct wal_super *super);
 enum dfs_status wal_super_write(struct dfs_wal *wal, bool clean);
+/* The superblock on disk is this one. */
+void wal_super_listed(struct dfs_wal *wal, const struct wal_super *super);
 
 /* write.c: the gate's sync function. */
 enum dfs_status wal_sync(void *arg, uint64_t seq, uint32_t level, uint64_t *durable);

@@ -111,6 +111,17 @@ wal_super_open(struct dfs_wal *wal, bool *created, struct wal_super *super)
 	return DFS_OK;
 }
 
+void
+wal_super_listed(struct dfs_wal *wal, const struct wal_super *super)
+{
+	uint64_t first = UINT64_MAX;
+
+	for (unsigned i = 0; i < DFS_WAL_SEGMENTS_MAX; i++)
+		if (super->segment[i].epoch && super->segment[i].first < first)
+			first = super->segment[i].first;
+	atomic_store(&wal->listed_first, first);
+}
+
 enum dfs_status
 wal_super_write(struct dfs_wal *wal, bool clean)
 {
@@ -149,6 +160,7 @@ wal_super_write(struct dfs_wal *wal, bool clean)
 		return wal_fail(wal, r, "writing the superblock");
 	for (unsigned i = 0; i < DFS_WAL_SEGMENTS_MAX; i++)
 		wal->segments[i].listed = super.segment[i].epoch;
+	wal_super_listed(wal, &super);
 	wal->syncs_since_super = 0;
 	return DFS_OK;
 }

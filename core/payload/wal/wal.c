@@ -351,7 +351,8 @@ uint64_t
 dfs_wal_first(const struct dfs_wal *log)
 {
 	struct dfs_wal *wal = (struct dfs_wal *)log; /* to lock it is no change */
-	uint64_t first = UINT64_MAX;
+	/* Segments that are free by now come back as long as the superblock lists them. */
+	uint64_t first = atomic_load(&wal->listed_first);
 
 	pthread_mutex_lock(&wal->mu);
 	for (unsigned i = 0; i < DFS_WAL_SEGMENTS_MAX; i++) {
