@@ -398,6 +398,8 @@ world(uint64_t seed, unsigned crashes)
 		} else {
 			dfs_wal_close(w.wal);
 			sim_crash(w.sim, false);
+			/* What a dead process left in the kernel is gone now. */
+			all = all && clean;
 			clean = false;
 		}
 	}

@@ -670,7 +670,11 @@ sim_crash(struct sim *sim, bool keep)
 {
 	for (int i = 0; i < N_FDS; i++)
 		g_assert_cmpint(sim->fds[i], ==, -1);
-	steps_done(sim, keep ? sim->steps->len : (unsigned)chance(sim, sim->steps->len + 1));
+	sim->frozen = false;
+	sim->calls_left = -1;
+	if (keep)
+		return; /* the kernel still has what was not synced */
+	steps_done(sim, (unsigned)chance(sim, sim->steps->len + 1));
 	names_clear(sim->names);
 	for (unsigned i = 0; i < sim->durable_names->len; i++) {
 		struct name *n = &g_array_index(sim->durable_names, struct name, i);
@@ -683,18 +687,13 @@ sim_crash(struct sim *sim, bool keep)
 
 		if (!in->used)
 			continue;
-		if (keep)
-			inode_sync(in);
-		else
-			inode_crash(sim, in);
+		inode_crash(sim, in);
 		writes_drop(in);
 		in->mapped = false;
 		in->size = in->durable_size;
 		if (in->room)
 			memcpy(in->now, in->durable, in->room);
 	}
-	sim->frozen = false;
-	sim->calls_left = -1;
 }
 
 void
