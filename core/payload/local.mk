@@ -59,11 +59,21 @@ noinst_PROGRAMS += core/payload/bench-payload
 core_payload_bench_payload_SOURCES = core/payload/bench-payload.c core/payload/test-rig.c core/payload/test-rig.h
 core_payload_bench_payload_LDADD = core/libdittofs.la $(GLIB_LIBS)
 
-check_PROGRAMS += core/payload/wal/test-crash core/payload/wal/test-wal
-TESTS += core/payload/wal/test-crash core/payload/wal/test-wal
+check_PROGRAMS += core/payload/wal/test-crash core/payload/wal/test-full core/payload/wal/test-recover \
+	core/payload/wal/test-wal
+TESTS += core/payload/wal/test-crash core/payload/wal/test-full core/payload/wal/test-recover \
+	core/payload/wal/test-wal
 wal_rig = core/payload/wal/test-rig.c core/payload/wal/test-rig.h
 core_payload_wal_test_wal_SOURCES = core/payload/wal/test-wal.c $(wal_rig)
 core_payload_wal_test_wal_LDADD = core/libdittofs.la $(GLIB_LIBS)
 wal_sim = core/payload/wal/test-disk.c core/payload/wal/test-disk.h
 core_payload_wal_test_crash_SOURCES = core/payload/wal/test-crash.c $(wal_rig) $(wal_sim)
 core_payload_wal_test_crash_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_payload_wal_test_full_SOURCES = core/payload/wal/test-full.c $(wal_rig) $(wal_sim)
+core_payload_wal_test_full_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_payload_wal_test_recover_SOURCES = core/payload/wal/test-recover.c $(wal_rig) $(wal_sim)
+core_payload_wal_test_recover_LDADD = core/libdittofs.la $(GLIB_LIBS)
+
+noinst_PROGRAMS += core/payload/wal/bench-wal
+core_payload_wal_bench_wal_SOURCES = core/payload/wal/bench-wal.c
+core_payload_wal_bench_wal_LDADD = core/libdittofs.la $(GLIB_LIBS)
