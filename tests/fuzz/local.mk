@@ -2,13 +2,17 @@
 # The fuzz targets, one per parser.  With --enable-fuzzing (`tests/fuzz/run SECONDS` does it) they
 # are libFuzzer programs, made by `make fuzz-targets`; otherwise replay.c drives them, and they are
 # tests over their corpus.
-fuzz_programs = tests/fuzz/fuzz-config tests/fuzz/fuzz-okv
+fuzz_programs = tests/fuzz/fuzz-config tests/fuzz/fuzz-okv tests/fuzz/fuzz-wal
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz-config.c $(fuzz_driver)
 tests_fuzz_fuzz_config_LDADD = core/libdittofs.la $(GLIB_LIBS)
 tests_fuzz_fuzz_config_LDFLAGS = $(fuzz_link)
 tests_fuzz_fuzz_okv_SOURCES = tests/fuzz/fuzz-okv.c $(fuzz_driver)
 tests_fuzz_fuzz_okv_LDADD = plugins/metadata/okv/libokv.la
 tests_fuzz_fuzz_okv_LDFLAGS = $(fuzz_link)
+tests_fuzz_fuzz_wal_SOURCES = tests/fuzz/fuzz-wal.c core/payload/wal/test-disk.c \
+	core/payload/wal/test-disk.h $(fuzz_driver)
+tests_fuzz_fuzz_wal_LDADD = core/libdittofs.la $(GLIB_LIBS)
+tests_fuzz_fuzz_wal_LDFLAGS = $(fuzz_link)
 
 if WITH_ADAPTER_NFS
 fuzz_programs += tests/fuzz/fuzz-handle tests/fuzz/fuzz-mount tests/fuzz/fuzz-nfs3 \

@@ -117,7 +117,7 @@ wal_header_get(const void *page, uint64_t epoch, uint64_t nonce, struct wal_head
 	d.crc = 0;
 	return crc == header_crc(&d, page, h->n, epoch) && h->total % WAL_PAGE == 0 &&
 	       h->total >= WAL_PAGE && h->total <= WAL_BATCH_MAX && h->first != 0 &&
-	       h->first < UINT64_MAX - h->n;
+	       h->first < WAL_NUMBER_MAX && h->durable < WAL_NUMBER_MAX;
 }
 
 void

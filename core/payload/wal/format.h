@@ -36,6 +36,8 @@
 #define WAL_BATCH_RECORDS 42u
 /* A batch's length at most: its page, the largest payload, and what alignment adds. */
 #define WAL_BATCH_MAX (DFS_WAL_PAYLOAD_MAX + 2 * WAL_PAGE)
+/* Sequence numbers and epochs: so many nanoseconds take 292 years. */
+#define WAL_NUMBER_MAX (UINT64_C(1) << 63)
 #define WAL_SEGMENT_NAME "seg-%02u.wal"
 
 /* Feature bits: a log with one that is not known is refused (incompat). */

@@ -69,6 +69,22 @@ super_create(struct dfs_wal *wal, struct wal_super *super, bool unsound)
 	return DFS_OK;
 }
 
+/* Numbers that no log of ours has, though the checksum is right. */
+static bool
+plausible(const struct wal_super *super)
+{
+	bool ok = super->segment_size >= WAL_SEGMENT_MIN && super->segment_size % WAL_PAGE == 0 &&
+		  super->segment_size < UINT64_C(1) << DFS_WAL_AT_SHIFT &&
+		  super->next_epoch < WAL_NUMBER_MAX && super->durable < WAL_NUMBER_MAX &&
+		  super->last < WAL_NUMBER_MAX;
+
+	for (unsigned i = 0; i < DFS_WAL_SEGMENTS_MAX; i++)
+		ok = ok && super->segment[i].epoch < super->next_epoch &&
+		     super->segment[i].first < WAL_NUMBER_MAX &&
+		     super->segment[i].end < WAL_NUMBER_MAX;
+	return ok;
+}
+
 enum dfs_status
 wal_super_open(struct dfs_wal *wal, bool *created, struct wal_super *super)
 {
@@ -104,10 +120,8 @@ wal_super_open(struct dfs_wal *wal, bool *created, struct wal_super *super)
 	if (super->incompat & ~WAL_INCOMPAT_KNOWN)
 		return dfs_fail(DFS_VERSION, "%s needs features (%#llx) that are not known here",
 				wal->path, (unsigned long long)super->incompat);
-	if (super->segment_size < WAL_SEGMENT_MIN || super->segment_size % WAL_PAGE ||
-	    super->segment_size >= UINT64_C(1) << DFS_WAL_AT_SHIFT)
-		return dfs_fail(DFS_CORRUPT, "%s/SUPER: a segment of %llu bytes", wal->path,
-				(unsigned long long)super->segment_size);
+	if (!plausible(super))
+		return dfs_fail(DFS_CORRUPT, "%s/SUPER holds numbers that cannot be", wal->path);
 	return DFS_OK;
 }
 
