@@ -13,6 +13,14 @@ core_libdittofs_la_SOURCES += \
 	core/payload/key.c \
 	core/payload/key.h \
 	core/payload/log.c \
+	core/payload/offload/breaker.c \
+	core/payload/offload/breaker.h \
+	core/payload/offload/queue.c \
+	core/payload/offload/queue.h \
+	core/payload/offload/retry.c \
+	core/payload/offload/retry.h \
+	core/payload/offload/window.c \
+	core/payload/offload/window.h \
 	core/payload/payload.c \
 	core/payload/payload.h \
 	core/payload/read.c \
@@ -77,3 +85,11 @@ core_payload_wal_test_recover_LDADD = core/libdittofs.la $(GLIB_LIBS)
 noinst_PROGRAMS += core/payload/wal/bench-wal
 core_payload_wal_bench_wal_SOURCES = core/payload/wal/bench-wal.c
 core_payload_wal_bench_wal_LDADD = core/libdittofs.la $(GLIB_LIBS)
+check_PROGRAMS += core/payload/offload/test-retry core/payload/offload/test-window core/payload/offload/test-queue
+TESTS += core/payload/offload/test-retry core/payload/offload/test-window core/payload/offload/test-queue
+core_payload_offload_test_retry_SOURCES = core/payload/offload/test-retry.c
+core_payload_offload_test_retry_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_payload_offload_test_window_SOURCES = core/payload/offload/test-window.c
+core_payload_offload_test_window_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_payload_offload_test_queue_SOURCES = core/payload/offload/test-queue.c
+core_payload_offload_test_queue_LDADD = core/libdittofs.la $(GLIB_LIBS)
