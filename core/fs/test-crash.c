@@ -14,6 +14,7 @@
 #include "fs/test-share.h"
 #include "io/gate.h"
 #include "payload/file.h"
+#include "payload/offload/offload.h"
 #include "payload/wal/test-disk.h"
 
 #define FILES 4
@@ -351,6 +352,9 @@ between(void *arg)
 	struct world *w = arg;
 
 	sim_crash(w->disk, false);
+	/* A new process knows nothing of a store that failed. */
+	g_assert_true(dfs_offload_free(w->f.blocks->offload, dfs_clock_mono() + 10 * DFS_SECOND));
+	w->f.blocks->offload = dfs_offload_new(w->f.blocks, 4);
 	test_store_power_on(w->f.ts);
 	g_mutex_lock(&w->mu);
 	w->dead = false;

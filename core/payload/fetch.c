@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "payload/file.h"
+#include "payload/offload/download.h"
 
 #define TRIES_MAX 16 /* rows that change under a fetch */
 
@@ -114,89 +115,19 @@ dfs_fetch_row(struct dfs_ctx *ctx, struct dfs_block *block)
 	return st;
 }
 
-/* Pages on their way in, and where the store's bytes go next. */
-struct landing {
-	struct dfs_sink sink;
-	struct dfs_buf *bufs[DFS_PAGES];
-	uint32_t valid[DFS_PAGES]; /* bytes delivered, gaps zeroed */
-	uint32_t at, end;          /* of the block: the piece that is being read */
-	bool no_memory;
-};
-
-static void
-zero_to(struct landing *l, uint32_t p, uint32_t upto)
+static struct dfs_download_source
+source_of(const struct dfs_block *block)
 {
-	if (l->valid[p] < upto) {
-		memset(l->bufs[p]->data + l->valid[p], 0, upto - l->valid[p]);
-		l->valid[p] = upto;
-	}
-}
+	const struct dfs_file *file = block->file;
+	struct dfs_payload *payload = file->payload;
 
-static void *
-landing_space(void *ctx, uint64_t *len)
-{
-	struct landing *l = ctx;
-	uint32_t p = l->at / DFS_PAGE_SIZE, in = l->at % DFS_PAGE_SIZE, n = DFS_PAGE_SIZE - in;
-
-	if (n > l->end - l->at)
-		n = l->end - l->at;
-	/* A small file's page is a small buffer; a page in pieces takes them all. */
-	if (!l->bufs[p])
-		l->bufs[p] = dfs_buf_alloc(in + n);
-	if (l->bufs[p] && l->bufs[p]->len < in + n) {
-		struct dfs_buf *big = dfs_buf_alloc(DFS_PAGE_SIZE);
-		if (big)
-			memcpy(big->data, l->bufs[p]->data, l->valid[p]);
-		dfs_buf_unref(l->bufs[p]);
-		l->bufs[p] = big;
-	}
-	if (!l->bufs[p] || n == 0) {
-		l->no_memory = true;
-		return NULL;
-	}
-	zero_to(l, p, in);
-	l->at += n;
-	l->valid[p] = in + n;
-	*len = n;
-	return l->bufs[p]->data + in;
-}
-
-/* Adopt a store's buffer as the page when it is one. */
-static int
-landing_give(void *ctx, struct dfs_buf *buf, const void *data, uint64_t len)
-{
-	struct landing *l = ctx;
-	uint32_t p = l->at / DFS_PAGE_SIZE;
-
-	if (l->at % DFS_PAGE_SIZE != 0 || l->bufs[p] || data != buf->data || len > DFS_PAGE_SIZE ||
-	    len > l->end - l->at || buf->len > DFS_PAGE_SIZE)
-		return 0;
-	l->bufs[p] = dfs_buf_ref(buf);
-	l->valid[p] = (uint32_t)len;
-	l->at += (uint32_t)len;
-	return 1;
-}
-
-/* A later piece of an adopted page must not be written into the store's buffer. */
-static bool
-own_page(struct landing *l, uint32_t p)
-{
-	struct dfs_buf *copy;
-
-	if (!l->bufs[p] || dfs_buf_exclusive(l->bufs[p]))
-		return true;
-	copy = dfs_buf_alloc(DFS_PAGE_SIZE);
-	if (!copy)
-		return false;
-	memcpy(copy->data, l->bufs[p]->data, l->valid[p]);
-	dfs_buf_unref(l->bufs[p]);
-	l->bufs[p] = copy;
-	return true;
+	return (struct dfs_download_source){payload->blocks->offload, payload->cache->landing,
+					    payload->prefix, file->content, block->index};
 }
 
 /* A segment that is in no object: in the log, or zeros. */
 static enum dfs_status
-read_local(struct dfs_payload *payload, const struct dfs_segment *s, struct landing *l)
+read_local(struct dfs_payload *payload, const struct dfs_segment *s, struct dfs_landing *l)
 {
 	enum dfs_status st = DFS_OK;
 	uint32_t done = 0;
@@ -204,12 +135,14 @@ read_local(struct dfs_payload *payload, const struct dfs_segment *s, struct land
 	if ((s->flags & DFS_SEGMENT_LOG) && s->version == 0)
 		return dfs_fail(DFS_IO, "share %s: acknowledged data is damaged in the log",
 				payload->prefix);
+	if (!dfs_landing_piece(l, s->at, s->length))
+		return DFS_NOMEM;
 	while (st == DFS_OK && done < s->length) {
 		uint64_t n;
-		void *to = landing_space(l, &n);
+		void *to = l->sink.space(l->sink.ctx, &n);
 
 		if (!to)
-			return DFS_DELAY;
+			return DFS_NOMEM;
 		if (s->flags & DFS_SEGMENT_ZERO)
 			memset(to, 0, n);
 		else
@@ -220,9 +153,10 @@ read_local(struct dfs_payload *payload, const struct dfs_segment *s, struct land
 	return st;
 }
 
+/* At memory speed, or on an event loop: no waiting, so nothing to share. */
 static enum dfs_status
-read_segments(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index,
-	      const struct dfs_segment *segs, uint32_t n, struct landing *l)
+read_direct(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index,
+	    const struct dfs_segment *segs, uint32_t n, struct dfs_landing *l)
 {
 	char key[DFS_BLOCK_KEY_MAX];
 
@@ -230,20 +164,12 @@ read_segments(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index,
 		const struct dfs_segment *s = &segs[i];
 		enum dfs_status st;
 
-		l->at = s->at;
-		l->end = s->at + s->length;
-		if (!own_page(l, s->at / DFS_PAGE_SIZE))
-			return DFS_DELAY;
-		if (s->flags & (DFS_SEGMENT_LOG | DFS_SEGMENT_ZERO)) {
-			st = read_local(file->payload, s, l);
-			if (st != DFS_OK)
-				return l->no_memory ? DFS_DELAY : st;
-			continue;
-		}
+		if (!dfs_landing_piece(l, s->at, s->length))
+			return DFS_NOMEM;
 		dfs_block_key(key, file->payload->prefix, &file->content, index, s->version);
 		st = dfs_block_get(file->payload->blocks, ctx, key, s->offset, s->length, &l->sink);
 		if (l->no_memory)
-			return DFS_DELAY;
+			return DFS_NOMEM;
 		if (st != DFS_OK)
 			return st;
 		if (l->at != l->end)
@@ -251,6 +177,26 @@ read_segments(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index,
 					file->payload->blocks->name, key, l->at - s->at, s->length);
 	}
 	return DFS_OK;
+}
+
+/* Bring n segments in, in order: each run of those that are in objects at once. */
+static enum dfs_status
+read_segments(struct dfs_ctx *ctx, struct dfs_file *file, const struct dfs_download_source *src,
+	      const struct dfs_segment *segs, uint32_t n, struct dfs_landing *l)
+{
+	enum dfs_status st = DFS_OK;
+
+	for (uint32_t i = 0, end; i < n && st == DFS_OK; i = end) {
+		for (end = i; end < n && dfs_segment_in_object(&segs[end]); end++)
+			;
+		if (end == i)
+			st = read_local(file->payload, &segs[end++], l);
+		else if (src->offload)
+			st = dfs_download_segments(src, ctx, &segs[i], end - i, l);
+		else
+			st = read_direct(ctx, file, src->block, &segs[i], end - i, l);
+	}
+	return st;
 }
 
 /* Segments clipped to the runs of pages in [first, last] that are stored and not in memory. */
@@ -286,8 +232,16 @@ wanted(const struct dfs_block *block, uint32_t first, uint32_t last, struct dfs_
 	return out->n;
 }
 
+static uint32_t
+last_page(const struct dfs_row *row)
+{
+	const struct dfs_segment *s = &row->segs[row->n - 1];
+
+	return (s->at + s->length - 1) / DFS_PAGE_SIZE;
+}
+
 static void
-install(struct dfs_block *block, struct landing *l)
+install(struct dfs_block *block, struct dfs_landing *l)
 {
 	for (uint32_t p = 0; p < block->n_slots; p++) {
 		struct dfs_page *page = &block->pages[p];
@@ -299,57 +253,84 @@ install(struct dfs_block *block, struct landing *l)
 	}
 }
 
+/* What has been downloaded ahead needs no waiting.  Called with mu; an event loop's. */
+static enum dfs_status
+take_landed(struct dfs_block *block, uint32_t first, uint32_t last)
+{
+	struct dfs_download_source src = source_of(block);
+	struct dfs_landing l;
+	struct dfs_row row;
+	enum dfs_status st;
+
+	if (!src.offload || block->fetching || !block->row_known)
+		return DFS_AGAIN;
+	dfs_download_extent(&src, block->segs, block->n_segs, &first, &last);
+	if (wanted(block, first, last, &row) == 0)
+		return DFS_OK;
+	for (uint32_t i = 0; i < row.n; i++)
+		if (!dfs_segment_in_object(&row.segs[i]))
+			return DFS_AGAIN;
+	if (!dfs_block_get_slots(block->file, block->index, last_page(&row)))
+		return DFS_AGAIN;
+	dfs_landing_init(&l);
+	st = dfs_download_landed(&src, row.segs, row.n, &l);
+	if (st == DFS_OK)
+		install(block, &l);
+	dfs_landing_release(&l);
+	return st == DFS_OK ? DFS_OK : DFS_AGAIN;
+}
+
 enum dfs_status
 dfs_fetch_pages(struct dfs_ctx *ctx, struct dfs_block *block, uint32_t first, uint32_t last)
 {
 	struct dfs_file *file = block->file;
 	struct dfs_row row;
-	struct landing l;
+	struct dfs_landing l;
 	enum dfs_status st;
 
 	if (ctx->nonblock && !dfs_block_inline(file->payload->blocks))
-		return DFS_AGAIN;
+		return take_landed(block, first, last);
 	block->pins++;
 	for (int tries = 0;; tries++) {
+		struct dfs_download_source src = source_of(block);
+		bool again = false;
 		uint32_t gen;
 
+		if (ctx->nonblock)
+			src.offload = NULL;
 		st = join(ctx, block);
 		if (st == DFS_OK)
 			st = fetch_row(ctx, block);
+		if (st == DFS_OK && src.offload)
+			dfs_download_extent(&src, block->segs, block->n_segs, &first, &last);
 		if (st != DFS_OK || wanted(block, first, last, &row) == 0)
 			break;
 		if (tries == TRIES_MAX) {
-			st = st == DFS_OK ? DFS_DELAY : st;
+			st = DFS_DELAY;
 			break;
 		}
-		if (!dfs_block_get_slots(file, block->index,
-					 (row.segs[row.n - 1].at + row.segs[row.n - 1].length - 1) /
-						 DFS_PAGE_SIZE)) {
+		if (!dfs_block_get_slots(file, block->index, last_page(&row))) {
 			st = DFS_DELAY;
 			break;
 		}
 		gen = block->row_gen;
 		block->fetching = true;
 		dfs_file_unlock(file);
-		memset(l.bufs, 0, sizeof l.bufs);
-		memset(l.valid, 0, sizeof l.valid);
-		l.no_memory = false;
-		l.sink = (struct dfs_sink){&l, landing_give, landing_space};
-		st = read_segments(ctx, file, block->index, row.segs, row.n, &l);
-		if (l.no_memory && dfs_cache_reclaim(file->payload->cache, DFS_BLOCK_SIZE))
-			st = DFS_AGAIN;
+		dfs_landing_init(&l);
+		st = read_segments(ctx, file, &src, row.segs, row.n, &l);
+		if (st == DFS_NOMEM) {
+			again = dfs_cache_reclaim(file->payload->cache, DFS_BLOCK_SIZE);
+			st = DFS_DELAY;
+		}
 		dfs_file_lock(file);
 		block->fetching = false;
 		dfs_file_wake(file);
-		if (gen == block->row_gen) {
-			if (st == DFS_OK)
-				install(block, &l);
-		} else {
-			st = DFS_OK; /* whatever came of it: the row is another now */
-		}
-		for (uint32_t p = 0; p < DFS_PAGES; p++)
-			dfs_buf_unref(l.bufs[p]);
-		if (st == DFS_AGAIN && l.no_memory)
+		if (gen != block->row_gen)
+			again = true; /* whatever came of it: the row is another now */
+		else if (st == DFS_OK)
+			install(block, &l);
+		dfs_landing_release(&l);
+		if (again)
 			continue;
 		if (st == DFS_NOENT)
 			st = dfs_fail(DFS_IO, "share %s: an object of block %llu is missing",

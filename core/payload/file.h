@@ -21,12 +21,11 @@
 #include "io/worker.h"
 #include "payload/cache/cache.h"
 #include "payload/key.h"
+#include "payload/landing.h"
 #include "payload/payload.h"
 #include "payload/row.h"
 #include "payload/wal/wal.h"
 
-#define DFS_SEGMENT_LOG (1u << 31) /* in memory only: version + offset is a dfs_wal_at */
-#define DFS_PAGES (DFS_BLOCK_SIZE / DFS_PAGE_SIZE)
 #define DFS_UNIT 4096u                       /* space is counted in these */
 #define DFS_UNITS (DFS_PAGE_SIZE / DFS_UNIT) /* of a page */
 

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "io/gate.h"
 #include "payload/file.h"
+#include "payload/offload/upload.h"
 
 #define BATCH_BLOCKS 16  /* of one transaction */
 #define SEGMENTS_GOAL 16 /* a row of more is written as a whole when that is possible */
@@ -40,6 +41,7 @@ struct batch {
 	uint32_t trunc_gen;
 	uint32_t n;
 	uint64_t put_seq;
+	struct dfs_upload upload; /* offload NULL: the store is called here and now */
 	struct part parts[BATCH_BLOCKS];
 };
 
@@ -286,7 +288,7 @@ take_dirty(struct part *part)
 
 	part->n_old = 0;
 	for (uint32_t i = 0; part->changed && i < block->n_segs; i++)
-		if (!(block->segs[i].flags & (DFS_SEGMENT_LOG | DFS_SEGMENT_ZERO)) &&
+		if (dfs_segment_in_object(&block->segs[i]) &&
 		    !dfs_row_has(block->segs, i, block->segs[i].version))
 			part->old[part->n_old++] = block->segs[i].version;
 	part->row.lsn = block->lsn;
@@ -303,7 +305,16 @@ take_dirty(struct part *part)
 	}
 }
 
-/* Put the block's new object.  Called with mu; the block is off the dirty list and pinned. */
+/* How urgent the put is: a request that waits has its share in ctx. */
+static enum dfs_entry_class
+class_of(const struct dfs_ctx *ctx, const struct part *part)
+{
+	return ctx->share                                      ? DFS_FINALIZE_PUT
+	       : part->block->n_units == DFS_PAGES * DFS_UNITS ? DFS_COMPLETE_PUT
+							       : DFS_AGED_PUT;
+}
+
+/* Put the block's new object, or start to.  Called with mu; the block is pinned. */
 static enum dfs_status
 put_block(struct dfs_ctx *ctx, struct batch *batch, struct part *part)
 {
@@ -311,6 +322,7 @@ put_block(struct dfs_ctx *ctx, struct batch *batch, struct part *part)
 	struct dfs_payload *payload = file->payload;
 	char key[DFS_BLOCK_KEY_MAX];
 	struct object o;
+	enum dfs_entry_class class;
 	enum dfs_status st;
 	uint64_t version =
 		atomic_fetch_add_explicit(&payload->next_version, 1, memory_order_relaxed);
@@ -333,14 +345,40 @@ put_block(struct dfs_ctx *ctx, struct batch *batch, struct part *part)
 	take_dirty(part);
 	if (!part->changed)
 		return DFS_OK;
+	class = class_of(ctx, part);
 	dfs_file_unlock(file);
 	dfs_block_key(key, payload->prefix, &file->content, part->block->index, version);
-	st = dfs_block_put(payload->blocks, ctx, key, o.spans, o.n_spans, &batch->put_seq);
+	if (batch->upload.offload)
+		st = dfs_upload_add(&batch->upload, class, key, o.spans, o.n_spans);
+	else
+		st = dfs_block_put(payload->blocks, ctx, key, o.spans, o.n_spans, &batch->put_seq);
 	object_release(&o);
 	dfs_file_lock(file);
 	if (st == DFS_OK)
 		part->version = version;
 	return st == DFS_BUSY ? DFS_IO : st; /* DFS_BUSY is ours: fenced */
+}
+
+/* Wait for the puts that were started.  Called without mu; answers the first failure, st if that is
+ * one. */
+static enum dfs_status
+finish_puts(struct batch *batch, enum dfs_status st)
+{
+	uint32_t put = 0;
+
+	for (uint32_t i = 0; i < batch->n && put < batch->upload.n; i++) {
+		struct part *part = &batch->parts[i];
+		enum dfs_status one;
+
+		if (!part->version)
+			continue;
+		one = dfs_upload_wait(&batch->upload, put++, &batch->put_seq);
+		if (one != DFS_OK)
+			part->version = 0;
+		if (st == DFS_OK)
+			st = one == DFS_BUSY ? DFS_IO : one;
+	}
+	return st;
 }
 
 /* Everything taken is dirty again, but for what a truncation has cut meanwhile.  Called with mu. */
@@ -391,7 +429,10 @@ erase_put(struct dfs_ctx *ctx, struct batch *batch)
 			continue;
 		dfs_block_key(key, payload->prefix, &batch->file->content, part->block->index,
 			      part->version);
-		dfs_block_erase(payload->blocks, ctx, key);
+		if (batch->upload.offload)
+			dfs_offload_erase_later(batch->upload.offload, &batch->file->content, key);
+		else
+			dfs_block_erase(payload->blocks, ctx, key);
 	}
 }
 
@@ -530,6 +571,8 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, uint32_t *left)
 	file->trunc_min = UINT64_MAX;
 	batch.n = 0;
 	batch.put_seq = 0;
+	dfs_upload_init(&batch.upload, ctx->nonblock ? NULL : payload->blocks->offload,
+			&file->content, ctx->deadline);
 	if (ctx->nonblock) {
 		/* Whether the transaction can run at once must be known before anything is put. */
 		dfs_file_unlock(file);
@@ -552,6 +595,7 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, uint32_t *left)
 			dfs_block_list_dirty(part->block); /* written while it was put */
 	}
 	dfs_file_unlock(file);
+	st = finish_puts(&batch, st);
 	if (st == DFS_OK)
 		st = make_current(ctx, &batch);
 	if (batch.txn)

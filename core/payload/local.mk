@@ -5,6 +5,8 @@ core_libdittofs_la_SOURCES += \
 	core/payload/cache/cache.h \
 	core/payload/cache/flusher.c \
 	core/payload/cache/lru.c \
+	core/payload/download_buffer.c \
+	core/payload/download_buffer.h \
 	core/payload/fetch.c \
 	core/payload/file.c \
 	core/payload/file.h \
@@ -13,12 +15,22 @@ core_libdittofs_la_SOURCES += \
 	core/payload/key.c \
 	core/payload/key.h \
 	core/payload/log.c \
+	core/payload/landing.c \
+	core/payload/landing.h \
 	core/payload/offload/breaker.c \
 	core/payload/offload/breaker.h \
+	core/payload/offload/download.c \
+	core/payload/offload/download.h \
+	core/payload/offload/metrics.c \
+	core/payload/offload/metrics.h \
+	core/payload/offload/offload.c \
+	core/payload/offload/offload.h \
 	core/payload/offload/queue.c \
 	core/payload/offload/queue.h \
 	core/payload/offload/retry.c \
 	core/payload/offload/retry.h \
+	core/payload/offload/upload.c \
+	core/payload/offload/upload.h \
 	core/payload/offload/window.c \
 	core/payload/offload/window.h \
 	core/payload/payload.c \

@@ -13,6 +13,14 @@
 /* A newest-first list of n segments resolves into at most this many. */
 #define DFS_ROW_MAX (2 * DFS_SEGMENTS_MAX)
 
+#define DFS_SEGMENT_LOG (1u << 31) /* in memory only: version + offset is a dfs_wal_at */
+
+static inline bool
+dfs_segment_in_object(const struct dfs_segment *seg)
+{
+	return !(seg->flags & (DFS_SEGMENT_LOG | DFS_SEGMENT_ZERO));
+}
+
 struct dfs_row {
 	uint64_t lsn; /* what was logged up to there is in the row */
 	uint32_t n;

@@ -14,10 +14,12 @@
 #include "base/log.h"
 #include "io/gate.h"
 #include "io/worker.h"
+#include "payload/offload/offload.h"
 #include "payload/store.h"
 #include "plugin/registry.h"
 
 #define QUEUE_MAX 4096
+#define CLOSE_DEADLINE (90 * DFS_SECOND) /* the longest call and a half */
 
 struct call {
 	struct dfs_watchdog_call watch;
@@ -112,6 +114,8 @@ dfs_block_store_open(const struct dfs_plugin_entry *entry, const char *name, con
 	}
 	if (workers)
 		store->lane = dfs_lane_new(workers, serial ? 1 : desc->max_threads, QUEUE_MAX);
+	if (workers && desc->thread_model != DFS_THREADS_NONBLOCKING)
+		store->offload = dfs_offload_new(store, serial ? 1 : desc->max_threads);
 	if (!(store->caps & (DFS_BLOCK_CAP_VOLATILE | DFS_BLOCK_CAP_DURABLE_PUT)))
 		store->gate = dfs_gate_new(store->name, sync_all, store);
 	*out = store;
@@ -125,6 +129,11 @@ dfs_block_store_close(struct dfs_block_store *store)
 		return;
 	if (store->lane)
 		dfs_lane_free(store->lane);
+	if (!dfs_offload_free(store->offload, dfs_clock_mono() + CLOSE_DEADLINE)) {
+		dfs_log(DFS_LOG_ERROR, "block store %s: calls do not return: left open",
+			store->name);
+		return;
+	}
 	if (store->gate)
 		dfs_gate_free(store->gate);
 	store->ops.destroy(store->inst);
@@ -137,9 +146,16 @@ drawn(struct dfs_block_store *store)
 	return atomic_fetch_add_explicit(&store->last_seq, 1, memory_order_acq_rel) + 1;
 }
 
+/* Calls that may wait are the offloader's. */
+static struct dfs_offload *
+offload_for(const struct dfs_block_store *store, const struct dfs_ctx *ctx)
+{
+	return ctx && ctx->nonblock ? NULL : store->offload;
+}
+
 enum dfs_status
-dfs_block_put(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key,
-	      const struct dfs_span *spans, uint32_t n, uint64_t *seq)
+dfs_block_put_direct(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key,
+		     const struct dfs_span *spans, uint32_t n, uint64_t *seq)
 {
 	struct call call;
 	enum dfs_status st;
@@ -157,8 +173,8 @@ dfs_block_put(struct dfs_block_store *store, const struct dfs_ctx *ctx, const ch
 }
 
 enum dfs_status
-dfs_block_get(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key,
-	      uint64_t offset, uint64_t length, const struct dfs_sink *sink)
+dfs_block_get_direct(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key,
+		     uint64_t offset, uint64_t length, const struct dfs_sink *sink)
 {
 	struct call call;
 	enum dfs_status st;
@@ -171,7 +187,7 @@ dfs_block_get(struct dfs_block_store *store, const struct dfs_ctx *ctx, const ch
 }
 
 enum dfs_status
-dfs_block_erase(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key)
+dfs_block_erase_direct(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key)
 {
 	struct call call;
 	enum dfs_status st;
@@ -183,6 +199,34 @@ dfs_block_erase(struct dfs_block_store *store, const struct dfs_ctx *ctx, const 
 	if (st == DFS_OK)
 		drawn(store);
 	return st;
+}
+
+enum dfs_status
+dfs_block_put(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key,
+	      const struct dfs_span *spans, uint32_t n, uint64_t *seq)
+{
+	struct dfs_offload *o = offload_for(store, ctx);
+
+	return o ? dfs_offload_put(o, ctx, key, spans, n, seq)
+		 : dfs_block_put_direct(store, ctx, key, spans, n, seq);
+}
+
+enum dfs_status
+dfs_block_get(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key,
+	      uint64_t offset, uint64_t length, const struct dfs_sink *sink)
+{
+	struct dfs_offload *o = offload_for(store, ctx);
+
+	return o ? dfs_offload_get(o, ctx, key, offset, length, sink)
+		 : dfs_block_get_direct(store, ctx, key, offset, length, sink);
+}
+
+enum dfs_status
+dfs_block_erase(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key)
+{
+	struct dfs_offload *o = offload_for(store, ctx);
+
+	return o ? dfs_offload_erase(o, ctx, key) : dfs_block_erase_direct(store, ctx, key);
 }
 
 enum dfs_status

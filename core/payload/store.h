@@ -14,6 +14,7 @@
 
 struct dfs_gate;
 struct dfs_lane;
+struct dfs_offload;
 struct dfs_plugin_entry;
 struct dfs_workers;
 
@@ -25,8 +26,9 @@ struct dfs_block_store {
 	_Atomic uint32_t thread_model; /* enum dfs_thread_model */
 	struct dfs_gate *gate;         /* NULL when VOLATILE or DURABLE_PUT */
 	struct dfs_lane *lane;
-	_Atomic uint64_t last_seq; /* counts puts and erases; the gate's sequence */
-	struct dfs_lock serial;    /* SERIAL: held for each call */
+	struct dfs_offload *offload; /* NULL: at memory speed, or no workers */
+	_Atomic uint64_t last_seq;   /* counts puts and erases; the gate's sequence */
+	struct dfs_lock serial;      /* SERIAL: held for each call */
 	struct dfs_watchdog dog;
 };
 
@@ -39,7 +41,9 @@ enum dfs_status dfs_block_store_open(const struct dfs_plugin_entry *entry, const
 /* Every share on it is closed. */
 void dfs_block_store_close(struct dfs_block_store *store);
 
-/* ctx: only nonblock is read; NULL: may block.  *seq (may be NULL): the gate's position. */
+/* ctx: only nonblock and the deadline are read; NULL: may block, for as long as the offloader's own
+ * times say (payload/offload/offload.h).  *seq (may be NULL): the gate's position.  With an offloader
+ * transient failures are tried again, and one that does not end in time is DFS_DELAY. */
 enum dfs_status dfs_block_put(struct dfs_block_store *store, const struct dfs_ctx *ctx,
 			      const char *key, const struct dfs_span *spans, uint32_t n,
 			      uint64_t *seq);
@@ -48,6 +52,15 @@ enum dfs_status dfs_block_get(struct dfs_block_store *store, const struct dfs_ct
 			      const struct dfs_sink *sink);
 enum dfs_status dfs_block_erase(struct dfs_block_store *store, const struct dfs_ctx *ctx,
 				const char *key);
+/* The store's call itself, for the offloader; ctx NULL: it blocks. */
+enum dfs_status dfs_block_put_direct(struct dfs_block_store *store, const struct dfs_ctx *ctx,
+				     const char *key, const struct dfs_span *spans, uint32_t n,
+				     uint64_t *seq);
+enum dfs_status dfs_block_get_direct(struct dfs_block_store *store, const struct dfs_ctx *ctx,
+				     const char *key, uint64_t offset, uint64_t length,
+				     const struct dfs_sink *sink);
+enum dfs_status dfs_block_erase_direct(struct dfs_block_store *store, const struct dfs_ctx *ctx,
+				       const char *key);
 /* Blocking. */
 enum dfs_status dfs_block_erase_prefix(struct dfs_block_store *store, const char *prefix);
 enum dfs_status dfs_block_stats(struct dfs_block_store *store, struct dfs_block_stats *stats);

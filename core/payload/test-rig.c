@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "payload/offload/offload.h"
 #include "payload/test-rig.h"
 #include "plugin/host.h"
 #include "plugin/options.h"
@@ -257,6 +258,9 @@ rig_objects(struct rig *rig)
 	unsigned n = 0;
 
 	g_assert_true(dfs_garbage_drain(rig->payload, dfs_clock_mono() + 30 * DFS_SECOND));
+	if (rig->blocks->offload)
+		g_assert_true(dfs_offload_drain(rig->blocks->offload,
+						dfs_clock_mono() + 30 * DFS_SECOND));
 	g_assert_cmpint(rig->blocks->ops.list(rig->blocks->inst, "share/", "", count, &n), ==,
 			DFS_OK);
 	return n;

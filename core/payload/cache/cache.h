@@ -21,6 +21,7 @@
 #include "base/lock.h"
 
 struct dfs_block;
+struct dfs_download_buffer;
 struct dfs_file;
 struct dfs_payload;
 
@@ -36,6 +37,7 @@ struct dfs_cache {
 	_Atomic int64_t resident, dirty; /* bytes */
 	_Atomic uint32_t next_shard, hand;
 	struct dfs_cache_shard shards[DFS_CACHE_SHARDS];
+	struct dfs_download_buffer *landing; /* a fifth of the budget, counted in resident */
 
 	_Atomic bool kicked;
 	pthread_mutex_t mu;

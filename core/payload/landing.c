@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "payload/landing.h"
+
+static void
+zero_to(struct dfs_landing *l, uint32_t p, uint32_t upto)
+{
+	if (l->valid[p] < upto) {
+		memset(l->bufs[p]->data + l->valid[p], 0, upto - l->valid[p]);
+		l->valid[p] = upto;
+	}
+}
+
+static void *
+space(void *ctx, uint64_t *len)
+{
+	struct dfs_landing *l = ctx;
+	uint32_t p = l->at / DFS_PAGE_SIZE, in = l->at % DFS_PAGE_SIZE, n = DFS_PAGE_SIZE - in;
+
+	if (n > l->end - l->at)
+		n = l->end - l->at;
+	if (n == 0) {
+		l->no_memory = true;
+		return NULL;
+	}
+	/* A small file's page is a small buffer; a page in pieces takes them all. */
+	if (!l->bufs[p])
+		l->bufs[p] = dfs_buf_alloc(in + n);
+	if (l->bufs[p] && l->bufs[p]->len < in + n) {
+		struct dfs_buf *big = dfs_buf_alloc(DFS_PAGE_SIZE);
+		if (big)
+			memcpy(big->data, l->bufs[p]->data, l->valid[p]);
+		dfs_buf_unref(l->bufs[p]);
+		l->bufs[p] = big;
+	}
+	if (!l->bufs[p]) {
+		l->no_memory = true;
+		return NULL;
+	}
+	zero_to(l, p, in);
+	l->at += n;
+	l->valid[p] = in + n;
+	*len = n;
+	return l->bufs[p]->data + in;
+}
+
+/* Adopt a store's buffer as the page when it is one. */
+static int
+give(void *ctx, struct dfs_buf *buf, const void *data, uint64_t len)
+{
+	struct dfs_landing *l = ctx;
+	uint32_t p = l->at / DFS_PAGE_SIZE;
+
+	if (l->at % DFS_PAGE_SIZE != 0 || l->at == l->end || l->bufs[p] || data != buf->data ||
+	    len > DFS_PAGE_SIZE || len > l->end - l->at || buf->len > DFS_PAGE_SIZE)
+		return 0;
+	l->bufs[p] = dfs_buf_ref(buf);
+	l->valid[p] = (uint32_t)len;
+	l->at += (uint32_t)len;
+	return 1;
+}
+
+void
+dfs_landing_init(struct dfs_landing *l)
+{
+	memset(l, 0, sizeof *l);
+	l->sink = (struct dfs_sink){l, give, space};
+}
+
+bool
+dfs_landing_piece(struct dfs_landing *l, uint32_t at, uint32_t length)
+{
+	uint32_t p = at / DFS_PAGE_SIZE;
+	struct dfs_buf *copy;
+
+	l->at = at;
+	l->end = at + length;
+	/* A later piece of an adopted page must not be written into the store's buffer. */
+	if (!l->bufs[p] || dfs_buf_exclusive(l->bufs[p]))
+		return true;
+	copy = dfs_buf_alloc(DFS_PAGE_SIZE);
+	if (!copy) {
+		l->no_memory = true;
+		return false;
+	}
+	memcpy(copy->data, l->bufs[p]->data, l->valid[p]);
+	dfs_buf_unref(l->bufs[p]);
+	l->bufs[p] = copy;
+	return true;
+}
+
+void
+dfs_landing_release(struct dfs_landing *l)
+{
+	for (uint32_t p = 0; p < DFS_PAGES; p++) {
+		dfs_buf_unref(l->bufs[p]);
+		l->bufs[p] = NULL;
+	}
+}
+
+struct dfs_pages *
+dfs_landing_take(struct dfs_landing *l, uint32_t at, uint32_t offset, uint32_t length)
+{
+	uint32_t first = at / DFS_PAGE_SIZE, n = (at + length - 1) / DFS_PAGE_SIZE - first + 1;
+	struct dfs_pages *pages = malloc(sizeof *pages + n * sizeof(struct dfs_buf *));
+
+	if (!pages)
+		return NULL;
+	atomic_init(&pages->refs, 1);
+	pages->offset = offset;
+	pages->length = length;
+	pages->lead = at % DFS_PAGE_SIZE;
+	pages->n = n;
+	memcpy(pages->bufs, l->bufs + first, n * sizeof(struct dfs_buf *));
+	memset(l->bufs + first, 0, n * sizeof(struct dfs_buf *));
+	return pages;
+}
+
+struct dfs_pages *
+dfs_pages_ref(struct dfs_pages *pages)
+{
+	atomic_fetch_add_explicit(&pages->refs, 1, memory_order_relaxed);
+	return pages;
+}
+
+void
+dfs_pages_unref(struct dfs_pages *pages)
+{
+	if (!pages || atomic_fetch_sub_explicit(&pages->refs, 1, memory_order_acq_rel) > 1)
+		return;
+	for (uint32_t i = 0; i < pages->n; i++)
+		dfs_buf_unref(pages->bufs[i]);
+	free(pages);
+}
+
+uint64_t
+dfs_pages_size(const struct dfs_pages *pages)
+{
+	uint64_t size = sizeof *pages + pages->n * sizeof(struct dfs_buf *);
+
+	for (uint32_t i = 0; i < pages->n; i++)
+		size += pages->bufs[i]->len;
+	return size;
+}
+
+static bool
+copy_out(const struct dfs_sink *sink, const unsigned char *data, uint64_t len)
+{
+	while (len > 0) {
+		uint64_t room = 0;
+		void *to = sink->space(sink->ctx, &room);
+
+		if (!to)
+			return false;
+		if (room > len)
+			room = len;
+		memcpy(to, data, room);
+		data += room;
+		len -= room;
+	}
+	return true;
+}
+
+bool
+dfs_pages_deliver(const struct dfs_pages *pages, uint32_t offset, uint32_t length,
+		  const struct dfs_sink *sink)
+{
+	uint32_t pos = pages->lead + (offset - pages->offset), end = pos + length;
+
+	while (pos < end) {
+		struct dfs_buf *buf = pages->bufs[pos / DFS_PAGE_SIZE];
+		uint32_t in = pos % DFS_PAGE_SIZE, n = DFS_PAGE_SIZE - in;
+
+		if (n > end - pos)
+			n = end - pos;
+		if (!sink->give(sink->ctx, buf, buf->data + in, n) &&
+		    !copy_out(sink, buf->data + in, n))
+			return false;
+		pos += n;
+	}
+	return true;
+}

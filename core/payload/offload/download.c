@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "payload/key.h"
+#include "payload/offload/download.h"
+#include "payload/offload/metrics.h"
+#include "payload/row.h"
+#include "payload/store.h"
+
+#define PARTS_MAX 16 /* waited for together */
+
+struct dfs_download {
+	struct dfs_transfer t;
+	struct dfs_download *next; /* in its place of the table while listed */
+	struct dfs_download_key id;
+	uint32_t offset, length; /* of the object */
+	uint32_t at;             /* of the block: where the first byte belongs */
+	unsigned waiters;        /* guarded by mu */
+	bool listed;             /* guarded by mu */
+	bool no_memory;
+	int64_t first_byte; /* monotonic ns; 0: none yet */
+	struct dfs_landing landing;
+	struct dfs_pages *pages; /* once it is done, and went well */
+	struct dfs_download_buffer *buffer;
+	char key[DFS_KEY_MAX + 1];
+};
+
+static struct dfs_download *
+download_of(struct dfs_transfer *t)
+{
+	return DFS_CONTAINER_OF(t, struct dfs_download, t);
+}
+
+static struct dfs_download **
+place(struct dfs_offload *o, const struct dfs_download_key *id)
+{
+	uint64_t words[2];
+
+	memcpy(words, id->content.bytes, sizeof words);
+	return &o->downloads[dfs_hash_u64(words[0] ^ words[1], id->block) %
+			     (sizeof o->downloads / sizeof o->downloads[0])];
+}
+
+static void
+list_locked(struct dfs_download *d)
+{
+	struct dfs_download **at = place(d->t.offload, &d->id);
+
+	d->next = *at;
+	*at = d;
+	d->listed = true;
+}
+
+static void
+unlist_locked(struct dfs_download *d)
+{
+	struct dfs_download **at = place(d->t.offload, &d->id);
+
+	if (!d->listed)
+		return;
+	while (*at != d)
+		at = &(*at)->next;
+	*at = d->next;
+	d->listed = false;
+}
+
+static bool
+has(const struct dfs_download *d, uint32_t offset)
+{
+	return d->offset <= offset && offset < d->offset + d->length;
+}
+
+/* The one that brings byte `offset` of the object; else *end is cut to where the next begins. */
+static struct dfs_download *
+find_locked(struct dfs_offload *o, const struct dfs_download_key *id, uint32_t offset,
+	    uint32_t *end)
+{
+	for (struct dfs_download *d = *place(o, id); d; d = d->next) {
+		if (d->id.counter != id->counter || d->id.block != id->block ||
+		    memcmp(&d->id.content, &id->content, sizeof id->content) != 0)
+			continue;
+		if (has(d, offset))
+			return d;
+		if (d->offset > offset && d->offset < *end)
+			*end = d->offset;
+	}
+	return NULL;
+}
+
+static void *
+first_space(void *ctx, uint64_t *len)
+{
+	struct dfs_download *d = ctx;
+
+	if (!d->first_byte)
+		d->first_byte = dfs_clock_mono();
+	return d->landing.sink.space(&d->landing, len);
+}
+
+static int
+first_give(void *ctx, struct dfs_buf *buf, const void *data, uint64_t len)
+{
+	struct dfs_download *d = ctx;
+
+	if (!d->first_byte)
+		d->first_byte = dfs_clock_mono();
+	return d->landing.sink.give(&d->landing, buf, data, len);
+}
+
+static enum dfs_status
+download_call(struct dfs_transfer *t)
+{
+	struct dfs_download *d = download_of(t);
+	struct dfs_block_store *store = t->offload->store;
+	struct dfs_sink sink = {d, first_give, first_space};
+	enum dfs_status st;
+
+	dfs_landing_piece(&d->landing, d->at, d->length);
+	st = dfs_block_get_direct(store, NULL, d->key, d->offset, d->length, &sink);
+	if (d->landing.no_memory)
+		return dfs_fail(DFS_NOMEM, "no memory for a download");
+	if (st != DFS_OK)
+		return st;
+	if (d->landing.at != d->landing.end)
+		return dfs_fail(DFS_IO, "block store %s: %s: %u of %u bytes delivered", store->name,
+				d->key, d->landing.at - d->at, d->length);
+	d->pages = dfs_landing_take(&d->landing, d->at, d->offset, d->length);
+	if (!d->pages)
+		return dfs_fail(DFS_NOMEM, "no memory for a download");
+	t->bytes = d->length;
+	return DFS_OK;
+}
+
+static void
+download_ended(struct dfs_transfer *t)
+{
+	struct dfs_download *d = download_of(t);
+	const struct dfs_offload_metrics *m = dfs_offload_metrics();
+
+	unlist_locked(d);
+	if (t->status != DFS_OK)
+		return;
+	dfs_histogram_add(&m->get_ttfb_seconds, d->first_byte - t->began);
+	if (d->waiters > 0 || !d->buffer)
+		return;
+	if (!dfs_download_buffer_set(d->buffer, &d->id, d->pages))
+		dfs_counter_add(m->prefetch_wasted, 1);
+}
+
+static void
+download_free(struct dfs_transfer *t)
+{
+	struct dfs_download *d = download_of(t);
+
+	dfs_landing_release(&d->landing);
+	dfs_pages_unref(d->pages);
+	dfs_download_buffer_unref(d->buffer);
+	free(d);
+}
+
+static struct dfs_download *
+download_new(struct dfs_offload *o, enum dfs_entry_class class, const char *key, uint32_t offset,
+	     uint32_t length, uint32_t at)
+{
+	struct dfs_download *d = calloc(1, sizeof *d);
+
+	if (!d)
+		return NULL;
+	strncpy(d->key, key, DFS_KEY_MAX);
+	d->offset = offset;
+	d->length = length;
+	d->at = at;
+	dfs_landing_init(&d->landing);
+	dfs_transfer_init(&d->t, o, class);
+	d->t.call = download_call;
+	d->t.ended = download_ended;
+	d->t.free = download_free;
+	return d;
+}
+
+/* Bytes [offset, end) of an object that somebody needs, and where they come from. */
+struct part {
+	struct dfs_download_key id;
+	uint32_t offset, end, at; /* at: of the block */
+	struct dfs_pages *pages;  /* they are here */
+	struct dfs_download *download;
+};
+
+/* Join the download of the part's first bytes or start one; cuts the part to what it brings. */
+static enum dfs_status
+part_start(const struct dfs_download_source *src, struct part *p, enum dfs_entry_class class)
+{
+	struct dfs_offload *o = src->offload;
+	char key[DFS_BLOCK_KEY_MAX];
+	struct dfs_download *d, *mine;
+	enum dfs_status st = DFS_OK;
+	uint32_t end;
+
+	dfs_block_key(key, src->prefix, &src->content, src->block, p->id.counter);
+	/* Allocated before the lock, thrown away when it turns out to be on its way. */
+	mine = download_new(o, class, key, p->offset, p->end - p->offset, p->at);
+	if (!mine)
+		return DFS_NOMEM;
+	mine->id = p->id;
+	mine->buffer = dfs_download_buffer_ref(src->buffer);
+	mine->t.entry.free_running = class == DFS_PREFETCH_GET;
+	dfs_offload_lock(o);
+	end = p->end;
+	d = find_locked(o, &p->id, p->offset, &end);
+	if (d) {
+		dfs_counter_add(dfs_offload_metrics()->joins, 1);
+		if (d->offset + d->length < end)
+			end = d->offset + d->length;
+		dfs_transfer_ref_locked(&d->t);
+		dfs_transfer_raise_locked(&d->t, class);
+	} else {
+		mine->length = end - p->offset;
+		list_locked(mine);
+		st = dfs_transfer_start_locked(&mine->t, &src->content);
+		if (st == DFS_OK)
+			d = mine;
+	}
+	if (d) {
+		d->waiters++;
+		p->end = end;
+		p->download = d;
+	}
+	dfs_offload_unlock(o);
+	if (d != mine)
+		dfs_transfer_unref(&mine->t);
+	return st;
+}
+
+/* Wait for the part's download, and take what it brought. */
+static enum dfs_status
+part_wait(const struct dfs_download_source *src, struct part *p, int64_t deadline)
+{
+	struct dfs_offload *o = src->offload;
+	struct dfs_download *d = p->download;
+	enum dfs_status st =
+		dfs_transfer_wait(&d->t, deadline, o->times.demand / DFS_OFFLOAD_TRIES);
+
+	p->download = NULL;
+	if (st == DFS_OK)
+		p->pages = dfs_pages_ref(d->pages);
+	dfs_offload_lock(o);
+	d->waiters--;
+	if (st == DFS_TIMEDOUT && d->t.done && d->t.status == DFS_OK) {
+		st = DFS_OK; /* it ended just now */
+		p->pages = dfs_pages_ref(d->pages);
+	} else if (st == DFS_TIMEDOUT) {
+		unlist_locked(d); /* who comes after one that hangs does not join it */
+	}
+	dfs_offload_unlock(o);
+	dfs_transfer_unref(&d->t);
+	return st;
+}
+
+static void
+part_drop(const struct dfs_download_source *src, struct part *p)
+{
+	dfs_pages_unref(p->pages);
+	if (p->download) {
+		dfs_offload_lock(src->offload);
+		p->download->waiters--;
+		dfs_offload_unlock(src->offload);
+		dfs_transfer_unref(&p->download->t);
+	}
+}
+
+/* What has landed of the part's first bytes; they are taken out of the buffer. */
+static bool
+part_landed(const struct dfs_download_source *src, struct part *p)
+{
+	struct dfs_pages *pages = dfs_download_buffer_fetch_and_delete(src->buffer, &p->id);
+
+	if (!pages)
+		return false;
+	dfs_counter_add(dfs_offload_metrics()->prefetch_used, 1);
+	if (p->offset < pages->offset || p->offset >= pages->offset + pages->length) {
+		dfs_pages_unref(pages);
+		return false;
+	}
+	if (p->end > pages->offset + pages->length)
+		p->end = pages->offset + pages->length;
+	p->pages = pages;
+	return true;
+}
+
+/* Deliver [p->offset, end) to l, whatever that takes; p may have begun with the first of it. */
+static enum dfs_status
+part_get(const struct dfs_download_source *src, struct part *p, uint32_t end, int64_t deadline,
+	 struct dfs_landing *l)
+{
+	unsigned tries = 0;
+
+	while (p->offset < end) {
+		enum dfs_status st = DFS_OK;
+
+		if (!p->pages && !p->download) {
+			p->end = end;
+			st = part_start(src, p, DFS_DEMAND_GET);
+		}
+		if (st == DFS_OK && !p->pages)
+			st = part_wait(src, p, deadline);
+		if (st != DFS_OK) {
+			tries++;
+			/* A second look at what failed its check. */
+			if (!(st == DFS_CORRUPT && tries == 1) &&
+			    !dfs_offload_again(src->offload, st, tries, deadline))
+				return st;
+			continue;
+		}
+		if (!dfs_landing_piece(l, p->at, p->end - p->offset) ||
+		    !dfs_pages_deliver(p->pages, p->offset, p->end - p->offset, &l->sink))
+			return DFS_NOMEM;
+		dfs_pages_unref(p->pages);
+		p->pages = NULL;
+		p->at += p->end - p->offset;
+		p->offset = p->end;
+	}
+	dfs_offload_good(src->offload, tries > 0);
+	return DFS_OK;
+}
+
+static struct part
+part_of(const struct dfs_download_source *src, const struct dfs_segment *seg)
+{
+	return (struct part){.id = {src->content, src->block, seg->version},
+			     .offset = seg->offset,
+			     .end = seg->offset + seg->length,
+			     .at = seg->at};
+}
+
+static int64_t
+deadline_of(const struct dfs_offload *o, const struct dfs_ctx *ctx)
+{
+	int64_t own = dfs_clock_mono() + o->times.demand;
+
+	return ctx && ctx->deadline && ctx->deadline < own ? ctx->deadline : own;
+}
+
+enum dfs_status
+dfs_download_segments(const struct dfs_download_source *src, const struct dfs_ctx *ctx,
+		      const struct dfs_segment *segs, uint32_t n, struct dfs_landing *l)
+{
+	int64_t deadline = deadline_of(src->offload, ctx);
+	enum dfs_status st = DFS_OK;
+	struct part parts[PARTS_MAX];
+
+	for (uint32_t first = 0; first < n && st == DFS_OK; first += PARTS_MAX) {
+		uint32_t count = n - first < PARTS_MAX ? n - first : PARTS_MAX;
+
+		for (uint32_t i = 0; i < count; i++) {
+			parts[i] = part_of(src, &segs[first + i]);
+			/* One that cannot start says so when its turn comes. */
+			if (st == DFS_OK && !part_landed(src, &parts[i]))
+				st = part_start(src, &parts[i], DFS_DEMAND_GET);
+		}
+		st = DFS_OK;
+		for (uint32_t i = 0; i < count; i++) {
+			const struct dfs_segment *seg = &segs[first + i];
+
+			if (st == DFS_OK)
+				st = part_get(src, &parts[i], seg->offset + seg->length, deadline,
+					      l);
+			part_drop(src, &parts[i]);
+		}
+	}
+	return dfs_offload_status(st);
+}
+
+enum dfs_status
+dfs_download_landed(const struct dfs_download_source *src, const struct dfs_segment *segs,
+		    uint32_t n, struct dfs_landing *l)
+{
+	struct dfs_pages *found[PARTS_MAX];
+	enum dfs_status st = n > PARTS_MAX ? DFS_AGAIN : DFS_OK;
+	uint32_t k = 0;
+
+	for (; k < n && st == DFS_OK; k++) {
+		const struct part p = part_of(src, &segs[k]);
+
+		found[k] = dfs_download_buffer_get(src->buffer, &p.id);
+		if (!found[k] || p.offset < found[k]->offset ||
+		    p.end > found[k]->offset + found[k]->length)
+			st = DFS_AGAIN;
+	}
+	for (uint32_t i = 0; i < k; i++) {
+		const struct part p = part_of(src, &segs[i]);
+
+		if (st == DFS_OK && dfs_download_buffer_delete(src->buffer, &p.id))
+			dfs_counter_add(dfs_offload_metrics()->prefetch_used, 1);
+		if (st == DFS_OK &&
+		    (!dfs_landing_piece(l, p.at, p.end - p.offset) ||
+		     !dfs_pages_deliver(found[i], p.offset, p.end - p.offset, &l->sink)))
+			st = DFS_NOMEM;
+		dfs_pages_unref(found[i]);
+	}
+	return st;
+}
+
+/* [offset, offset + length) of the segment's object is here or comes: grow over it. */
+static void
+grow(const struct dfs_segment *s, uint32_t offset, uint32_t length, uint32_t *first, uint32_t *last)
+{
+	uint32_t lo = offset > s->offset ? offset : s->offset, hi = offset + length;
+
+	if (hi > s->offset + s->length)
+		hi = s->offset + s->length;
+	lo = (s->at + (lo - s->offset)) / DFS_PAGE_SIZE;
+	hi = (s->at + (hi - s->offset) - 1) / DFS_PAGE_SIZE;
+	*first = lo < *first ? lo : *first;
+	*last = hi > *last ? hi : *last;
+}
+
+void
+dfs_download_extent(const struct dfs_download_source *src, const struct dfs_segment *segs,
+		    uint32_t n, uint32_t *first, uint32_t *last)
+{
+	const uint32_t from = *first * DFS_PAGE_SIZE, to = (*last + 1) * DFS_PAGE_SIZE;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct dfs_segment *s = &segs[i];
+		uint32_t lo = s->at > from ? s->at : from;
+		uint32_t hi = s->at + s->length < to ? s->at + s->length : to;
+		struct part p = part_of(src, s);
+		struct dfs_pages *pages;
+
+		if (lo >= hi || !dfs_segment_in_object(s))
+			continue;
+		lo = s->offset + (lo - s->at);
+		hi = s->offset + (hi - s->at);
+		pages = dfs_download_buffer_get(src->buffer, &p.id);
+		if (pages && pages->offset < hi && pages->offset + pages->length > lo)
+			grow(s, pages->offset, pages->length, first, last);
+		dfs_pages_unref(pages);
+		dfs_offload_lock(src->offload);
+		while (lo < hi) {
+			uint32_t next = hi;
+			struct dfs_download *d = find_locked(src->offload, &p.id, lo, &next);
+
+			if (d)
+				grow(s, d->offset, d->length, first, last);
+			lo = d ? d->offset + d->length : next;
+		}
+		dfs_offload_unlock(src->offload);
+	}
+}
+
+uint64_t
+dfs_download_prefetch(const struct dfs_download_source *src, const struct dfs_segment *segs,
+		      uint32_t n)
+{
+	struct dfs_offload *o = src->offload;
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < n;) {
+		struct part p = part_of(src, &segs[i]);
+		struct dfs_pages *landed = dfs_download_buffer_get(src->buffer, &p.id);
+		uint32_t end;
+
+		if (!dfs_segment_in_object(&segs[i++])) {
+			dfs_pages_unref(landed);
+			continue;
+		}
+		/* An object's pieces one behind the other are one download. */
+		for (; i < n && segs[i].version == p.id.counter && segs[i].offset == p.end; i++)
+			p.end += segs[i].length;
+		end = p.end;
+		if (landed && landed->offset <= p.offset)
+			p.at += landed->offset + landed->length - p.offset,
+				p.offset = landed->offset + landed->length;
+		dfs_pages_unref(landed);
+		while (p.offset < end) {
+			struct dfs_download *d;
+
+			p.end = end;
+			p.download = NULL;
+			if (part_start(src, &p, DFS_PREFETCH_GET) != DFS_OK)
+				return bytes;
+			d = p.download;
+			dfs_offload_lock(o);
+			d->waiters--;
+			dfs_offload_unlock(o);
+			dfs_transfer_unref(&d->t);
+			bytes += p.end - p.offset;
+			p.at += p.end - p.offset;
+			p.offset = p.end;
+		}
+	}
+	return bytes;
+}
+
+enum dfs_status
+dfs_offload_get(struct dfs_offload *o, const struct dfs_ctx *ctx, const char *key, uint64_t offset,
+		uint64_t length, const struct dfs_sink *sink)
+{
+	int64_t deadline = deadline_of(o, ctx);
+	struct dfs_content_id flow = dfs_offload_flow(key);
+	enum dfs_status st;
+
+	if (length == 0 || length > DFS_OBJECT_MAX || offset > DFS_OBJECT_MAX - length)
+		return DFS_INVAL;
+	for (unsigned tries = 1;; tries++) {
+		struct dfs_download *d =
+			download_new(o, DFS_DEMAND_GET, key, (uint32_t)offset, (uint32_t)length, 0);
+
+		if (!d)
+			return DFS_DELAY;
+		st = dfs_transfer_start(&d->t, &flow);
+		if (st == DFS_OK)
+			st = dfs_transfer_wait(&d->t, deadline,
+					       o->times.demand / DFS_OFFLOAD_TRIES);
+		if (st == DFS_OK &&
+		    !dfs_pages_deliver(d->pages, (uint32_t)offset, (uint32_t)length, sink))
+			st = DFS_NOMEM;
+		dfs_transfer_unref(&d->t);
+		if (st == DFS_OK) {
+			dfs_offload_good(o, tries > 1);
+			return DFS_OK;
+		}
+		if (!dfs_offload_again(o, st, tries, deadline))
+			return st == DFS_NOMEM ? DFS_DELAY : dfs_offload_status(st);
+	}
+}

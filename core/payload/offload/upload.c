@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/container.h"
+#include "base/log.h"
+#include "payload/key.h"
+#include "payload/offload/upload.h"
+#include "payload/store.h"
+
+/* A put or an erase. */
+struct dfs_put {
+	struct dfs_transfer t;
+	char key[DFS_KEY_MAX + 1];
+	uint64_t seq;
+	uint64_t length;
+	uint32_t n; /* 0: erase */
+	struct dfs_span spans[];
+};
+
+static struct dfs_put *
+put_of(struct dfs_transfer *t)
+{
+	return DFS_CONTAINER_OF(t, struct dfs_put, t);
+}
+
+static void
+put_free(struct dfs_transfer *t)
+{
+	struct dfs_put *put = put_of(t);
+
+	for (uint32_t i = 0; i < put->n; i++)
+		dfs_buf_unref(put->spans[i].buf);
+	free(put);
+}
+
+static enum dfs_status
+put_call(struct dfs_transfer *t)
+{
+	struct dfs_put *put = put_of(t);
+	struct dfs_block_store *store = t->offload->store;
+	enum dfs_status st;
+	bool left;
+
+	if (put->n == 0)
+		return dfs_block_erase_direct(store, NULL, put->key);
+	st = dfs_block_put_direct(store, NULL, put->key, put->spans, put->n, &put->seq);
+	if (st != DFS_OK)
+		return st;
+	t->bytes = put->length;
+	dfs_offload_lock(t->offload);
+	left = t->left;
+	t->returned = true;
+	dfs_offload_unlock(t->offload);
+	if (left)
+		dfs_block_erase_direct(store, NULL, put->key);
+	return DFS_OK;
+}
+
+/* Keep bytes that lie in no buffer. */
+static bool
+keep(struct dfs_span *to, const struct dfs_span *from)
+{
+	*to = *from;
+	if (from->buf) {
+		dfs_buf_ref(from->buf);
+		return true;
+	}
+	to->buf = dfs_buf_alloc((uint32_t)from->len);
+	if (!to->buf)
+		return false;
+	memcpy(to->buf->data, from->data, from->len);
+	to->data = to->buf->data;
+	return true;
+}
+
+static struct dfs_put *
+put_new(struct dfs_offload *o, enum dfs_entry_class class, const char *key,
+	const struct dfs_span *spans, uint32_t n)
+{
+	struct dfs_put *put = malloc(sizeof *put + n * sizeof put->spans[0]);
+
+	if (!put)
+		return NULL;
+	put->seq = put->length = 0;
+	put->n = 0;
+	while (put->n < n && keep(&put->spans[put->n], &spans[put->n]))
+		put->length += spans[put->n++].len;
+	if (put->n < n || strlen(key) > DFS_KEY_MAX) {
+		while (put->n > 0)
+			dfs_buf_unref(put->spans[--put->n].buf);
+		free(put);
+		return NULL;
+	}
+	strcpy(put->key, key);
+	dfs_transfer_init(&put->t, o, class);
+	put->t.call = put_call;
+	put->t.free = put_free;
+	return put;
+}
+
+void
+dfs_upload_init(struct dfs_upload *u, struct dfs_offload *o, const struct dfs_content_id *content,
+		int64_t deadline)
+{
+	u->offload = o;
+	u->content = *content;
+	u->deadline = deadline || !o ? deadline : dfs_clock_mono() + o->times.upload;
+	u->n = 0;
+}
+
+enum dfs_status
+dfs_upload_add(struct dfs_upload *u, enum dfs_entry_class class, const char *key,
+	       const struct dfs_span *spans, uint32_t n)
+{
+	struct dfs_put *put = put_new(u->offload, class, key, spans, n);
+	enum dfs_status st;
+
+	if (!put)
+		return dfs_fail(DFS_DELAY, "block store %s: no memory for a transfer",
+				u->offload->store->name);
+	st = dfs_transfer_start(&put->t, &u->content);
+	if (st != DFS_OK) {
+		dfs_transfer_unref(&put->t);
+		return st;
+	}
+	u->puts[u->n++] = put;
+	return DFS_OK;
+}
+
+/* The same once more. */
+static enum dfs_status
+put_again(struct dfs_upload *u, struct dfs_put **put)
+{
+	struct dfs_put *old = *put;
+	enum dfs_status st;
+
+	*put = put_new(u->offload, old->t.entry.class, old->key, old->spans, old->n);
+	dfs_transfer_unref(&old->t);
+	if (!*put)
+		return DFS_DELAY;
+	st = dfs_transfer_start(&(*put)->t, &u->content);
+	return st;
+}
+
+enum dfs_status
+dfs_upload_wait(struct dfs_upload *u, uint32_t i, uint64_t *seq)
+{
+	struct dfs_offload *o = u->offload;
+	struct dfs_put *put = u->puts[i];
+	enum dfs_status st = DFS_OK;
+	unsigned tries = 1;
+
+	u->puts[i] = NULL;
+	for (;; tries++) {
+		if (st == DFS_OK)
+			st = dfs_transfer_wait(&put->t, u->deadline, o->times.upload);
+		/* One that still runs has had its time, and may succeed: not beside a second. */
+		if (st == DFS_OK || put->t.left || !dfs_offload_again(o, st, tries, u->deadline))
+			break;
+		st = put_again(u, &put);
+		if (!put)
+			return dfs_fail(DFS_DELAY, "block store %s: no memory for a transfer",
+					o->store->name);
+	}
+	if (st == DFS_OK) {
+		if (seq && *seq < put->seq)
+			*seq = put->seq;
+		dfs_offload_good(o, tries > 1);
+	}
+	dfs_transfer_unref(&put->t);
+	return dfs_offload_status(st);
+}
+
+static enum dfs_status
+single(struct dfs_offload *o, enum dfs_entry_class class, const struct dfs_ctx *ctx,
+       const char *key, const struct dfs_span *spans, uint32_t n, uint64_t *seq)
+{
+	struct dfs_content_id id = dfs_offload_flow(key);
+	struct dfs_upload u;
+	enum dfs_status st;
+
+	dfs_upload_init(&u, o, &id, ctx ? ctx->deadline : 0);
+	if (seq)
+		*seq = 0;
+	st = dfs_upload_add(&u, class, key, spans, n);
+	return st == DFS_OK ? dfs_upload_wait(&u, 0, seq) : st;
+}
+
+enum dfs_status
+dfs_offload_put(struct dfs_offload *o, const struct dfs_ctx *ctx, const char *key,
+		const struct dfs_span *spans, uint32_t n, uint64_t *seq)
+{
+	return single(o, DFS_FINALIZE_PUT, ctx, key, spans, n, seq);
+}
+
+enum dfs_status
+dfs_offload_erase(struct dfs_offload *o, const struct dfs_ctx *ctx, const char *key)
+{
+	return single(o, DFS_COMPACT, ctx, key, NULL, 0, NULL);
+}
+
+void
+dfs_offload_erase_later(struct dfs_offload *o, const struct dfs_content_id *content,
+			const char *key)
+{
+	struct dfs_put *put = put_new(o, DFS_COMPACT, key, NULL, 0);
+
+	if (!put)
+		return;
+	dfs_transfer_start(&put->t, content);
+	dfs_transfer_unref(&put->t);
+}
