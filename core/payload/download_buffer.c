@@ -155,14 +155,20 @@ take(struct dfs_download_buffer *b, struct shard *s, struct item **at)
 }
 
 static void
+note_waste(struct dfs_download_buffer *b, const struct dfs_content_id *content)
+{
+	atomic_fetch_add_explicit(&b->wasted[content_hash(content) % WASTE_SLOTS], 1,
+				  memory_order_relaxed);
+	dfs_counter_add(dfs_offload_metrics()->prefetch_wasted, 1);
+}
+
+static void
 expire_locked(struct dfs_download_buffer *b, struct shard *s, int64_t now)
 {
 	while (s->oldest && s->oldest->expires <= now) {
 		const struct dfs_download_key *key = &s->oldest->key;
 
-		atomic_fetch_add_explicit(&b->wasted[content_hash(&key->content) % WASTE_SLOTS], 1,
-					  memory_order_relaxed);
-		dfs_counter_add(dfs_offload_metrics()->prefetch_wasted, 1);
+		note_waste(b, &key->content);
 		dfs_pages_unref(take(b, s, find(s, key_hash(key), key)));
 	}
 }
@@ -278,6 +284,7 @@ dfs_download_buffer_set(struct dfs_download_buffer *b, const struct dfs_download
 	}
 	dfs_lock_release(&s->mu);
 	if (!ok) {
+		note_waste(b, &key->content);
 		dfs_pages_unref(item->pages);
 		free(item);
 		return false;

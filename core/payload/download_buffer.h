@@ -58,7 +58,8 @@ uint64_t dfs_download_buffer_bytes(const struct dfs_download_buffer *b);
 uint64_t dfs_download_buffer_budget(const struct dfs_download_buffer *b);
 /* Drop what has expired: the sweeper's work. */
 void dfs_download_buffer_sweep(struct dfs_download_buffer *b);
-/* A number that grows when an entry of the content (or of a few others) expires unread. */
+/* A number that grows when an entry of the content (or of a few others) expires unread,
+ * or finds no room. */
 uint32_t dfs_download_buffer_wasted(const struct dfs_download_buffer *b,
 				    const struct dfs_content_id *content);
 

@@ -341,3 +341,31 @@ dfs_fetch_pages(struct dfs_ctx *ctx, struct dfs_block *block, uint32_t first, ui
 	unpin(block);
 	return st;
 }
+
+void
+dfs_fetch_ahead(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index, uint32_t first,
+		uint32_t last)
+{
+	struct dfs_block *block;
+	struct dfs_row row;
+	enum dfs_status st = DFS_OK;
+
+	if (index * DFS_BLOCK_SIZE >= file->extent)
+		return;
+	block = dfs_block_get_slots(file, index, 0);
+	if (!block)
+		return;
+	block->pins++;
+	/* A fetch of pages by somebody else is no reason to wait, one of the row is. */
+	while (st == DFS_OK && block->fetching && !block->row_known)
+		if (!dfs_file_wait(file, ctx->deadline))
+			st = DFS_DELAY;
+	if (st == DFS_OK)
+		st = fetch_row(ctx, block);
+	if (st == DFS_OK && !file->discarded && wanted(block, first, last, &row) > 0) {
+		struct dfs_download_source src = source_of(block);
+
+		dfs_download_prefetch(&src, row.segs, row.n);
+	}
+	unpin(block);
+}

@@ -171,6 +171,7 @@ dfs_file_free(struct dfs_file *file)
 		dfs_counter_add(dfs_counter_get("payload_dirty_lost"), 1);
 		dfs_write_verifier_reroll();
 	}
+	dfs_prefetch_end(file);
 	dfs_file_unprepare(file);
 	dfs_file_cut(file, 0, NULL);
 	while ((block = any_block(file)) != NULL) {

@@ -144,6 +144,7 @@ struct dfs_file {
 	struct dfs_garbage *trunc_garbage; /* of a truncation that is not committed yet */
 	uint64_t trunc_used;               /* and the bytes that it frees of blocks not in memory */
 	uint64_t next_read;                /* where a sequential reader would go on */
+	struct dfs_prefetch *prefetch;     /* prefetch.c; NULL: nobody reads it in order */
 
 	/* Guarded by cache->mu. */
 	struct dfs_file *fifo_prev, *fifo_next; /* in the share's list of dirty files */
@@ -264,6 +265,16 @@ void dfs_log_adopt(struct dfs_block *block, uint64_t segments, uint64_t lsn);
 /* spill.c: let dirty pages that the log has leave memory, until about `bytes` are free; answers how
  * many are. */
 uint64_t dfs_file_spill(struct dfs_file *file, uint64_t bytes);
+
+/* The same without waiting for pages: start to bring them in.  The row may have to be waited for. */
+void dfs_fetch_ahead(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index, uint32_t first,
+		     uint32_t last);
+
+/* prefetch.c: called with mu.  A read of a file whose store has an offloader; true: it belongs to a
+ * reader for whom the blocks ahead are brought in. */
+bool dfs_prefetch_note(struct dfs_file *file, uint64_t length, uint64_t offset, uint32_t len);
+/* No more of it; waits for what runs, mu being released meanwhile. */
+void dfs_prefetch_end(struct dfs_file *file);
 
 /* flush.c */
 enum dfs_status dfs_file_flush(struct dfs_ctx *ctx, struct dfs_file *file);

@@ -27,6 +27,8 @@ core_libdittofs_la_SOURCES += \
 	core/payload/offload/offload.h \
 	core/payload/offload/queue.c \
 	core/payload/offload/queue.h \
+	core/payload/offload/readahead.c \
+	core/payload/offload/readahead.h \
 	core/payload/offload/retry.c \
 	core/payload/offload/retry.h \
 	core/payload/offload/upload.c \
@@ -35,6 +37,7 @@ core_libdittofs_la_SOURCES += \
 	core/payload/offload/window.h \
 	core/payload/payload.c \
 	core/payload/payload.h \
+	core/payload/prefetch.c \
 	core/payload/read.c \
 	core/payload/recovered.c \
 	core/payload/recovered.h \

@@ -11,6 +11,17 @@
 #include "base/cond.h"
 #include "base/log.h"
 #include "payload/file.h"
+#include "payload/offload/offload.h"
+
+/* How near writers are to having to wait. */
+static double
+dirty_level(void *arg)
+{
+	const struct dfs_cache *cache = arg;
+
+	return (double)atomic_load_explicit(&cache->dirty, memory_order_relaxed) /
+	       (double)cache->dirty_hard;
+}
 
 struct dfs_payload *
 dfs_payload_new(const struct dfs_payload_options *o)
@@ -47,6 +58,8 @@ dfs_payload_new(const struct dfs_payload_options *o)
 	atomic_init(&payload->next_version, (uint64_t)dfs_clock_real());
 	pthread_mutex_init(&payload->garbage_mu, NULL);
 	dfs_cond_init(&payload->reaped);
+	if (o->blocks->offload)
+		dfs_offload_watch(o->blocks->offload, dirty_level, o->cache);
 	return payload;
 }
 
@@ -76,6 +89,8 @@ dfs_payload_free(struct dfs_payload *payload, int64_t deadline)
 	while (atomic_load(&payload->flush_tasks) > 0)
 		pthread_cond_wait(&cache->relief, &cache->mu);
 	pthread_mutex_unlock(&cache->mu);
+	if (payload->blocks->offload)
+		dfs_offload_unwatch(payload->blocks->offload);
 	ok = dfs_garbage_drain(payload, deadline);
 	if (!ok) {
 		/* A task still uses the struct: leave it to the end of the process. */

@@ -7,9 +7,14 @@
 
 #include "base/clock.h"
 #include "payload/file.h"
+#include "payload/offload/readahead.h"
 
 #define TURNS_MAX 64         /* pages that are evicted before they are read */
 #define WHOLE_BLOCK_PAGES 16 /* a request for as many brings in the block */
+#define FIRST_PAGES (DFS_READAHEAD_FIRST / DFS_PAGE_SIZE)
+
+/* What a read is part of. */
+enum pattern { RANDOM, SEQUENTIAL, AHEAD /* and what follows is being brought in */ };
 
 void
 dfs_read_release(struct dfs_read *out)
@@ -85,13 +90,17 @@ missing(const struct dfs_block *block, uint32_t p)
  */
 static enum dfs_status
 bring_in(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index, uint32_t p, uint32_t last,
-	 bool sequential)
+	 enum pattern pattern)
 {
 	struct dfs_block *block = dfs_block_get_slots(file, index, 0);
 
 	if (!block)
 		return DFS_DELAY;
-	if (sequential || last - p + 1 >= WHOLE_BLOCK_PAGES)
+	if (pattern == AHEAD)
+		last = p + FIRST_PAGES > last ? p + FIRST_PAGES - 1 : last;
+	else if (pattern == SEQUENTIAL || last - p + 1 >= WHOLE_BLOCK_PAGES)
+		last = DFS_PAGES - 1;
+	if (last >= DFS_PAGES)
 		last = DFS_PAGES - 1;
 	return dfs_fetch_pages(ctx, block, p, last);
 }
@@ -103,6 +112,7 @@ dfs_file_read(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t length, uint6
 	struct dfs_cache *cache = file->payload->cache;
 	uint64_t pos, end;
 	enum dfs_status st = DFS_OK;
+	enum pattern pattern;
 	unsigned turns = 0;
 	bool fetched = false;
 
@@ -120,6 +130,12 @@ dfs_file_read(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t length, uint6
 	out->eof = end == length;
 
 	dfs_file_lock(file);
+	pattern = offset == file->next_read ? SEQUENTIAL : RANDOM;
+	/* Before waiting, so that what follows comes beside what is waited for; on a loop after all
+	 * went well, for else the read is done again. */
+	if (file->payload->blocks->offload && !ctx->nonblock && len > 0 &&
+	    dfs_prefetch_note(file, length, offset, len))
+		pattern = AHEAD;
 	for (pos = offset; pos < end;) {
 		uint64_t index = pos / DFS_BLOCK_SIZE, start = index * DFS_BLOCK_SIZE;
 		uint32_t p = (uint32_t)(pos - start) / DFS_PAGE_SIZE;
@@ -131,7 +147,7 @@ dfs_file_read(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t length, uint6
 		if (block ? missing(block, p) : start < file->extent) {
 			st = DFS_DELAY;
 			if (++turns < TURNS_MAX)
-				st = bring_in(ctx, file, index, p, last, offset == file->next_read);
+				st = bring_in(ctx, file, index, p, last, pattern);
 			if (st != DFS_OK)
 				break;
 			/* The lock was free meanwhile: what was collected may be older than what
@@ -160,6 +176,8 @@ dfs_file_read(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t length, uint6
 		if (st != DFS_OK)
 			break;
 	}
+	if (st == DFS_OK && file->payload->blocks->offload && ctx->nonblock && len > 0)
+		dfs_prefetch_note(file, length, offset, len);
 	if (st == DFS_OK)
 		file->next_read = end;
 	dfs_file_unlock(file);

@@ -147,8 +147,7 @@ download_ended(struct dfs_transfer *t)
 	dfs_histogram_add(&m->get_ttfb_seconds, d->first_byte - t->began);
 	if (d->waiters > 0 || !d->buffer)
 		return;
-	if (!dfs_download_buffer_set(d->buffer, &d->id, d->pages))
-		dfs_counter_add(m->prefetch_wasted, 1);
+	dfs_download_buffer_set(d->buffer, &d->id, d->pages);
 }
 
 static void
@@ -212,7 +211,8 @@ part_start(const struct dfs_download_source *src, struct part *p, enum dfs_entry
 	end = p->end;
 	d = find_locked(o, &p->id, p->offset, &end);
 	if (d) {
-		dfs_counter_add(dfs_offload_metrics()->joins, 1);
+		if (class == DFS_DEMAND_GET)
+			dfs_counter_add(dfs_offload_metrics()->joins, 1);
 		if (d->offset + d->length < end)
 			end = d->offset + d->length;
 		dfs_transfer_ref_locked(&d->t);
@@ -223,6 +223,8 @@ part_start(const struct dfs_download_source *src, struct part *p, enum dfs_entry
 		st = dfs_transfer_start_locked(&mine->t, &src->content);
 		if (st == DFS_OK)
 			d = mine;
+		if (st == DFS_OK && class == DFS_PREFETCH_GET)
+			dfs_counter_add(dfs_offload_metrics()->prefetch_issued, 1);
 	}
 	if (d) {
 		d->waiters++;

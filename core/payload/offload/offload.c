@@ -56,11 +56,21 @@ dfs_offload_new(struct dfs_block_store *store, unsigned threads)
 }
 
 void
-dfs_offload_set_level(struct dfs_offload *o, double (*level)(void *arg), void *arg)
+dfs_offload_watch(struct dfs_offload *o, double (*level)(void *arg), void *arg)
 {
 	pthread_mutex_lock(&o->mu);
+	o->watchers++;
 	o->queue.level = level;
 	o->queue.level_arg = arg;
+	pthread_mutex_unlock(&o->mu);
+}
+
+void
+dfs_offload_unwatch(struct dfs_offload *o)
+{
+	pthread_mutex_lock(&o->mu);
+	if (--o->watchers == 0)
+		o->queue.level = NULL;
 	pthread_mutex_unlock(&o->mu);
 }
 

@@ -80,6 +80,7 @@ struct dfs_offload {
 	struct dfs_window window[2];
 	struct dfs_breaker breaker;
 	struct dfs_retry_bucket retries;
+	unsigned watchers;
 	uint64_t random;
 	unsigned shown_window[2]; /* what the gauges hold of ours */
 	enum dfs_breaker_state shown_state;
@@ -108,8 +109,10 @@ bool dfs_offload_drain(struct dfs_offload *o, int64_t deadline);
 /* mu; what lost its last reference meanwhile is freed after the unlock. */
 void dfs_offload_lock(struct dfs_offload *o);
 void dfs_offload_unlock(struct dfs_offload *o);
-/* How full of unwritten data the server is, 0 to 1; any thread, quick. */
-void dfs_offload_set_level(struct dfs_offload *o, double (*level)(void *arg), void *arg);
+/* How full of unwritten data the server is, 0 to 1; any thread, quick.  All who watch give the same,
+ * and each takes it back. */
+void dfs_offload_watch(struct dfs_offload *o, double (*level)(void *arg), void *arg);
+void dfs_offload_unwatch(struct dfs_offload *o);
 void dfs_offload_get_state(struct dfs_offload *o, struct dfs_offload_state *state);
 
 /* One reference, the caller's.  call, ended and free are set afterwards. */
