@@ -108,3 +108,19 @@ core_payload_offload_test_window_SOURCES = core/payload/offload/test-window.c
 core_payload_offload_test_window_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_payload_offload_test_queue_SOURCES = core/payload/offload/test-queue.c
 core_payload_offload_test_queue_LDADD = core/libdittofs.la $(GLIB_LIBS)
+
+check_PROGRAMS += core/payload/test-download-buffer core/payload/offload/test-readahead
+TESTS += core/payload/test-download-buffer core/payload/offload/test-readahead
+core_payload_test_download_buffer_SOURCES = core/payload/test-download-buffer.c
+core_payload_test_download_buffer_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_payload_offload_test_readahead_SOURCES = core/payload/offload/test-readahead.c
+core_payload_offload_test_readahead_LDADD = core/libdittofs.la $(GLIB_LIBS)
+
+check_PROGRAMS += core/payload/test-offload
+TESTS += core/payload/test-offload
+core_payload_test_offload_SOURCES = core/payload/test-offload.c core/payload/test-rig.c core/payload/test-rig.h
+core_payload_test_offload_LDADD = core/libdittofs.la $(GLIB_LIBS)
+
+noinst_PROGRAMS += core/payload/bench-offload
+core_payload_bench_offload_SOURCES = core/payload/bench-offload.c core/payload/test-rig.c core/payload/test-rig.h
+core_payload_bench_offload_LDADD = core/libdittofs.la $(GLIB_LIBS)

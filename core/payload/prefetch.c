@@ -27,12 +27,12 @@ run(struct dfs_task *task)
 {
 	struct dfs_prefetch *p = DFS_CONTAINER_OF(task, struct dfs_prefetch, task);
 	struct dfs_file *file = p->file;
+	struct dfs_offload *o = file->payload->blocks->offload;
 	struct dfs_readahead_session *s;
 
 	dfs_file_lock(file);
 	while (!file->discarded && (s = dfs_readahead_todo(&p->readers)) != NULL) {
-		struct dfs_ctx ctx = {.deadline = dfs_clock_mono() +
-						  file->payload->blocks->offload->times.prefetch};
+		struct dfs_ctx ctx = {.deadline = dfs_clock_mono() + o->times.prefetch};
 		uint64_t index = s->begun / DFS_BLOCK_SIZE, start = index * DFS_BLOCK_SIZE;
 		uint64_t end =
 			s->ahead - start < DFS_BLOCK_SIZE ? s->ahead : start + DFS_BLOCK_SIZE;
@@ -47,20 +47,24 @@ run(struct dfs_task *task)
 	atomic_fetch_sub_explicit(&file->busy, 1, memory_order_release);
 	dfs_file_wake(file);
 	dfs_file_unlock(file);
+	dfs_offload_leave(o);
 }
 
 static void
 start(struct dfs_prefetch *p)
 {
 	struct dfs_file *file = p->file;
+	struct dfs_offload *o = file->payload->blocks->offload;
 
 	if (p->running || !dfs_readahead_todo(&p->readers))
 		return;
 	p->running = true;
 	p->task.run = run;
 	atomic_fetch_add_explicit(&file->busy, 1, memory_order_relaxed);
-	if (dfs_lane_submit(file->payload->blocks->offload->lane, &p->task))
+	dfs_offload_enter(o);
+	if (dfs_lane_submit(o->lane, &p->task))
 		return;
+	dfs_offload_leave(o);
 	/* The next read tries again. */
 	p->running = false;
 	atomic_fetch_sub_explicit(&file->busy, 1, memory_order_release);

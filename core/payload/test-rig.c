@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "payload/download_buffer.h"
 #include "payload/offload/offload.h"
 #include "payload/test-rig.h"
 #include "plugin/host.h"
@@ -18,6 +19,32 @@ find(struct rig *rig, enum dfs_plugin_kind kind, const char *name)
 	if (!e)
 		g_error("%s", error);
 	return e;
+}
+
+struct dfs_block_store *
+rig_open_blocks(struct rig *rig, const char *block, const char *name)
+{
+	bool remote = strcmp(block, "remote") == 0;
+	struct dfs_plugin_entry e = *find(rig, DFS_KIND_BLOCK, remote ? "memory" : block);
+	struct dfs_block_store *store;
+	struct dfs_options o;
+
+	if (remote) {
+		e.desc.thread_model = DFS_THREADS_BLOCKING;
+		e.desc.max_threads = 0;
+	}
+	dfs_options_init(&o, e.desc.config, e.desc.config_size, "/");
+	if (strcmp(block, "filesystem") == 0) {
+		char *error = NULL;
+
+		rig->dir = g_dir_make_tmp("dfs-payload-XXXXXX", NULL);
+		g_assert_true(dfs_options_set(&o, "path", rig->dir, &error));
+	}
+	if (dfs_block_store_open(&e, name, o.values, dfs_host_get("block", name), rig->workers,
+				 &store) != DFS_OK)
+		g_error("%s", dfs_fail_text());
+	dfs_options_clear(&o);
+	return store;
 }
 
 struct rig *
@@ -36,18 +63,7 @@ rig_new(const char *block, uint64_t budget, enum dfs_durability durability)
 						&rig->metadata),
 			==, DFS_OK);
 	dfs_options_clear(&o);
-	e = find(rig, DFS_KIND_BLOCK, block);
-	dfs_options_init(&o, e->desc.config, e->desc.config_size, "/");
-	if (strcmp(block, "filesystem") == 0) {
-		char *error = NULL;
-
-		rig->dir = g_dir_make_tmp("dfs-payload-XXXXXX", NULL);
-		g_assert_true(dfs_options_set(&o, "path", rig->dir, &error));
-	}
-	if (dfs_block_store_open(e, "blocks", o.values, dfs_host_get("block", "blocks"),
-				 rig->workers, &rig->blocks) != DFS_OK)
-		g_error("%s", dfs_fail_text());
-	dfs_options_clear(&o);
+	rig->blocks = rig_open_blocks(rig, block, "blocks");
 	rig->cache = dfs_cache_new(budget);
 	rig->payload = dfs_payload_new(&(struct dfs_payload_options){
 		.cache = rig->cache,
@@ -83,7 +99,11 @@ rig_free(struct rig *rig)
 	int64_t deadline = dfs_clock_mono() + 30 * DFS_SECOND;
 
 	g_assert_cmpint(dfs_payload_free(rig->payload, deadline), ==, DFS_OK);
-	g_assert_cmpint(atomic_load(&rig->cache->resident), ==, 0);
+	if (rig->blocks->offload)
+		g_assert_true(dfs_offload_drain(rig->blocks->offload, deadline));
+	/* What was brought ahead and is not taken stays for its time. */
+	g_assert_cmpint(atomic_load(&rig->cache->resident), ==,
+			(int64_t)dfs_download_buffer_bytes(rig->cache->landing));
 	g_assert_cmpint(atomic_load(&rig->cache->dirty), ==, 0);
 	dfs_cache_free(rig->cache);
 	dfs_block_store_close(rig->blocks);
@@ -119,14 +139,39 @@ struct rig_double rig_double;
 static struct dfs_block_ops real_block;
 static struct dfs_metadata_ops real_metadata;
 
+/* What a call meets before it gets through; status: what the double is told to answer. */
+static enum dfs_status
+obstacles(enum dfs_status status)
+{
+	int failures = rig_double.failures;
+
+	rig_double.calls++;
+	while (rig_double.hang)
+		g_usleep(500);
+	if (rig_double.latency > 0)
+		g_usleep((gulong)(rig_double.latency / 1000));
+	if (failures == 0 || status == DFS_OK)
+		return status;
+	if (--rig_double.failures > 0)
+		return status;
+	/* The last of them. */
+	rig_double.put = rig_double.get = DFS_OK;
+	rig_double.failures = 0;
+	return status;
+}
+
 static enum dfs_status
 double_put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n, uint32_t flags)
 {
 	void (*during)(void *) = rig_double.during_put;
+	enum dfs_status st;
 	uint64_t len = 0;
 
-	if (rig_double.put != DFS_OK)
-		return rig_double.put;
+	rig_double.in_puts++;
+	st = obstacles(rig_double.put);
+	rig_double.in_puts--;
+	if (st != DFS_OK)
+		return st;
 	rig_double.during_put = NULL;
 	if (during)
 		during(rig_double.arg);
@@ -141,9 +186,17 @@ static enum dfs_status
 double_get(void *inst, const char *key, uint64_t offset, uint64_t length,
 	   const struct dfs_sink *sink, uint32_t flags)
 {
-	rig_double.gets++;
-	return rig_double.get != DFS_OK ? rig_double.get
-					: real_block.get(inst, key, offset, length, sink, flags);
+	enum dfs_status st;
+
+	if (rig_double.gets++ == 0)
+		rig_double.first_get = length;
+	rig_double.in_gets++;
+	st = obstacles(rig_double.get);
+	rig_double.in_gets--;
+	if (st != DFS_OK)
+		return st;
+	rig_double.get_bytes += length;
+	return real_block.get(inst, key, offset, length, sink, flags);
 }
 
 static enum dfs_status
@@ -167,6 +220,7 @@ rig_install_double(struct rig *rig)
 	memset(&rig_double, 0, sizeof rig_double);
 	real_block = rig->blocks->ops;
 	real_metadata = rig->metadata->ops;
+	g_assert_true(rig->blocks->ops.put != double_put);
 	rig->blocks->ops.put = double_put;
 	rig->blocks->ops.get = double_get;
 	rig->blocks->ops.erase = double_erase;

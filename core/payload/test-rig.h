@@ -27,17 +27,25 @@ struct rig {
  * what happens while a put runs.  The last rig's. */
 struct rig_double {
 	_Atomic enum dfs_status put, get, erase, commit; /* DFS_OK: as the real one */
-	void (*during_put)(void *arg);                   /* once */
+	_Atomic int failures;          /* > 0: so many puts and gets fail, then no more */
+	_Atomic int64_t latency;       /* ns of a put and a get */
+	_Atomic bool hang;             /* puts and gets do not return while it is set */
+	void (*during_put)(void *arg); /* once */
 	void *arg;
-	_Atomic unsigned puts, gets;
-	_Atomic uint64_t put_bytes;
+	_Atomic unsigned puts, gets;       /* puts that went through, gets that were asked for */
+	_Atomic unsigned calls;            /* puts and gets, whatever came of them */
+	_Atomic unsigned in_puts, in_gets; /* under way */
+	_Atomic uint64_t put_bytes, get_bytes;
+	_Atomic uint64_t first_get; /* length of the first one */
 };
 extern struct rig_double rig_double;
 void rig_install_double(struct rig *rig);
 
-/* block: "memory" or "filesystem". */
+/* block: "memory", "filesystem", or "remote": memory that says it may block. */
 struct rig *rig_new(const char *block, uint64_t budget, enum dfs_durability durability);
 void rig_free(struct rig *rig);
+/* One more store for the rig's workers, to be closed before it is freed. */
+struct dfs_block_store *rig_open_blocks(struct rig *rig, const char *block, const char *name);
 struct dfs_file *rig_file(struct rig *rig, uint8_t id, uint64_t length, uint64_t used);
 struct dfs_ctx rig_ctx(void);
 /* As the fs layer does it: prepare, then install or copy.  length: before. */

@@ -113,9 +113,7 @@ dfs_transfer_init(struct dfs_transfer *t, struct dfs_offload *o, enum dfs_entry_
 	t->entry.class = class;
 	t->refs = 1;
 	dfs_cond_init(&t->ended_cond);
-	dfs_offload_lock(o);
-	o->transfers++;
-	dfs_offload_unlock(o);
+	dfs_offload_enter(o);
 }
 
 struct dfs_transfer *
@@ -147,21 +145,31 @@ void
 dfs_offload_unlock(struct dfs_offload *o)
 {
 	struct dfs_transfer *dead = o->dead, *next;
-	unsigned n = 0;
 
 	o->dead = NULL;
 	pthread_mutex_unlock(&o->mu);
-	if (!dead)
-		return;
-	for (; dead; dead = next, n++) {
+	for (; dead; dead = next) {
 		next = dead->next_dead;
 		pthread_cond_destroy(&dead->ended_cond);
 		free(dead->text);
 		dead->free(dead);
+		dfs_offload_leave(o);
 	}
+}
+
+void
+dfs_offload_enter(struct dfs_offload *o)
+{
 	pthread_mutex_lock(&o->mu);
-	o->transfers -= n;
-	if (o->transfers == 0)
+	o->transfers++;
+	pthread_mutex_unlock(&o->mu);
+}
+
+void
+dfs_offload_leave(struct dfs_offload *o)
+{
+	pthread_mutex_lock(&o->mu);
+	if (--o->transfers == 0)
 		pthread_cond_broadcast(&o->empty);
 	pthread_mutex_unlock(&o->mu);
 }

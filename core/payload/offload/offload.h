@@ -85,7 +85,7 @@ struct dfs_offload {
 	unsigned shown_window[2]; /* what the gauges hold of ours */
 	enum dfs_breaker_state shown_state;
 	struct dfs_transfer *running, *running_last; /* those that have slots, by age */
-	unsigned transfers;                          /* alive */
+	unsigned transfers;                          /* alive, and other work */
 	struct dfs_transfer *dead; /* without references, to be freed at the next unlock */
 	pthread_cond_t empty;
 	bool stop;
@@ -106,6 +106,9 @@ struct dfs_offload *dfs_offload_new(struct dfs_block_store *store, unsigned thre
 bool dfs_offload_free(struct dfs_offload *o, int64_t deadline);
 /* Wait until nothing is under way or queued; false: deadline (monotonic ns). */
 bool dfs_offload_drain(struct dfs_offload *o, int64_t deadline);
+/* Work for it that is no transfer (yet) begins, ends: a drain waits for that too. */
+void dfs_offload_enter(struct dfs_offload *o);
+void dfs_offload_leave(struct dfs_offload *o);
 /* mu; what lost its last reference meanwhile is freed after the unlock. */
 void dfs_offload_lock(struct dfs_offload *o);
 void dfs_offload_unlock(struct dfs_offload *o);

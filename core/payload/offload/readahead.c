@@ -68,14 +68,12 @@ adapt(struct dfs_readahead_session *s, const struct dfs_readahead_hints *hints)
 	s->window = bounded(s->window, hints);
 }
 
-/* Whole blocks within the window, and at least the rest of the one that the reader is in. */
+/* Whole blocks that the window reaches into; of a reader that has just begun the rest of its block. */
 static void
-look_ahead(struct dfs_readahead_session *s, const struct dfs_readahead_hints *hints)
+look_ahead(struct dfs_readahead_session *s, bool begins, const struct dfs_readahead_hints *hints)
 {
-	uint64_t to = (s->next + s->window) / BLOCK * BLOCK;
+	uint64_t to = block_end(s->next + (begins ? 0 : s->window));
 
-	if (to < block_end(s->next))
-		to = block_end(s->next);
 	if (to > hints->length)
 		to = hints->length;
 	if (s->begun < s->next)
@@ -91,6 +89,7 @@ dfs_readahead_note(struct dfs_readahead *ra, uint64_t offset, uint32_t len,
 		   const struct dfs_readahead_hints *hints)
 {
 	struct dfs_readahead_session *s;
+	bool begins;
 
 	if (hints->window_max < DFS_READAHEAD_WINDOW)
 		return false;
@@ -106,7 +105,8 @@ dfs_readahead_note(struct dfs_readahead *ra, uint64_t offset, uint32_t len,
 		s->next = offset + len;
 	}
 	s->used = ++ra->clock;
-	if (s->window == 0) {
+	begins = s->window == 0;
+	if (begins) {
 		/* What it waits for now comes first, and alone. */
 		s->begun = offset + (len > DFS_READAHEAD_FIRST ? len : DFS_READAHEAD_FIRST);
 		s->window = DFS_READAHEAD_WINDOW;
@@ -115,7 +115,7 @@ dfs_readahead_note(struct dfs_readahead *ra, uint64_t offset, uint32_t len,
 	} else {
 		adapt(s, hints);
 	}
-	look_ahead(s, hints);
+	look_ahead(s, begins, hints);
 	return true;
 }
 
