@@ -118,7 +118,8 @@ bench_cold(struct rig *rig, struct dfs_file *file, uint32_t len)
 	char what[64];
 	int64_t began;
 
-	dfs_offload_drain(rig->blocks->offload, dfs_clock_mono() + 60 * DFS_SECOND);
+	if (rig->blocks->offload)
+		dfs_offload_drain(rig->blocks->offload, dfs_clock_mono() + 60 * DFS_SECOND);
 	dfs_cache_reclaim(rig->cache, UINT32_MAX);
 	began = dfs_clock_mono();
 	for (uint64_t at = 0; at < length; at += len) {
@@ -142,7 +143,8 @@ bench_random(struct rig *rig, struct dfs_file *file)
 	uint64_t length = (uint64_t)blocks * BLOCK, n = 4000;
 	int64_t began;
 
-	dfs_offload_drain(rig->blocks->offload, dfs_clock_mono() + 60 * DFS_SECOND);
+	if (rig->blocks->offload)
+		dfs_offload_drain(rig->blocks->offload, dfs_clock_mono() + 60 * DFS_SECOND);
 	dfs_cache_reclaim(rig->cache, UINT32_MAX);
 	began = dfs_clock_mono();
 	for (uint64_t i = 0; i < n; i++) {
@@ -159,13 +161,16 @@ bench_random(struct rig *rig, struct dfs_file *file)
 }
 
 static void
-bench(const char *store, int64_t latency)
+bench(const char *store, int64_t latency, bool direct)
 {
 	struct rig *rig = rig_new(store, 4ull << 30, DFS_DURABILITY_POWER);
+	struct dfs_offload *offload = rig->blocks->offload;
 	struct dfs_file *file;
 
-	printf("%s, %.0f ms\n", store, (double)latency / 1e6);
+	printf("%s, %.0f ms%s\n", store, (double)latency / 1e6, direct ? ", no offloader" : "");
 	rig_install_double(rig);
+	if (direct)
+		rig->blocks->offload = NULL;
 	rig_double.latency = latency;
 	file = make_file(rig);
 	for (int round = 0; round < 3; round++) {
@@ -179,6 +184,7 @@ bench(const char *store, int64_t latency)
 		bench_random(rig, file);
 	dfs_file_discard(file);
 	dfs_file_free(file);
+	rig->blocks->offload = offload;
 	rig_free(rig);
 }
 
@@ -187,7 +193,8 @@ main(int argc, char **argv)
 {
 	if (argc > 1)
 		blocks = (unsigned)atoi(argv[1]);
-	bench("remote", 20 * DFS_SECOND / 1000);
-	bench("filesystem", 0);
+	bench("remote", 20 * DFS_SECOND / 1000, false);
+	bench("filesystem", 0, true);
+	bench("filesystem", 0, false);
 	return 0;
 }

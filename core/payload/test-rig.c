@@ -163,7 +163,7 @@ obstacles(enum dfs_status status)
 static enum dfs_status
 double_put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n, uint32_t flags)
 {
-	void (*during)(void *) = rig_double.during_put;
+	void (*during)(void *);
 	enum dfs_status st;
 	uint64_t len = 0;
 
@@ -172,7 +172,7 @@ double_put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n
 	rig_double.in_puts--;
 	if (st != DFS_OK)
 		return st;
-	rig_double.during_put = NULL;
+	during = atomic_exchange(&rig_double.during_put, NULL);
 	if (during)
 		during(rig_double.arg);
 	for (uint32_t i = 0; i < n; i++)

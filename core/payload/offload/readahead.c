@@ -57,13 +57,13 @@ bounded(uint32_t window, const struct dfs_readahead_hints *hints)
 static void
 adapt(struct dfs_readahead_session *s, const struct dfs_readahead_hints *hints)
 {
-	uint64_t block = s->next / BLOCK;
+	uint64_t step = s->next / DFS_READAHEAD_FIRST;
 
 	if (hints->pressed || hints->wasted != s->wasted)
 		s->window /= 2;
-	else if (block > s->reached && s->next <= s->begun)
+	else if (step > s->reached && s->next <= s->begun)
 		s->window *= 2;
-	s->reached = block;
+	s->reached = step;
 	s->wasted = hints->wasted;
 	s->window = bounded(s->window, hints);
 }
@@ -110,7 +110,7 @@ dfs_readahead_note(struct dfs_readahead *ra, uint64_t offset, uint32_t len,
 		/* What it waits for now comes first, and alone. */
 		s->begun = offset + (len > DFS_READAHEAD_FIRST ? len : DFS_READAHEAD_FIRST);
 		s->window = DFS_READAHEAD_WINDOW;
-		s->reached = s->next / BLOCK;
+		s->reached = s->next / DFS_READAHEAD_FIRST;
 		s->wasted = hints->wasted;
 	} else {
 		adapt(s, hints);

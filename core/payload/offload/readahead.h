@@ -3,8 +3,8 @@
  * Which bytes of a file are likely to be read next: up to four sequential readers of it at once.
  *
  * A reader is believed from its second read on, or when it begins at the file's beginning.  It gets
- * 4 MiB ahead; each time it reaches a block that was brought for it the window doubles, to 64 MiB at
- * most, and it halves when what was brought went unread or memory is short.  Reads that nobody
+ * 4 MiB ahead; with each MiB that it reaches of what was brought for it the window doubles, to 64 MiB
+ * at most, and it halves when what was brought went unread or memory is short.  Reads that nobody
  * expects get nothing.  No locks and no I/O: the owner has both.
  */
 #ifndef DFS_PAYLOAD_OFFLOAD_READAHEAD_H
@@ -22,7 +22,7 @@ struct dfs_readahead_session {
 	uint64_t next;    /* where the reader goes on */
 	uint64_t begun;   /* blocks below have been asked for: [begun, ahead) is left to do */
 	uint64_t ahead;   /* and shall be, up to here */
-	uint64_t reached; /* the block that the reader is in, when it was brought ahead */
+	uint64_t reached; /* the MiB that the reader is in */
 	uint32_t window;  /* 0: not believed yet */
 	uint32_t used;    /* larger: later */
 	uint32_t wasted;  /* the counter's value when it was looked at last */

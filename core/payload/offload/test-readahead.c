@@ -72,19 +72,26 @@ random_reads_get_nothing(void)
 }
 
 static void
-the_window_doubles_with_each_block_that_is_reached(void)
+the_window_doubles_with_each_mebibyte_that_was_brought(void)
 {
 	static const uint32_t want[] = {4, 8, 16, 32, 64, 64, 64};
 
 	fresh();
-	for (uint64_t block = 0; block < G_N_ELEMENTS(want); block++)
-		for (uint64_t part = 0; part < 4; part++) {
-			g_assert_true(note((4 * block + part) * MIB, MIB - 4096));
-			work();
-			g_assert_true(note((4 * block + part + 1) * MIB - 4096, 2048));
-			work();
-			g_assert_cmpuint(ra.sessions[0].window, ==, want[block] * MIB);
-		}
+	for (uint64_t at = 0; at < G_N_ELEMENTS(want); at++) {
+		g_assert_true(note(at * MIB, MIB));
+		work();
+		g_assert_cmpuint(ra.sessions[0].window, ==, want[at] * MIB);
+	}
+}
+
+static void
+reads_that_outrun_it_do_not_widen_it(void)
+{
+	fresh();
+	for (uint64_t at = 0; at < 100; at++) {
+		g_assert_true(note(at * MIB, MIB));
+		g_assert_cmpuint(ra.sessions[0].window, ==, 4 * MIB);
+	}
 }
 
 /* What a reader has, at a read that hits the cache as well. */
@@ -229,8 +236,9 @@ main(int argc, char **argv)
 	  a_read_at_the_beginning_gets_the_rest_of_its_block);
 	T("elsewhere-it-takes-two-reads", elsewhere_it_takes_two_reads);
 	T("random-reads-get-nothing", random_reads_get_nothing);
-	T("the-window-doubles-with-each-block-that-is-reached",
-	  the_window_doubles_with_each_block_that_is_reached);
+	T("the-window-doubles-with-each-mebibyte-that-was-brought",
+	  the_window_doubles_with_each_mebibyte_that_was_brought);
+	T("reads-that-outrun-it-do-not-widen-it", reads_that_outrun_it_do_not_widen_it);
 	T("every-read-moves-the-window-on", every_read_moves_the_window_on);
 	T("nothing-is-asked-for-twice", nothing_is_asked_for_twice);
 	T("waste-halves-it-once", waste_halves_it_once);
