@@ -50,13 +50,30 @@ run(struct dfs_task *task)
 	dfs_offload_leave(o);
 }
 
+/* Whether some of what is ahead is not in memory; moves the sessions over what is. */
+static bool
+wanting(struct dfs_prefetch *p)
+{
+	struct dfs_readahead_session *s;
+
+	while ((s = dfs_readahead_todo(&p->readers)) != NULL) {
+		uint64_t index = s->begun / DFS_BLOCK_SIZE;
+		const struct dfs_block *block = dfs_block_find(p->file, index);
+
+		if (!block || !block->row_known || !dfs_block_complete(block))
+			return true;
+		s->begun = (index + 1) * DFS_BLOCK_SIZE;
+	}
+	return false;
+}
+
 static void
 start(struct dfs_prefetch *p)
 {
 	struct dfs_file *file = p->file;
 	struct dfs_offload *o = file->payload->blocks->offload;
 
-	if (p->running || !dfs_readahead_todo(&p->readers))
+	if (p->running || !wanting(p))
 		return;
 	p->running = true;
 	p->task.run = run;

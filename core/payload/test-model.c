@@ -237,6 +237,13 @@ filesystem_keeps_what_was_written(void)
 		run("filesystem", 0, seed_of(seed), 250);
 }
 
+static void
+remote_with_blocks_brought_ahead_keeps_what_was_written(void)
+{
+	for (guint32 seed = 31; seed <= 34; seed++)
+		run("remote", 64u << 20, seed_of(seed), 300);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -247,5 +254,7 @@ main(int argc, char **argv)
 			memory_under_pressure_keeps_what_was_written);
 	g_test_add_func("/payload/model/filesystem-keeps-what-was-written",
 			filesystem_keeps_what_was_written);
+	g_test_add_func("/payload/model/remote-with-blocks-brought-ahead-keeps-what-was-written",
+			remote_with_blocks_brought_ahead_keeps_what_was_written);
 	return g_test_run();
 }

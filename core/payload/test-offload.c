@@ -339,6 +339,24 @@ a_probe_that_goes_well_ends_that(void)
 }
 
 static void
+one_object_that_cannot_be_read_is_not_a_store_that_fails(void)
+{
+	struct rig *rig = remote();
+	struct dfs_file *file = cold_file(rig, 1, 1);
+	struct dfs_offload_state state;
+
+	rig_double.get = DFS_IO;
+	for (int i = 0; i < 4; i++)
+		g_assert_cmpint(read_until(file, 1, 0, MIB, dfs_clock_mono() + 30 * DFS_SECOND), ==,
+				DFS_IO);
+	dfs_offload_get_state(rig->blocks->offload, &state);
+	g_assert_cmpint(state.breaker, ==, DFS_BREAKER_CLOSED);
+	rig_double.get = DFS_OK;
+	assert_mib(file, 1, 0);
+	end(rig, file);
+}
+
+static void
 a_store_that_refuses_us_is_asked_once(void)
 {
 	struct rig *rig = remote();
@@ -605,6 +623,8 @@ main(int argc, char **argv)
 	T("a-store-that-fails-all-the-time-is-left-alone",
 	  a_store_that_fails_all_the_time_is_left_alone);
 	T("a-probe-that-goes-well-ends-that", a_probe_that_goes_well_ends_that);
+	T("one-object-that-cannot-be-read-is-not-a-store-that-fails",
+	  one_object_that_cannot_be_read_is_not_a_store_that_fails);
 	T("a-store-that-refuses-us-is-asked-once", a_store_that_refuses_us_is_asked_once);
 	T("a-store-that-hangs-holds-up-its-own-shares-only",
 	  a_store_that_hangs_holds_up_its_own_shares_only);

@@ -205,6 +205,7 @@ part_start(const struct dfs_download_source *src, struct part *p, enum dfs_entry
 	if (!mine)
 		return DFS_NOMEM;
 	mine->id = p->id;
+	mine->t.object = dfs_hash_u64(p->id.counter, p->id.block) | 1;
 	mine->buffer = dfs_download_buffer_ref(src->buffer);
 	mine->t.entry.free_running = class == DFS_PREFETCH_GET;
 	dfs_offload_lock(o);

@@ -219,9 +219,14 @@ static void
 note_locked(struct dfs_offload *o, struct dfs_transfer *t, enum dfs_status status, const char *text)
 {
 	int64_t now = dfs_clock_mono();
-	bool probe = t->probe;
+	bool probe = t->probe, again = status == DFS_IO && t->object && t->object == o->bad_object;
 
 	t->probe = false;
+	/* One object that cannot be read, however often, is not a store that fails. */
+	if (status == DFS_IO && t->object)
+		o->bad_object = t->object;
+	if (again && !probe)
+		return;
 	if (!dfs_breaker_note(&o->breaker, status, probe, now))
 		return;
 	if (o->breaker.state == DFS_BREAKER_CLOSED) {

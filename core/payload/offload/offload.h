@@ -49,6 +49,8 @@ struct dfs_transfer {
 	/* Nobody knows it any more.  Called without mu. */
 	void (*free)(struct dfs_transfer *t);
 
+	uint64_t object; /* what is read, as a hash; 0: nothing is */
+
 	/* Guarded by mu. */
 	unsigned refs;
 	bool running, done;
@@ -79,6 +81,7 @@ struct dfs_offload {
 	struct dfs_queue queue;
 	struct dfs_window window[2];
 	struct dfs_breaker breaker;
+	uint64_t bad_object; /* the last one that could not be read */
 	struct dfs_retry_bucket retries;
 	unsigned watchers;
 	uint64_t random;
