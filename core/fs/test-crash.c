@@ -318,7 +318,7 @@ step_push(struct world *w, struct file *file, bool flush)
 	note(file, flush ? "flush\n" : "spill\n");
 
 	if (content && flush)
-		assert_status(dfs_file_flush(&ctx, content), DFS_OK);
+		assert_status(dfs_file_flush(&ctx, content, DFS_FLUSH_ALL), DFS_OK);
 	else if (content)
 		dfs_file_spill(content, UINT64_MAX);
 	dfs_inode_unref(inode);

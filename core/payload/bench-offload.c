@@ -39,7 +39,7 @@ make_file(struct rig *rig)
 	}
 	g_free(data);
 	began = dfs_clock_mono();
-	if (dfs_file_flush(&ctx, file) != DFS_OK)
+	if (dfs_file_flush(&ctx, file, DFS_FLUSH_ALL) != DFS_OK)
 		g_error("flush");
 	printf("%-52s %8.0f MiB/s\n", "flush of one file", rate(began));
 	return file;

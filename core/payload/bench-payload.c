@@ -128,7 +128,7 @@ bench_small_files(unsigned n)
 	       (double)(resident_kib() - rss) / n, (double)(used - before) / 1024 / n);
 	t = cpu();
 	for (unsigned i = 0; i < n; i++)
-		if (dfs_file_flush(&wait, files[i]) != DFS_OK)
+		if (dfs_file_flush(&wait, files[i], DFS_FLUSH_ALL) != DFS_OK)
 			g_error("flush");
 	report("  its flush to the stores", t, n);
 	printf("%-44s %10.1f KiB\n", "  memory a file, flushed",
@@ -165,7 +165,7 @@ main(void)
 	bench_read(file, 4096, "read 4 KiB, cached");
 	bench_copy_in(file, 4096, "write 4 KiB (prepare, copy in)");
 	bench_write(file, 65536, "write 64 KiB (reserve, prepare, install)");
-	if (dfs_file_flush(&ctx, file) != DFS_OK)
+	if (dfs_file_flush(&ctx, file, DFS_FLUSH_ALL) != DFS_OK)
 		g_error("flush");
 	bench_read(file, 1u << 20, "read 1 MiB, cached, shared with the store");
 	for (int round = 0; round < 3; round++)

@@ -278,6 +278,7 @@ dfs_block_cut(struct dfs_block *block, uint32_t end)
 {
 	block->row_gen++;
 	block->log_cut = true;
+	block->whole = false;
 	block->n_segs = (uint8_t)dfs_row_clip(block->segs, block->n_segs, end);
 	for (uint32_t p = end / DFS_PAGE_SIZE; p < block->n_slots; p++) {
 		struct dfs_page *page = &block->pages[p];
@@ -366,6 +367,15 @@ dfs_block_stored(const struct dfs_block *block, uint32_t from, uint32_t to)
 		if (block->segs[i].at < to && block->segs[i].at + block->segs[i].length > from)
 			return true;
 	return false;
+}
+
+bool
+dfs_block_all_dirty(const struct dfs_block *block)
+{
+	for (uint32_t p = 0; p < block->n_slots; p++)
+		if (block->pages[p].dirty != 0xffff)
+			return false;
+	return block->n_slots == DFS_PAGES;
 }
 
 bool

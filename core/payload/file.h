@@ -60,6 +60,7 @@ struct dfs_block {
 	uint8_t shard;
 	bool row_known, on_dirty, fetching;
 	bool counted; /* n_units is part of file->used */
+	bool whole;   /* all of it is dirty: it will hardly get better */
 	bool log_cut; /* a truncation took dirty pages, which it alone makes void */
 	_Atomic bool referenced;
 };
@@ -69,6 +70,7 @@ struct dfs_payload {
 	struct dfs_metadata_store *metadata;
 	struct dfs_block_store *blocks;
 	struct dfs_wal *wal; /* NULL: none; slices of an earlier run may be in it in any case */
+	bool eager;          /* whole blocks go out at once: the store is far, its durability its own */
 	bool logging;        /* writes go into it; else a commit writes through */
 	struct {
 		struct dfs_lock mu;
@@ -149,6 +151,7 @@ struct dfs_file {
 	/* Guarded by cache->mu. */
 	struct dfs_file *fifo_prev, *fifo_next; /* in the share's list of dirty files */
 	int64_t dirty_since;                    /* monotonic ns; 0: not in the list */
+	bool hurry;                             /* it has whole blocks */
 	uint32_t tasks;                         /* background flushes that hold the file */
 };
 
@@ -174,6 +177,8 @@ void dfs_block_list_clean(struct dfs_block *block);
 bool dfs_block_overlay(struct dfs_block *block, const struct dfs_segment *seg);
 /* True when the row has a byte in [from, to) of the block. */
 bool dfs_block_stored(const struct dfs_block *block, uint32_t from, uint32_t to);
+/* Each unit of it is newer than the store. */
+bool dfs_block_all_dirty(const struct dfs_block *block);
 /* All that is stored is in memory too. */
 bool dfs_block_complete(const struct dfs_block *block);
 /* Replace the page's buffer; answers the old one, to unref. */
@@ -277,7 +282,11 @@ bool dfs_prefetch_note(struct dfs_file *file, uint64_t length, uint64_t offset, 
 void dfs_prefetch_end(struct dfs_file *file);
 
 /* flush.c */
-enum dfs_status dfs_file_flush(struct dfs_ctx *ctx, struct dfs_file *file);
+enum dfs_flush {
+	DFS_FLUSH_ALL,
+	DFS_FLUSH_WHOLE, /* whole blocks only */
+};
+enum dfs_status dfs_file_flush(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what);
 
 /* garbage.c */
 /* NULL in, a new list out; no memory: the object is left behind, which is counted. */

@@ -294,7 +294,7 @@ take_dirty(struct part *part)
 	part->row.lsn = block->lsn;
 	part->segments = block->log_segments;
 	block->log_segments = block->log_stale = 0;
-	block->log_cut = false;
+	block->log_cut = block->whole = false;
 	part->n_slots = block->n_slots;
 	for (uint32_t p = 0; p < block->n_slots; p++) {
 		struct dfs_page *page = &block->pages[p];
@@ -555,9 +555,20 @@ make_current(struct dfs_ctx *ctx, struct batch *batch)
 	}
 }
 
+/* The dirty block that is the next to go. */
+static struct dfs_block *
+next_dirty(const struct dfs_file *file, enum dfs_flush what)
+{
+	struct dfs_block *block = file->dirty_head;
+
+	while (block && what == DFS_FLUSH_WHOLE && !block->whole)
+		block = block->dirty_next;
+	return block;
+}
+
 /* Flush up to BATCH_BLOCKS of the *left blocks that were dirty at the start.  Called with mu. */
 static enum dfs_status
-flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, uint32_t *left)
+flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what, uint32_t *left)
 {
 	struct dfs_payload *payload = file->payload;
 	struct batch batch;
@@ -581,11 +592,11 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, uint32_t *left)
 		batch.trunc_gen = file->trunc_gen;
 		file->trunc_min = UINT64_MAX;
 	}
-	while (st == DFS_OK && batch.n < BATCH_BLOCKS && (*left) > 0 && file->dirty_head) {
+	while (st == DFS_OK && batch.n < BATCH_BLOCKS && (*left) > 0 && next_dirty(file, what)) {
 		struct part *part = &batch.parts[batch.n];
 
 		(*left)--;
-		part->block = file->dirty_head;
+		part->block = next_dirty(file, what);
 		part->block->pins++;
 		batch.n++;
 		st = put_block(ctx, &batch, part);
@@ -617,13 +628,13 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, uint32_t *left)
 
 /* Called with mu; no other flush runs. */
 static enum dfs_status
-flush_blocks(struct dfs_ctx *ctx, struct dfs_file *file)
+flush_blocks(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what)
 {
 	uint32_t left = file->n_dirty, target = file->write_seq;
 	enum dfs_status st = DFS_OK;
 	int fences = 0;
 
-	while (left > 0 && file->n_dirty > 0 && st == DFS_OK) {
+	while (left > 0 && next_dirty(file, what) && st == DFS_OK) {
 		while (file->truncating && st == DFS_OK) {
 			if (ctx->nonblock)
 				st = DFS_AGAIN;
@@ -632,7 +643,7 @@ flush_blocks(struct dfs_ctx *ctx, struct dfs_file *file)
 		}
 		if (file->discarded || st != DFS_OK)
 			break;
-		st = flush_batch(ctx, file, &left);
+		st = flush_batch(ctx, file, what, &left);
 		if (st == DFS_BUSY) {
 			/* Fenced: take what is left of it again. */
 			left = file->n_dirty;
@@ -641,7 +652,7 @@ flush_blocks(struct dfs_ctx *ctx, struct dfs_file *file)
 	}
 	if (file->discarded)
 		return DFS_OK;
-	if (st == DFS_OK)
+	if (st == DFS_OK && what == DFS_FLUSH_ALL)
 		file->flushed_seq = target;
 	if (st != DFS_AGAIN)
 		file->flush_failed = st != DFS_OK;
@@ -649,7 +660,7 @@ flush_blocks(struct dfs_ctx *ctx, struct dfs_file *file)
 }
 
 enum dfs_status
-dfs_file_flush(struct dfs_ctx *ctx, struct dfs_file *file)
+dfs_file_flush(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what)
 {
 	enum dfs_status st = DFS_OK;
 	uint32_t target;
@@ -667,7 +678,7 @@ dfs_file_flush(struct dfs_ctx *ctx, struct dfs_file *file)
 	    (int32_t)(target - file->flushed_seq) > 0) {
 		file->flushing = true;
 		atomic_fetch_add_explicit(&file->busy, 1, memory_order_relaxed);
-		st = flush_blocks(ctx, file);
+		st = flush_blocks(ctx, file, what);
 		file->flushing = false;
 		atomic_fetch_sub_explicit(&file->busy, 1, memory_order_release);
 		dfs_file_wake(file);
@@ -716,7 +727,7 @@ dfs_file_commit(struct dfs_ctx *ctx, struct dfs_file *file)
 	    (!dfs_block_inline(payload->blocks) ||
 	     (payload->blocks->gate && payload->durability >= DFS_DURABILITY_POWER)))
 		return DFS_AGAIN;
-	st = dfs_file_flush(ctx, file);
+	st = dfs_file_flush(ctx, file, DFS_FLUSH_ALL);
 	if (st != DFS_OK || !gate || payload->durability == DFS_DURABILITY_NONE)
 		return st;
 	/* An earlier flush may be committed and not durable yet. */

@@ -209,7 +209,7 @@ dfs_file_truncate_log(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t new_l
 		return DFS_OK;
 	if (new_length > cut->length && cut->lsn >= dfs_wal_first(wal)) {
 		/* What was written between the two, above the first, must not be taken for void. */
-		st = dfs_file_flush(ctx, file);
+		st = dfs_file_flush(ctx, file, DFS_FLUSH_ALL);
 		if (st != DFS_OK)
 			return st;
 	} else {

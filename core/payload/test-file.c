@@ -25,7 +25,7 @@ flush(struct dfs_file *file)
 {
 	struct dfs_ctx ctx = rig_ctx();
 
-	return dfs_file_flush(&ctx, file);
+	return dfs_file_flush(&ctx, file, DFS_FLUSH_ALL);
 }
 
 static void

@@ -125,7 +125,7 @@ flush(struct model *m)
 	struct dfs_ctx ctx = rig_ctx();
 
 	m->what = "flush";
-	g_assert_cmpint(dfs_file_flush(&ctx, m->file), ==, DFS_OK);
+	g_assert_cmpint(dfs_file_flush(&ctx, m->file, DFS_FLUSH_ALL), ==, DFS_OK);
 	g_assert_cmpuint(m->file->n_dirty, ==, 0);
 }
 

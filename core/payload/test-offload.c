@@ -39,7 +39,7 @@ flush_until(struct dfs_file *file, int64_t deadline)
 {
 	struct dfs_ctx ctx = {.deadline = deadline};
 
-	return dfs_file_flush(&ctx, file);
+	return dfs_file_flush(&ctx, file, DFS_FLUSH_ALL);
 }
 
 static enum dfs_status

@@ -135,7 +135,7 @@ flusher(void *arg)
 
 	while (s->running > 0) {
 		struct dfs_ctx ctx = rig_ctx();
-		enum dfs_status st = dfs_file_flush(&ctx, s->file);
+		enum dfs_status st = dfs_file_flush(&ctx, s->file, DFS_FLUSH_ALL);
 
 		if (st != DFS_DELAY)
 			g_assert_cmpint(st, ==, DFS_OK);
@@ -184,7 +184,7 @@ run(const char *block, uint64_t budget)
 		struct dfs_ctx ctx = rig_ctx();
 		static unsigned char bytes[RECORD];
 
-		g_assert_cmpint(dfs_file_flush(&ctx, s[f].file), ==, DFS_OK);
+		g_assert_cmpint(dfs_file_flush(&ctx, s[f].file, DFS_FLUSH_ALL), ==, DFS_OK);
 		dfs_cache_reclaim(rig->cache, UINT32_MAX);
 		for (uint64_t i = 0; i < s[f].length / RECORD; i++) {
 			g_assert_cmpint(rig_read(s[f].file, s[f].length, i * RECORD, bytes, RECORD),

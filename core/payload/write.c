@@ -281,6 +281,13 @@ dfs_page_note_written(struct dfs_block *block, struct dfs_page *page, uint32_t l
 	dfs_page_add_units(block, page, units);
 	dfs_page_mark(block, page, page->dirty | units, page->held);
 	dfs_block_list_dirty(block);
+	/* A sequential writer's last page: is the block whole? */
+	if (hi == DFS_PAGE_SIZE && block->n_slots == DFS_PAGES &&
+	    page == &block->pages[DFS_PAGES - 1] && block->file->payload->eager &&
+	    dfs_block_all_dirty(block)) {
+		block->whole = true;
+		dfs_flusher_hurry(block->file->payload->cache, block->file);
+	}
 }
 
 static void

@@ -73,6 +73,8 @@ dfs_cache_over(struct dfs_cache *cache)
 bool dfs_flusher_start(struct dfs_cache *cache);
 void dfs_flusher_stop(struct dfs_cache *cache);
 void dfs_flusher_add(struct dfs_cache *cache, struct dfs_file *file);
+/* The file, which is on the list, has a whole block. */
+void dfs_flusher_hurry(struct dfs_cache *cache, struct dfs_file *file);
 void dfs_flusher_done(struct dfs_cache *cache, struct dfs_file *file);
 /* Take the file off the list and wait for background flushes of it. */
 void dfs_flusher_forget(struct dfs_cache *cache, struct dfs_file *file);

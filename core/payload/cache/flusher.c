@@ -33,6 +33,7 @@ struct flush_task {
 	struct dfs_payload *payload;
 	uint32_t n;
 	struct dfs_file *files[TASK_FILES];
+	enum dfs_flush what[TASK_FILES];
 };
 
 static void
@@ -80,21 +81,24 @@ list_remove(struct dfs_cache *cache, struct dfs_file *file)
 }
 
 static void
-list_append(struct dfs_cache *cache, struct dfs_file *file, int64_t since)
+list_insert(struct dfs_cache *cache, struct dfs_file *file, int64_t since, bool first)
 {
 	struct dfs_payload *payload = file->payload;
 
 	if (!payload->oldest)
 		share_append(cache, payload);
-	file->fifo_next = NULL;
-	file->fifo_prev = payload->newest;
-	if (payload->newest)
-		payload->newest->fifo_next = file;
-	else
-		payload->oldest = file;
-	payload->newest = file;
+	file->fifo_prev = first ? NULL : payload->newest;
+	file->fifo_next = first ? payload->oldest : NULL;
+	*(file->fifo_prev ? &file->fifo_prev->fifo_next : &payload->oldest) = file;
+	*(file->fifo_next ? &file->fifo_next->fifo_prev : &payload->newest) = file;
 	file->dirty_since = since;
 	cache->n_files++;
+}
+
+static void
+list_append(struct dfs_cache *cache, struct dfs_file *file, int64_t since)
+{
+	list_insert(cache, file, since, false);
 }
 
 static int64_t
@@ -116,6 +120,25 @@ dfs_flusher_add(struct dfs_cache *cache, struct dfs_file *file)
 		list_append(cache, file, coarse_now());
 	wake = cache->idle;
 	cache->idle = false;
+	pthread_mutex_unlock(&cache->mu);
+	if (wake)
+		pthread_cond_signal(&cache->wake);
+}
+
+void
+dfs_flusher_hurry(struct dfs_cache *cache, struct dfs_file *file)
+{
+	bool wake = false;
+
+	pthread_mutex_lock(&cache->mu);
+	if (file->dirty_since && !file->hurry) {
+		int64_t since = file->dirty_since;
+
+		/* To the front, where it is seen. */
+		list_remove(cache, file);
+		list_insert(cache, file, since, true);
+		file->hurry = wake = true;
+	}
 	pthread_mutex_unlock(&cache->mu);
 	if (wake)
 		pthread_cond_signal(&cache->wake);
@@ -196,11 +219,11 @@ dfs_flusher_wait(struct dfs_payload *payload, int64_t deadline)
 }
 
 static enum dfs_status
-flush_one(struct dfs_file *file, int64_t deadline)
+flush_one(struct dfs_file *file, enum dfs_flush what, int64_t deadline)
 {
 	struct dfs_payload *payload = file->payload;
 	struct dfs_ctx ctx = {.deadline = deadline};
-	enum dfs_status st = dfs_file_flush(&ctx, file);
+	enum dfs_status st = dfs_file_flush(&ctx, file, what);
 
 	if (st != DFS_OK) {
 		static _Atomic int64_t last_said;
@@ -236,7 +259,7 @@ run_task(struct dfs_task *task)
 	for (uint32_t i = 0; i < t->n; i++) {
 		struct dfs_file *file = t->files[i];
 
-		flush_one(file, dfs_clock_mono() + FLUSH_DEADLINE);
+		flush_one(file, t->what[i], dfs_clock_mono() + FLUSH_DEADLINE);
 		pthread_mutex_lock(&cache->mu);
 		if (file->dirty_since) {
 			list_remove(cache, file);
@@ -262,7 +285,7 @@ due(struct dfs_cache *cache, const struct dfs_file *file, int64_t now, bool pres
 
 	if (atomic_load(&file->payload->flush_status) != DFS_OK)
 		return age >= RETRY_AGE;
-	return pressed || age >= FLUSH_AGE;
+	return pressed || file->hurry || age >= FLUSH_AGE;
 }
 
 /* Due files of the share, oldest first, as a task; NULL: none, or no memory. */
@@ -286,7 +309,11 @@ pick_of(struct dfs_cache *cache, struct dfs_payload *payload, bool pressed)
 		}
 		f->tasks++;
 		atomic_fetch_add_explicit(&f->busy, 1, memory_order_relaxed);
+		t->what[t->n] = f->hurry && !pressed && now - f->dirty_since < FLUSH_AGE
+					? DFS_FLUSH_WHOLE
+					: DFS_FLUSH_ALL;
 		t->files[t->n++] = f;
+		f->hurry = false;
 		if (t->n == TASK_FILES)
 			break;
 	}
@@ -447,7 +474,7 @@ dfs_flusher_drain(struct dfs_cache *cache, struct dfs_payload *payload, int64_t 
 		f->tasks++;
 		atomic_fetch_add_explicit(&f->busy, 1, memory_order_relaxed);
 		pthread_mutex_unlock(&cache->mu);
-		st = flush_one(f, deadline);
+		st = flush_one(f, DFS_FLUSH_ALL, deadline);
 		pthread_mutex_lock(&cache->mu);
 		if (f->dirty_since) {
 			list_remove(cache, f);
