@@ -177,6 +177,7 @@ make_locked(struct op *op, struct dfs_inode *dir, struct dfs_attr *dir_attr, str
 		status = dfs_fileid_new(op->ctx, ns, &rec.fileid);
 	if (status != DFS_OK)
 		return status;
+	dfs_inode_prefetch(ns, rec.fileid);
 	epoch = dfs_inode_epoch(ns, rec.fileid);
 	status = op_begin(op);
 	if (status != DFS_OK)
@@ -197,7 +198,9 @@ make_locked(struct op *op, struct dfs_inode *dir, struct dfs_attr *dir_attr, str
 	} else {
 		op_stage_lazy(op, dir, dir_attr);
 	}
-	status = op_commit(op, put_all(op, dir, name, make, &rec, &d));
+	status = put_all(op, dir, name, make, &rec, &d);
+	dfs_inode_prefetch_chain(ns, rec.fileid);
+	status = op_commit(op, status);
 	if (status != DFS_OK)
 		return status;
 	op_name_set(dir, name, &d);

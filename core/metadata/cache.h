@@ -26,6 +26,7 @@ struct inode_shard {
 	struct dfs_inode **extra; /* guarded by lock: slabs beyond the mapped ones */
 	uint32_t n_extra;         /* guarded by lock */
 	uint64_t hand;            /* guarded by lock: a bucket of this shard */
+	uint32_t patience;        /* guarded by lock: pinned inodes that the hand may still meet */
 	_Atomic uint32_t epoch;   /* grows, under the bucket's lock, when a changed inode leaves */
 } __attribute__((aligned(64)));
 

@@ -37,21 +37,23 @@ struct dfs_file;
 #define DFS_REFS_FORGOTTEN 0x80000000u /* unhashed: freed with the last reference */
 
 struct dfs_inode {
+	/* One cache line for whoever walks a chain, the clock above all. */
 	struct dfs_inode *hash_next; /* bucket lock */
 	struct dfs_namespace *ns;
 	uint64_t fileid, generation; /* never change while cached, and so does type: no lock */
 	uint32_t type;
 	uint32_t state;
+	_Atomic(struct dfs_file *) file; /* made at the first use of the content */
+	_Atomic uint32_t refs; /* grows under the bucket's lock only; DFS_REFS_FORGOTTEN */
+	uint32_t flags;        /* DFS_INODE_HAS_VERIFIER, DFS_INODE_ORPHAN */
+	struct dfs_inode *dirty_next; /* the store's dirty list */
+
 	struct dfs_attr attr;
 	uint64_t parent; /* directories */
 	uint64_t verifier;
 	uint64_t stable_length; /* what the record may say while content is dirty */
 	struct dfs_log_cut cut;
 	struct dfs_content_id content;
-	_Atomic(struct dfs_file *) file; /* made at the first use of the content */
-	struct dfs_inode *dirty_next;    /* the store's dirty list */
-	_Atomic uint32_t refs;      /* grows under the bucket's lock only; DFS_REFS_FORGOTTEN */
-	uint32_t flags;             /* DFS_INODE_HAS_VERIFIER, DFS_INODE_ORPHAN */
 	_Atomic uint32_t opens;     /* changed under the inode's lock */
 	_Atomic uint32_t names_gen; /* directories: grows after each change of the entries */
 	_Atomic uint32_t cuts;      /* files: odd during a truncation, grows by two with each */
@@ -64,6 +66,8 @@ struct dfs_inode {
 bool dfs_inode_peek(struct dfs_namespace *ns, uint64_t fileid, struct dfs_attr *attr);
 /* For a peek or find that follows soon. */
 void dfs_inode_prefetch(struct dfs_namespace *ns, uint64_t fileid);
+/* The next step of it, once what that asked for is there. */
+void dfs_inode_prefetch_chain(struct dfs_namespace *ns, uint64_t fileid);
 /* A new reference, or NULL: not cached. */
 struct dfs_inode *dfs_inode_find(struct dfs_namespace *ns, uint64_t fileid);
 /* A new reference; loads the record if need be.  DFS_NOENT: there is no such inode. */

@@ -18,6 +18,9 @@
 #include "metadata/writeback.h"
 
 #define CLOCK_STEPS 256 /* buckets that one allocation looks at before the cache grows instead */
+/* Where most inodes are pinned (content that waits to be flushed), looking at them all for each
+ * new one would cost more than what the cache grows by: so many a piece, saved up to the steps. */
+#define CLOCK_PINNED 4
 #define LOAD_TRIES 16
 
 static uint64_t
@@ -147,10 +150,25 @@ dfs_inode_peek(struct dfs_namespace *ns, uint64_t fileid, struct dfs_attr *attr)
 	return inode != NULL;
 }
 
+static inline void
+chain_prefetch(struct inode_bucket *b)
+{
+	if (!dfs_lock_try(&b->lock))
+		return;
+	__builtin_prefetch(b->head, 1);
+	dfs_lock_release(&b->lock);
+}
+
 void
 dfs_inode_prefetch(struct dfs_namespace *ns, uint64_t fileid)
 {
 	__builtin_prefetch(bucket_of(ns, fileid), 1);
+}
+
+void
+dfs_inode_prefetch_chain(struct dfs_namespace *ns, uint64_t fileid)
+{
+	chain_prefetch(bucket_of(ns, fileid));
 }
 
 struct dfs_inode *
@@ -215,6 +233,16 @@ chain_remove(struct inode_bucket *b, struct dfs_inode *inode)
 	inode->state &= ~DFS_STATE_HASHED;
 }
 
+/* The bucket's lock is held. */
+static bool
+pinned(const struct dfs_inode *i)
+{
+	struct dfs_file *file = atomic_load_explicit(&i->file, memory_order_acquire);
+
+	return atomic_load_explicit(&i->refs, memory_order_acquire) != 0 ||
+	       (file && i->ns->content.busy(file));
+}
+
 /* One step of the clock: the victim, unlinked, or NULL.  *dirty: an inode that must be written
  * before it can leave, with a reference for the list.  The shard's lock is held. */
 static struct dfs_inode *
@@ -227,17 +255,14 @@ clock_step(struct dfs_inode_cache *cache, struct inode_shard *shard, struct dfs_
 	shard->hand = (shard->hand & ~(per_shard - 1)) | ((shard->hand + 1) & (per_shard - 1));
 	dfs_lock_acquire(&b->lock);
 	for (i = b->head; i; i = i->hash_next) {
-		struct dfs_file *file;
-
-		if (atomic_load_explicit(&i->refs, memory_order_acquire) != 0)
+		if (pinned(i)) {
+			shard->patience -= shard->patience > 0;
 			continue;
+		}
 		if (i->state & DFS_STATE_REFERENCED) {
 			i->state &= ~DFS_STATE_REFERENCED;
 			continue;
 		}
-		file = atomic_load_explicit(&i->file, memory_order_acquire);
-		if (file && i->ns->content.busy(file))
-			continue;
 		if (i->state & DFS_STATE_UNPUBLISHED) {
 			if (!*dirty) {
 				i->state |= DFS_STATE_DIRTY;
@@ -311,7 +336,10 @@ slot_alloc(struct dfs_inode_cache *cache, struct inode_shard *shard)
 	dfs_lock_acquire(&shard->lock);
 	/* Two when over the limit: what pinned inodes made it grow by is given back. */
 	want = shard->used < cache->shard_limit ? 0 : shard->used == cache->shard_limit ? 1 : 2;
-	for (unsigned i = 0; n < want && i < CLOCK_STEPS; i++) {
+	shard->patience += CLOCK_PINNED;
+	if (shard->patience > CLOCK_STEPS)
+		shard->patience = CLOCK_STEPS;
+	for (unsigned i = 0; n < want && i < CLOCK_STEPS && shard->patience > 0; i++) {
 		struct dfs_inode *victim = clock_step(cache, shard, &dirty);
 		if (victim)
 			victims[n++] = victim;
@@ -334,6 +362,8 @@ slot_alloc(struct dfs_inode_cache *cache, struct inode_shard *shard)
 		shard->free = slot->hash_next;
 		shard->used++;
 	}
+	if (shard->used >= cache->shard_limit)
+		chain_prefetch(&cache->buckets[shard->hand]); /* the next victim */
 	dfs_lock_release(&shard->lock);
 	return slot;
 }

@@ -161,6 +161,40 @@ test_cache_keeps_its_limit(struct fixture *f)
 	}
 }
 
+static unsigned busy_asked;
+
+static bool
+busy_for_ever(struct dfs_file *file)
+{
+	busy_asked++;
+	return true;
+}
+
+static void
+test_pinned_inodes_are_not_searched_each_time(struct fixture *f)
+{
+	bool (*busy)(struct dfs_file *) = f->share->ns->content.busy;
+	unsigned n = 4000;
+
+	f->share->ns->content.busy = busy_for_ever;
+	busy_asked = 0;
+	for (unsigned i = 0; i < n; i++) {
+		char name[16];
+		struct dfs_ref ref;
+		struct dfs_wcc wcc;
+		enum dfs_stable committed;
+		uint64_t verifier;
+
+		snprintf(name, sizeof name, "%u", i);
+		ref = make_file(f, f->root, name, 0644);
+		assert_status(dfs_fs_write(&f->ctx, &ref, 0, "x", 1, DFS_UNSTABLE, &committed,
+					   &verifier, &wcc),
+			      DFS_OK);
+	}
+	f->share->ns->content.busy = busy;
+	g_assert_cmpuint(busy_asked, <, 16 * n);
+}
+
 static void
 test_evicted_changes_are_written(struct fixture *f)
 {
@@ -354,6 +388,7 @@ static const struct {
 	TEST(cookies_in_range),
 	TEST_SMALL(cache_keeps_its_limit, "test"),
 	TEST_SMALL(cache_keeps_its_limit, "test-durable"),
+	TEST_SMALL(pinned_inodes_are_not_searched_each_time, "test"),
 	TEST_SMALL(evicted_changes_are_written, "test"),
 	TEST_SMALL(evicted_changes_are_written, "test-durable"),
 	TEST(times_survive_restart),
