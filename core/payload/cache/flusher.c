@@ -4,9 +4,9 @@
  * hands them to the lanes of their block stores, so that a store that hangs holds up its own shares
  * only.
  *
- * It runs when dirty bytes pass the high mark, when too many files are dirty, when the log fills, and
- * for what is older than FLUSH_AGE.  What a store does not take fast enough leaves memory for the
- * log, as far as it is there.  A file that fails goes to the end of the list and is tried again after
+ * It runs when dirty bytes and what dirty files keep in memory besides pass the high mark, when the log
+ * fills, and for what is older than FLUSH_AGE.  What a store does not take fast enough leaves memory
+ * for the log, as far as it is there.  A file that fails goes to the end of the list and is tried again after
  * RETRY_AGE; its data stays.
  */
 #include <errno.h>
@@ -21,7 +21,7 @@
 #define FLUSH_AGE (30 * DFS_SECOND)
 #define RETRY_AGE (1 * DFS_SECOND)
 #define FLUSH_DEADLINE (60 * DFS_SECOND)
-#define FILES_HIGH 262144 /* each keeps an inode in memory */
+#define FILE_BYTES 1024 /* of structures that a dirty file keeps in memory, its inode's too */
 #define TASK_FILES 32
 #define TASKS_MAX 4   /* at a time for one share */
 #define PICK_SCAN 256 /* files looked at for one task */
@@ -343,8 +343,8 @@ pick(struct dfs_cache *cache, bool pressed)
 static bool
 pressed(struct dfs_cache *cache)
 {
-	return atomic_load(&cache->dirty) > (int64_t)cache->dirty_high ||
-	       cache->n_files > FILES_HIGH;
+	return atomic_load(&cache->dirty) + (int64_t)cache->n_files * FILE_BYTES >
+	       (int64_t)cache->dirty_high;
 }
 
 /* Bring dirty memory below the spill mark by what is in the log.  Called with mu, which is released
