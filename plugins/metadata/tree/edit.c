@@ -129,22 +129,26 @@ common_prefix(const struct record *a, const struct record *b)
 	return i;
 }
 
+static uint32_t
+prefix_of(const struct node *node)
+{
+	struct record *const *keys = node_keys(node);
+	uint32_t n = node->n ? common_prefix(keys[0], keys[node->n - 1]) : 0;
+
+	return n < NODE_PREFIX ? n : NODE_PREFIX;
+}
+
 /* Compute prefix and heads anew. */
 static void
 refresh(struct node *node)
 {
 	struct record *const *keys = node_keys(node);
 	uint64_t *heads = node_heads(node);
-	uint32_t skip;
+	uint32_t skip = prefix_of(node);
 
-	if (!node->n) {
-		node->skip = 0;
-		return;
-	}
-	skip = common_prefix(keys[0], keys[node->n - 1]);
-	if (skip > NODE_PREFIX)
-		skip = NODE_PREFIX;
 	node->skip = (uint8_t)skip;
+	if (!node->n)
+		return;
 	memcpy(node->prefix, keys[0]->bytes, skip);
 	for (uint32_t i = 0; i < node->n; i++)
 		heads[i] = key_head(keys[i]->bytes, keys[i]->key_len, skip);
@@ -233,35 +237,42 @@ insert_child(struct node *node, uint32_t at, struct record *sep, struct node *ri
 	insert_key(node, at, sep);
 }
 
-/* Move keys from on to a new node; of an inner node, key from itself becomes the separator. */
-static struct node *
-split_inner(struct tree *t, struct node *node, uint32_t from, struct record **sep)
+/* A part of the keys has left, heads and all: they are computed anew only where the rest shares a
+ * longer prefix, because that reads every record. */
+static void
+settle(struct node *node)
 {
-	struct node *right = new_node(t, node->level);
-	uint32_t n = node->n - from - 1;
-
-	*sep = node_keys(node)[from];
-	memcpy(node_keys(right), node_keys(node) + from + 1, n * sizeof(struct record *));
-	memcpy(node_children(right), node_children(node) + from + 1,
-	       (n + 1) * sizeof(struct node *));
-	right->n = (uint16_t)n;
-	node->n = (uint16_t)from;
-	refresh(right);
-	refresh(node);
-	return right;
+	if (prefix_of(node) != node->skip)
+		refresh(node);
 }
 
+/* Move the keys from `from` on to a new node and leave `keep` in the old one. */
 static struct node *
-split_leaf(struct tree *t, struct node *node, uint32_t from)
+split(struct tree *t, struct node *node, uint32_t from, uint32_t keep)
 {
-	struct node *right = new_node(t, 0);
+	struct node *right = new_node(t, node->level);
 	uint32_t n = node->n - from;
 
 	memcpy(node_keys(right), node_keys(node) + from, n * sizeof(struct record *));
+	memcpy(node_heads(right), node_heads(node) + from, n * sizeof(uint64_t));
+	memcpy(right->prefix, node->prefix, node->skip);
+	right->skip = node->skip;
 	right->n = (uint16_t)n;
-	node->n = (uint16_t)from;
-	refresh(right);
-	refresh(node);
+	node->n = (uint16_t)keep;
+	settle(right);
+	settle(node);
+	return right;
+}
+
+/* Key `from` itself becomes the separator. */
+static struct node *
+split_inner(struct tree *t, struct node *node, uint32_t from, struct record **sep)
+{
+	struct node *right = split(t, node, from + 1, from);
+
+	*sep = node_keys(node)[from];
+	memcpy(node_children(right), node_children(node) + from + 1,
+	       (right->n + 1u) * sizeof(struct node *));
 	return right;
 }
 
@@ -348,7 +359,7 @@ tree_put(struct tree *t, struct record *r)
 		right = new_node(t, 0);
 		insert_key(right, 0, r);
 	} else {
-		right = split_leaf(t, leaf, from);
+		right = split(t, leaf, from, from);
 		if (pos < from || (pos == from && nearer_left(leaf, right, r)))
 			insert_key(leaf, pos, r);
 		else
