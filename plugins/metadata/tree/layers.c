@@ -185,6 +185,8 @@ begin_write(struct layers *l, bool nonblock, struct dfs_txn **out)
 	txn->nonblock = nonblock;
 	txn->has_changes = false;
 	txn->changes = 0;
+	txn->sorted = false;
+	txn->n_few = 0;
 	tree_init(&txn->own, &txn->current->arena);
 	*out = txn;
 	return DFS_OK;
@@ -210,13 +212,6 @@ end_write(struct layers *l, struct dfs_txn *txn)
 	lock_release(&l->writer);
 }
 
-static void
-forget_changes(struct dfs_txn *txn, bool records)
-{
-	tree_drop(&txn->own, records);
-	tree_clear(&txn->own);
-}
-
 void
 layers_abort(struct layers *l, struct dfs_txn *txn)
 {
@@ -224,7 +219,7 @@ layers_abort(struct layers *l, struct dfs_txn *txn)
 		end_view(l, txn, true);
 		return;
 	}
-	forget_changes(txn, true);
+	own_drop(txn, true);
 	end_write(l, txn);
 }
 
@@ -248,6 +243,8 @@ move_records(struct dfs_txn *txn, struct layer *to)
 	struct tree moved;
 	struct cursor c;
 
+	if (!own_sort(txn))
+		return DFS_NOMEM;
 	tree_init(&moved, &to->arena);
 	for (tree_seek(&c, txn->own.edit, "", 0); tree_at(&c); tree_next(&c)) {
 		const struct record *r = tree_at(&c);
@@ -323,6 +320,8 @@ apply_changes(struct layers *l, struct dfs_txn *txn, uint64_t *seq)
 	} else {
 		if (beside)
 			lock_release(&l->lock);
+		for (uint32_t i = 0; i < txn->n_few; i++)
+			move_change(l, to, txn->few[i]);
 		for (tree_seek(&c, txn->own.edit, "", 0); tree_at(&c); tree_next(&c))
 			move_change(l, to, (struct record *)tree_at(&c));
 		if (beside)
@@ -357,7 +356,7 @@ layers_commit(struct layers *l, struct dfs_txn *txn, uint64_t *seq)
 		end_view(l, txn, true);
 		return st;
 	}
-	forget_changes(txn, st != DFS_OK);
+	own_drop(txn, st != DFS_OK);
 	end_write(l, txn);
 	return st;
 }
@@ -377,12 +376,13 @@ change(struct layers *l, struct dfs_txn *txn, const void *key, uint32_t key_len,
 	/* Erasing is how space comes back: it may go a little over the limit. */
 	if (arena_live(arena) + key_len + value_len > l->limit + (tombstone ? l->limit / 64 : 0))
 		return DFS_NOSPC;
-	if (!arena_reserve(arena, TREE_CHANGE_BYTES))
-		return DFS_NOMEM;
 	r = tree_record(arena, key, key_len, value, value_len, tombstone);
 	if (!r)
 		return DFS_NOMEM;
-	tree_put(&txn->own, r);
+	if (!own_put(txn, r)) {
+		tree_record_free(arena, r);
+		return DFS_NOMEM;
+	}
 	txn->changes++;
 	txn->has_changes = true;
 	return DFS_OK;

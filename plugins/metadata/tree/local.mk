@@ -10,6 +10,7 @@ plugins_metadata_tree_libtree_la_SOURCES = \
 	plugins/metadata/tree/layers.h \
 	plugins/metadata/tree/lock.h \
 	plugins/metadata/tree/node.h \
+	plugins/metadata/tree/own.c \
 	plugins/metadata/tree/read.c \
 	plugins/metadata/tree/scan.c \
 	plugins/metadata/tree/tree.c \

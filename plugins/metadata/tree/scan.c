@@ -21,7 +21,7 @@ find(const struct dfs_txn *txn, const void *key, uint32_t key_len)
 	const struct record *r = NULL;
 
 	if (txn->has_changes)
-		r = tree_get(txn->own.edit, key, key_len);
+		r = own_find(txn, key, key_len);
 	if (!r)
 		r = tree_get(txn->snapshot.root, key, key_len);
 	if (!r && txn->frozen)
@@ -231,6 +231,8 @@ layers_scan(struct layers *l, struct dfs_txn *txn, const void *from, uint32_t fr
 
 	if (l->base_ops && may_read_base(l, txn) != DFS_OK)
 		return DFS_AGAIN;
+	if (txn->write && !own_sort(txn))
+		return DFS_NOMEM;
 	place(&m, from, from_len);
 	if (!l->base_ops && !txn->write)
 		return run_single(&m, fn, arg);

@@ -421,11 +421,71 @@ test_erase_in_scan(void)
 	teardown();
 }
 
+static int
+is_text(void *arg, const void *key, uint32_t key_len, const void *value, uint32_t value_len)
+{
+	g_assert_cmpuint(value_len, ==, strlen(arg));
+	g_assert_cmpmem(value, value_len, arg, strlen(arg));
+	return 1;
+}
+
+static void
+expect_get(struct dfs_txn *txn, const char *key, const char *want)
+{
+	enum dfs_status st = layers_get(&layers, txn, key, strlen(key), is_text, (char *)want);
+
+	g_assert_cmpint(st, ==, want ? DFS_OK : DFS_NOENT);
+}
+
+/* However many changes there are, and whether a scan came between. */
+static void
+test_last_change_counts(void)
+{
+	for (unsigned n = 1; n < 30; n++) {
+		struct dfs_txn *txn;
+		uint64_t bytes;
+		char key[16];
+
+		setup(false, 1 << 24, 0);
+		put_one("k0", "old");
+		bytes = layers_bytes(&layers);
+		for (int abort = 1; abort >= 0; abort--) {
+			txn = begin(DFS_TXN_WRITE);
+			for (unsigned i = 0; i < n; i++) {
+				g_snprintf(key, sizeof(key), "k%u", i);
+				put(txn, key, "1");
+				if (i == n / 2 && n % 3 == 0)
+					layers_scan(&layers, txn, "a", 1, "b", 1, append, NULL);
+				put(txn, key, "2");
+				expect_get(txn, key, "2");
+				erase(txn, "k0");
+				expect_get(txn, "k0", NULL);
+				put(txn, "k0", "new");
+			}
+			expect_get(txn, "k0", "new");
+			if (abort) {
+				layers_abort(&layers, txn);
+				g_assert_cmpuint(layers_bytes(&layers), ==, bytes);
+			}
+		}
+		layers_commit(&layers, txn, NULL);
+		txn = begin(DFS_TXN_READ);
+		expect_get(txn, "k0", "new");
+		for (unsigned i = 1; i < n; i++) {
+			g_snprintf(key, sizeof(key), "k%u", i);
+			expect_get(txn, key, "2");
+		}
+		layers_abort(&layers, txn);
+		teardown();
+	}
+}
+
 int
 main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/layers/the newest layer that knows a key decides", test_merge);
+	g_test_add_func("/layers/the last change of a key counts", test_last_change_counts);
 	g_test_add_func("/layers/a rotation inside a transaction loses nothing",
 			test_rotation_inside);
 	g_test_add_func("/layers/a reader keeps a dropped layer", test_reader_of_dropped);
