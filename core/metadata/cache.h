@@ -61,7 +61,7 @@ struct dfs_inode_cache {
 	unsigned shard_shift;
 	uint32_t shard_limit; /* inodes of one shard */
 	struct inode_bucket *buckets;
-	struct dfs_inode *slabs;     /* mapped for max_inodes; cut from the front */
+	struct dfs_inode *slabs;     /* mapped, touched as they are cut from the front */
 	uint64_t n_inodes;           /* places in slabs */
 	_Atomic uint64_t next_inode; /* first that was never used */
 	struct name_set *sets;

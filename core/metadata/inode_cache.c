@@ -20,7 +20,9 @@
 #define CLOCK_STEPS 256 /* buckets that one allocation looks at before the cache grows instead */
 /* Where most inodes are pinned (content that waits to be flushed), looking at them all for each
  * new one would cost more than what the cache grows by: so many a piece, saved up to the steps. */
-#define CLOCK_PINNED 4
+#define CLOCK_PINNED 2
+/* Address space for so many times the limit: pinned inodes may exceed it. */
+#define ROOM 4
 #define LOAD_TRIES 16
 
 static uint64_t
@@ -51,7 +53,7 @@ dfs_inode_cache_new(uint64_t max_inodes, uint64_t max_names)
 	cache->shard_limit = (uint32_t)(max_inodes / INODE_SHARDS);
 	cache->buckets = dfs_big_alloc(n * sizeof *cache->buckets);
 	/* Shards fill unevenly by less than a slab each. */
-	cache->n_inodes = max_inodes / SLAB_INODES * SLAB_INODES + INODE_SHARDS * SLAB_INODES;
+	cache->n_inodes = ROOM * (max_inodes / SLAB_INODES + INODE_SHARDS) * SLAB_INODES;
 	cache->slabs = dfs_big_alloc(cache->n_inodes * sizeof *cache->slabs);
 	if (!cache->buckets || !cache->slabs)
 		abort();
@@ -150,12 +152,14 @@ dfs_inode_peek(struct dfs_namespace *ns, uint64_t fileid, struct dfs_attr *attr)
 	return inode != NULL;
 }
 
+/* The first `bytes` of the chain's first inode. */
 static inline void
-chain_prefetch(struct inode_bucket *b)
+chain_prefetch(struct inode_bucket *b, unsigned bytes)
 {
 	if (!dfs_lock_try(&b->lock))
 		return;
-	__builtin_prefetch(b->head, 1);
+	for (unsigned i = 0; i < bytes; i += 64)
+		__builtin_prefetch((char *)b->head + i, 1);
 	dfs_lock_release(&b->lock);
 }
 
@@ -168,7 +172,7 @@ dfs_inode_prefetch(struct dfs_namespace *ns, uint64_t fileid)
 void
 dfs_inode_prefetch_chain(struct dfs_namespace *ns, uint64_t fileid)
 {
-	chain_prefetch(bucket_of(ns, fileid));
+	chain_prefetch(bucket_of(ns, fileid), 64);
 }
 
 struct dfs_inode *
@@ -363,7 +367,8 @@ slot_alloc(struct dfs_inode_cache *cache, struct inode_shard *shard)
 		shard->used++;
 	}
 	if (shard->used >= cache->shard_limit)
-		chain_prefetch(&cache->buckets[shard->hand]); /* the next victim */
+		/* The next victim, and its slot. */
+		chain_prefetch(&cache->buckets[shard->hand], sizeof(struct dfs_inode));
 	dfs_lock_release(&shard->lock);
 	return slot;
 }

@@ -174,7 +174,7 @@ static void
 test_pinned_inodes_are_not_searched_each_time(struct fixture *f)
 {
 	bool (*busy)(struct dfs_file *) = f->share->ns->content.busy;
-	unsigned n = 4000;
+	unsigned n = 24000; /* more than there are mapped slots for */
 
 	f->share->ns->content.busy = busy_for_ever;
 	busy_asked = 0;
