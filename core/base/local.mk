@@ -20,7 +20,9 @@ core_libdittofs_la_SOURCES += \
 	core/base/lock.c \
 	core/base/lock.h \
 	core/base/log.c \
-	core/base/log.h
+	core/base/log.h \
+	core/base/pool.c \
+	core/base/pool.h
 
 check_PROGRAMS += core/base/test-buf core/base/test-crc32c core/base/test-disk
 TESTS += core/base/test-buf core/base/test-crc32c core/base/test-disk

@@ -10,7 +10,10 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/pool.h"
 #include "payload/file.h"
+
+static struct dfs_pool blocks = DFS_POOL(struct dfs_block);
 
 static uint32_t
 home(const struct dfs_file *file, uint64_t index)
@@ -159,7 +162,7 @@ dfs_block_get_slots(struct dfs_file *file, uint64_t index, uint32_t last_page)
 	struct dfs_block *block = dfs_block_find(file, index);
 
 	if (!block) {
-		block = calloc(1, sizeof *block);
+		block = dfs_pool_get(&blocks);
 		if (!block)
 			return NULL;
 		block->file = file;
@@ -169,7 +172,7 @@ dfs_block_get_slots(struct dfs_file *file, uint64_t index, uint32_t last_page)
 		block->n_slots = 1;
 		block->row_known = block->counted = index * DFS_BLOCK_SIZE >= file->extent;
 		if (!table_add(file, block)) {
-			free(block);
+			dfs_pool_put(&blocks, block);
 			return NULL;
 		}
 		file->d_resident += (int32_t)weight(block);
@@ -192,7 +195,7 @@ dfs_block_destroy(struct dfs_block *block)
 		free(block->pages);
 	if (block->segs != &block->one)
 		free(block->segs);
-	free(block);
+	dfs_pool_put(&blocks, block);
 }
 
 static bool

@@ -10,13 +10,16 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
+#include "base/pool.h"
 #include "payload/file.h"
+
+static struct dfs_pool files = DFS_POOL(struct dfs_file);
 
 struct dfs_file *
 dfs_file_new(struct dfs_payload *payload, uint64_t fileid, const struct dfs_content_id *content,
 	     uint64_t length, uint64_t used, dfs_file_publish_fn publish, void *owner)
 {
-	struct dfs_file *file = calloc(1, sizeof *file);
+	struct dfs_file *file = dfs_pool_get(&files);
 
 	if (!file)
 		return NULL;
@@ -180,5 +183,5 @@ dfs_file_free(struct dfs_file *file)
 	}
 	free(file->trunc_garbage);
 	dfs_file_unlock(file);
-	free(file);
+	dfs_pool_put(&files, file);
 }
