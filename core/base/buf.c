@@ -33,9 +33,10 @@
 
 #define SLAB_SIZE (4u << 20)
 #define N_CLASSES 7
-/* The backing thread keeps this much backed beyond what is cut: a quarter of it, within bounds. */
+/* The backing thread keeps an eighth of what is cut backed beyond it, within bounds: where it shares
+ * a processor with the loops, more is paid for while they are busy. */
 #define AHEAD_MIN (8ull * SLAB_SIZE)
-#define AHEAD_MAX (128ull * SLAB_SIZE)
+#define AHEAD_MAX (32ull * SLAB_SIZE)
 #define LIMIT_MIN (64ull << 20)
 #define MAGAZINE_MAX 64
 
@@ -123,7 +124,7 @@ back(uint64_t from, uint64_t len)
 static uint64_t
 ahead(uint64_t used)
 {
-	return used / 4 < AHEAD_MIN ? AHEAD_MIN : used / 4 > AHEAD_MAX ? AHEAD_MAX : used / 4;
+	return used / 8 < AHEAD_MIN ? AHEAD_MIN : used / 8 > AHEAD_MAX ? AHEAD_MAX : used / 8;
 }
 
 /* Keeps the arena backed ahead of use, so that an event loop meets no page fault. */
