@@ -455,10 +455,13 @@ tree_erase(struct tree *t, const void *key, uint32_t key_len)
 	uint32_t pos;
 	bool equal;
 
-	if (!tree_get(t->edit, key, key_len))
+	/* Where going down copies nodes, not for a key that is not there. */
+	if (!t->edit || (t->keep && !tree_get(t->edit, key, key_len)))
 		return false;
 	leaf = descend(t, &p, key, key_len);
 	pos = node_find(leaf, key, key_len, &equal);
+	if (!equal)
+		return false;
 	old = node_keys(leaf)[pos];
 	remove_key(leaf, pos);
 	retire_record(t, old);
