@@ -97,6 +97,17 @@ dfs_name_cache_prefetch(struct dfs_namespace *ns, uint64_t dir, uint64_t chain)
 	__builtin_prefetch(&set->entries[0]);
 }
 
+/* NAME_WAYS: none. */
+static unsigned
+free_place(const struct name_set *set)
+{
+	unsigned k;
+
+	for (k = 0; k < NAME_WAYS && set->tags[k]; k++)
+		;
+	return k;
+}
+
 bool
 dfs_name_cache_find(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name, uint64_t chain,
 		    struct dfs_dirent *d)
@@ -116,6 +127,10 @@ dfs_name_cache_find(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name
 			*d = (struct dfs_dirent){chain + e->slot, e->fileid, e->type, e->alone};
 			set->referenced |= (uint8_t)(1u << k);
 		}
+	} else {
+		/* What is not known will be told soon. */
+		k = free_place(set);
+		__builtin_prefetch(&set->entries[k < NAME_WAYS ? k : set->hand], 1);
 	}
 	dfs_lock_release(&set->lock);
 	return found;
@@ -125,12 +140,12 @@ dfs_name_cache_find(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name
 static unsigned
 victim(struct name_set *set)
 {
-	for (unsigned k = 0; k < NAME_WAYS; k++)
-		if (!set->tags[k])
-			return k;
-	for (;;) {
-		unsigned k = set->hand;
+	unsigned k = free_place(set);
 
+	if (k < NAME_WAYS)
+		return k;
+	for (;;) {
+		k = set->hand;
 		set->hand = (uint8_t)((k + 1) % NAME_WAYS);
 		if (!(set->referenced & (1u << k)))
 			return k;
