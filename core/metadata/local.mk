@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 core_libdittofs_la_SOURCES += \
 	core/metadata/attr.h \
+	core/metadata/cache.c \
 	core/metadata/cache.h \
 	core/metadata/dirent.c \
 	core/metadata/dirent.h \
