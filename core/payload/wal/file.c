@@ -33,7 +33,7 @@ file_open(struct dfs_wal *wal, struct wal_segment *seg, int flags)
 	}
 	if (fd < 0)
 		return fd;
-	wal->align = wal->buffered ? 1 : WAL_PAGE;
+	seg->align = wal->buffered ? 1 : WAL_PAGE;
 	seg->fd = fd;
 	return 0;
 }
@@ -97,7 +97,7 @@ file_recover(struct dfs_wal *wal, struct wal_segment *seg, void *data, uint32_t 
 	unsigned char *bounce;
 	int r;
 
-	if ((((uintptr_t)data | len | offset) & (wal->align - 1)) == 0)
+	if ((((uintptr_t)data | len | offset) & (seg->align - 1)) == 0)
 		return read_all(wal, seg->fd, data, len, offset);
 	from = offset & ~(uint64_t)(WAL_PAGE - 1);
 	to = wal_page_up(offset + len);

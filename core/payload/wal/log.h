@@ -41,8 +41,10 @@ enum wal_segment_state {
 
 struct wal_segment {
 	uint8_t index;
-	int fd;    /* -1: not open */
-	void *map; /* mmap persister */
+	/* Set before it is free for use; -1: not open. */
+	int fd;
+	uint32_t align; /* of memory and file offsets, for the persister: 1 or a page */
+	void *map;      /* mmap persister */
 	/* guarded by mu from here on */
 	enum wal_segment_state state;
 	uint32_t pins, unwritten; /* holders; batches in the queue */
@@ -82,7 +84,6 @@ struct dfs_wal {
 	char *path;
 	uint64_t segment_size;
 	uint32_t payload_max;
-	uint32_t align; /* of memory and file offsets, for the persister */
 	uint32_t n_max; /* segments, by configuration */
 	uint64_t queue_max, reserve, push_bytes;
 	int folder, lock_fd, super_fd;

@@ -22,7 +22,7 @@ mmap_open(struct dfs_wal *wal, struct wal_segment *seg, int flags)
 	fd = disk->open(disk->ctx, wal->folder, name, flags);
 	if (fd < 0)
 		return fd;
-	wal->align = 1;
+	seg->align = 1;
 	seg->fd = fd;
 	/* A file that is still being made is mapped when it has its blocks. */
 	if (disk->size(disk->ctx, fd) != (int64_t)wal->segment_size)

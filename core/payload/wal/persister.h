@@ -18,7 +18,7 @@ struct wal_segment;
 
 struct wal_persister_ops {
 	const char *name;
-	/* Open seg's file and set seg->fd; wal->align: what append and recover must be given. */
+	/* Open seg's file and set seg->fd; seg->align: what append must be given. */
 	int (*open)(struct dfs_wal *wal, struct wal_segment *seg, int flags);
 	/* All bytes of iov (1 to 1024, changed by the call) at offset; the log's thread, or the
 	 * background's on a segment that is not in use yet. */

@@ -342,7 +342,8 @@ sim_preadv(void *ctx, int fd, const struct iovec *iov, int n, uint64_t offset)
 		uint64_t have = offset < in->size ? in->size - offset : 0;
 		uint64_t len = have < iov[i].iov_len ? have : iov[i].iov_len;
 
-		memcpy(iov[i].iov_base, in->now + offset, len);
+		if (len)
+			memcpy(iov[i].iov_base, in->now + offset, len);
 		offset += len;
 		done += (ssize_t)len;
 	}
@@ -662,7 +663,8 @@ inode_crash(struct sim *sim, struct inode *in)
 		}
 	in->durable_size = size;
 	/* Beyond its end a file has no bytes. */
-	memset(in->durable + size, 0, in->room - size);
+	if (in->room > size)
+		memset(in->durable + size, 0, in->room - size);
 }
 
 void

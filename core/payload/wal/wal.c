@@ -205,7 +205,6 @@ dfs_wal_open(const struct dfs_wal_config *config, struct dfs_wal **out)
 		config->persister == DFS_WAL_MMAP ? &wal_persister_mmap : &wal_persister_file;
 	wal->path = strdup(config->path);
 	wal->segment_size = config->segment_size;
-	wal->align = 1;
 	wal->queue_max = config->queue_max ? config->queue_max : WAL_QUEUE_MAX;
 	wal->push_bytes = wal->queue_max / 2 < WAL_PUSH ? wal->queue_max / 2 : WAL_PUSH;
 	set_sizes(wal, config->size);
@@ -238,7 +237,7 @@ dfs_wal_close(struct dfs_wal *wal)
 	if (!wal)
 		return;
 	wal_background_stop(wal);
-	if (wal->recovered && !atomic_load(&wal->failed) && wal->durable < dfs_wal_last(wal))
+	if (wal->recovered && !atomic_load(&wal->failed))
 		dfs_gate_wait_sync(wal->gate, dfs_wal_last(wal), DFS_SYNC_POWER, INT64_MAX);
 	dfs_gate_free(wal->gate);
 	if (wal->recovered && !atomic_load(&wal->failed) && wal_super_write(wal, true) != DFS_OK)

@@ -95,7 +95,7 @@ static void
 put(struct dfs_wal *wal, struct wal_segment *seg, const unsigned char *data, uint64_t len)
 {
 	struct wal_writer *w = wal->writer;
-	uint64_t mask = wal->align - 1;
+	uint64_t mask = seg->align - 1;
 
 	while (len) {
 		uint64_t in_page = w->bytes & mask, run = len;
@@ -107,8 +107,8 @@ put(struct dfs_wal *wal, struct wal_segment *seg, const unsigned char *data, uin
 			run = len & ~mask;
 			add(w, data, run);
 		} else {
-			if (in_page && run > wal->align - in_page)
-				run = wal->align - in_page;
+			if (in_page && run > seg->align - in_page)
+				run = seg->align - in_page;
 			if (run > BOUNCE - w->bounced)
 				run = BOUNCE - w->bounced;
 			memcpy(w->bounce + w->bounced, data, run);
