@@ -89,7 +89,8 @@ TESTS += core/payload/wal/test-crash core/payload/wal/test-full core/payload/wal
 wal_rig = core/payload/wal/test-rig.c core/payload/wal/test-rig.h
 core_payload_wal_test_wal_SOURCES = core/payload/wal/test-wal.c $(wal_rig)
 core_payload_wal_test_wal_LDADD = core/libdittofs.la $(GLIB_LIBS)
-wal_sim = core/payload/wal/test-disk.c core/payload/wal/test-disk.h
+wal_sim = core/payload/wal/test-disk.c core/payload/wal/test-disk-power.c \
+	core/payload/wal/test-disk.h core/payload/wal/test-disk-sim.h
 core_payload_wal_test_crash_SOURCES = core/payload/wal/test-crash.c $(wal_rig) $(wal_sim)
 core_payload_wal_test_crash_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_payload_wal_test_full_SOURCES = core/payload/wal/test-full.c $(wal_rig) $(wal_sim)

@@ -9,8 +9,7 @@ tests_fuzz_fuzz_config_LDFLAGS = $(fuzz_link)
 tests_fuzz_fuzz_okv_SOURCES = tests/fuzz/fuzz-okv.c $(fuzz_driver)
 tests_fuzz_fuzz_okv_LDADD = plugins/metadata/okv/libokv.la
 tests_fuzz_fuzz_okv_LDFLAGS = $(fuzz_link)
-tests_fuzz_fuzz_wal_SOURCES = tests/fuzz/fuzz-wal.c core/payload/wal/test-disk.c \
-	core/payload/wal/test-disk.h $(fuzz_driver)
+tests_fuzz_fuzz_wal_SOURCES = tests/fuzz/fuzz-wal.c $(wal_sim) $(fuzz_driver)
 tests_fuzz_fuzz_wal_LDADD = core/libdittofs.la $(GLIB_LIBS)
 tests_fuzz_fuzz_wal_LDFLAGS = $(fuzz_link)
 

@@ -59,6 +59,9 @@ super_create(struct dfs_wal *wal, struct wal_super *super, bool unsound)
 	memcpy(wal->uuid, super->uuid, sizeof wal->uuid);
 	memcpy(wal->key, super->key, sizeof wal->key);
 	wal->next_epoch = 1;
+	/* Only to tell a full disk from a broken one; where it cannot be asked, the write tells. */
+	if (disk->allocate(disk->ctx, wal->super_fd, 2 * WAL_PAGE) == -ENOSPC)
+		return dfs_fail(DFS_NOSPC, "no room for the superblock of %s", wal->path);
 	/* Both slots: from now on there is always one that is sound. */
 	for (int i = 0; i < 2; i++)
 		if (wal_super_write(wal, true) != DFS_OK)

@@ -21,7 +21,8 @@ struct sim *sim_new(uint64_t seed);
 void sim_free(struct sim *sim);
 const struct dfs_disk_ops *sim_ops(struct sim *sim);
 
-/* Refuse all calls from now on, or from the one behind `calls` further ones that change anything. */
+/* Refuse all calls from now on, or from the one behind `calls` further ones that change
+ * anything. */
 void sim_freeze(struct sim *sim);
 void sim_freeze_after(struct sim *sim, unsigned calls);
 bool sim_frozen(struct sim *sim);

@@ -13,7 +13,7 @@
  * A log is a bounded set of at most DFS_WAL_SEGMENTS_MAX segments of one size, used again and
  * again.  A segment is free when nobody pins it; who holds dirty data remembers the segments that
  * have it as a bit mask.  What lies between is a persister's business: `file` (O_DIRECT into
- * pre-written segments), `mmap` (the page cache: survives the process only), `null` (none of it).
+ * pre-written segments) or `mmap` (the page cache: survives the process only); `null` is no log.
  *
  * Locks: the log's mu, innermost but for the gate's; any thread may append, pin, unpin and read.
  */
@@ -68,7 +68,9 @@ struct dfs_wal_config {
 	enum dfs_wal_persister persister; /* MMAP or FILE */
 	const char *path;                 /* folder, made with mode 0700 when absent */
 	uint64_t size;                    /* bytes, at most; rounded down to whole segments, at least 4 */
-	uint64_t segment_size;            /* bytes, 4 KiB multiple, 8 MiB or more */
+	uint64_t segment_size;            /* bytes, 4 KiB multiple, 8 MiB or more (tests: 64 KiB; a
+					   * payload has half a segment at most); an existing log
+					   * keeps the size that it was made with */
 	uint64_t queue_max;               /* bytes appended and not written yet; 0: 64 MiB */
 	const struct dfs_disk_ops *disk;  /* NULL: the real one */
 };
@@ -89,14 +91,16 @@ struct dfs_wal_stats {
 enum dfs_status dfs_wal_open(const struct dfs_wal_config *config, struct dfs_wal **wal);
 
 /* One record that was found, in the order of sequence numbers.  at: of its payload.  To keep it,
- * pin its segment.  damaged: the payload does not match its checksum though it had been
- * acknowledged: the range must read as an error.  Anything but DFS_OK ends the recovery. */
+ * pin its segment, from inside.  damaged: the payload does not match its checksum though it had
+ * been acknowledged: the range must read as an error.  Anything but DFS_OK ends the recovery, and
+ * nothing has changed on disk. */
 typedef enum dfs_status (*dfs_wal_recover_fn)(void *arg, uint64_t lsn,
 					      const struct dfs_wal_record *record, dfs_wal_at at,
 					      bool damaged);
 
 struct dfs_wal_recovery {
-	uint64_t records, bytes, damaged; /* found */
+	/* found; damaged counts also records whose descriptors are lost, for which nobody is called */
+	uint64_t records, bytes, damaged;
 	uint64_t discarded;               /* bytes of a torn tail, which nobody was promised */
 	bool clean;                       /* the log was closed in order */
 };
@@ -111,16 +115,17 @@ void dfs_wal_close(struct dfs_wal *wal);
 
 /* Append one record, n spans of record->len bytes in all; spans whose buf is set are referenced until
  * written and must not change, others are copied.  *segments: the caller's mask of pinned segments, to
- * which the record's segment is added (and pinned when its bit was not set).
+ * which the record's segment is added (and pinned when its bit was not set); NULL: no pin.
  * DFS_OK: *lsn and *at are set (either may be NULL).  DFS_AGAIN: the queue or the log is full; nothing
- * was done: wait or throttle.  DFS_IO: the log has failed. */
+ * was done: wait or throttle.  DFS_IO: the log has failed.  DFS_TOOBIG: more than half a segment,
+ * or than DFS_WAL_PAYLOAD_MAX. */
 enum dfs_status dfs_wal_append(struct dfs_wal *wal, const struct dfs_wal_record *record,
 			       const struct dfs_span *spans, uint32_t n, uint64_t *segments,
 			       uint64_t *lsn, dfs_wal_at *at);
 /* Whether an append of len bytes finds room now; appends below the reserve that this leaves do not
  * fail for want of room: so a caller may ask before what cannot be undone. */
 bool dfs_wal_room(const struct dfs_wal *wal, uint64_t len);
-/* Wait for room, until the deadline (monotonic ns); false: there is none. */
+/* Wait for room, until the deadline (monotonic ns); false: there is none, or the log has failed. */
 bool dfs_wal_wait_room(struct dfs_wal *wal, uint64_t len, int64_t deadline);
 
 /* One pin more, or less, on each segment of the mask. */
