@@ -180,8 +180,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		if (status == DFS_OK) {
 			status = dfs_wal_recover(wal, see, wal, &found);
+			/* Near the end of their range, where no clock gets, numbers run out. */
 			if (status == DFS_OK && append(wal, 10))
-				more = true;
+				more = dfs_wal_last(wal) < WAL_NUMBER_MAX / 2;
 			dfs_wal_close(wal);
 		}
 		must(i == 0 || status == DFS_OK || !more);
