@@ -2,6 +2,9 @@
 # What needs more than one part.
 include tests/attack/local.mk
 include tests/fuzz/local.mk
+if WITH_BLOCK_S3
+include tests/s3/local.mk
+endif
 dist_check_SCRIPTS += \
 	tests/clients/libnfs-big.sh \
 	tests/crash/kill.sh \

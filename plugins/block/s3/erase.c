@@ -111,6 +111,7 @@ erase_batch(struct store *s, char *const *keys, uint32_t n)
 	REQUEST_AUTO r = {.what = "erasing objects of",
 			  .method = "POST",
 			  .accepts = deleted_or_unknown,
+			  .patient = true, /* some servers erase one after the other */
 			  .body_max = BODY_MAX};
 	struct refusal refusal = {.found = false};
 	unsigned char digest[MD5_SIZE];

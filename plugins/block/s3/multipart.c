@@ -134,7 +134,8 @@ complete(struct upload *u)
 			  .key = u->key,
 			  .spans = &span,
 			  .n_spans = 1,
-			  .length = span.len};
+			  .length = span.len,
+			  .patient = true};
 	char etag[128];
 	struct leaf leaf = {"CompleteMultipartUploadResult/ETag", etag, sizeof etag, false};
 	enum dfs_status st;

@@ -143,6 +143,8 @@ send_once(struct store *s, struct request *r, const struct site *site,
 				       .take = r->take};
 		t->answer.body.max = r->body_max;
 		t->limits.total = end - monotonic_ns();
+		if (r->patient)
+			t->limits.response = t->limits.total;
 		engine_run(s->engine, t);
 		error_read(r);
 	}

@@ -89,6 +89,7 @@ struct request {
 	uint64_t length;
 	size_t body_max;  /* of an answer that is kept, 0: as of errors */
 	uint64_t timeout; /* ns, 0: as configured */
+	bool patient;     /* the first byte of the answer may take as long as the whole */
 	bool (*begin)(struct transfer *t);
 	bool (*take)(struct transfer *t, const unsigned char *data, size_t len);
 	void *arg;

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Buckets and objects in memory.  One map, keyed by "bucket/key": a bucket has no '/', so its keys
+ * stand together, in byte order.
+ */
+#include <string.h>
+
+#include "faultd.h"
+
+static GRWLock lock;
+static GTree *objects;      /* guarded by lock */
+static GHashTable *buckets; /* guarded by lock */
+
+static int
+by_bytes(const void *a, const void *b, void *unused)
+{
+	return strcmp(a, b);
+}
+
+void
+bucket_make(const char *bucket)
+{
+	g_rw_lock_writer_lock(&lock);
+	if (!objects) {
+		objects = g_tree_new_full(by_bytes, NULL, g_free, (GDestroyNotify)object_unref);
+		buckets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	}
+	g_hash_table_add(buckets, g_strdup(bucket));
+	g_rw_lock_writer_unlock(&lock);
+}
+
+bool
+bucket_exists(const char *bucket)
+{
+	bool found;
+
+	g_rw_lock_reader_lock(&lock);
+	found = buckets && g_hash_table_contains(buckets, bucket);
+	g_rw_lock_reader_unlock(&lock);
+	return found;
+}
+
+struct object *
+object_new(unsigned char *data, uint64_t length, const char *headers)
+{
+	struct object *o = g_new0(struct object, 1);
+	g_autofree char *md5 = g_compute_checksum_for_data(G_CHECKSUM_MD5, data, length);
+
+	o->refs = 1;
+	o->data = data;
+	o->length = length;
+	o->etag = g_strdup_printf("\"%s\"", md5);
+	o->headers = g_strdup(headers);
+	o->time = clock_now();
+	return o;
+}
+
+void
+object_unref(struct object *o)
+{
+	if (--o->refs > 0)
+		return;
+	g_free(o->data);
+	g_free(o->etag);
+	g_free(o->headers);
+	g_free(o);
+}
+
+struct object *
+object_get(const char *bucket, const char *key)
+{
+	g_autofree char *full = g_strconcat(bucket, "/", key, NULL);
+	struct object *o;
+
+	g_rw_lock_reader_lock(&lock);
+	o = objects ? g_tree_lookup(objects, full) : NULL;
+	if (o)
+		o->refs++;
+	g_rw_lock_reader_unlock(&lock);
+	return o;
+}
+
+bool
+object_put(const char *bucket, const char *key, struct object *o, bool only_new)
+{
+	char *full = g_strconcat(bucket, "/", key, NULL);
+	bool put;
+
+	g_rw_lock_writer_lock(&lock);
+	put = !only_new || !g_tree_lookup(objects, full);
+	if (put)
+		g_tree_replace(objects, full, o);
+	g_rw_lock_writer_unlock(&lock);
+	if (!put) {
+		g_free(full);
+		object_unref(o);
+	}
+	return put;
+}
+
+void
+object_erase(const char *bucket, const char *key)
+{
+	g_autofree char *full = g_strconcat(bucket, "/", key, NULL);
+
+	g_rw_lock_writer_lock(&lock);
+	g_tree_remove(objects, full);
+	g_rw_lock_writer_unlock(&lock);
+}
+
+void
+object_walk(const char *bucket, const char *prefix, const char *after,
+	    bool (*fn)(void *arg, const char *key, const struct object *o), void *arg)
+{
+	g_autofree char *full = g_strconcat(bucket, "/", prefix, NULL);
+	g_autofree char *from = g_strconcat(bucket, "/", after, NULL);
+	size_t skip = strlen(bucket) + 1;
+	GTreeNode *n;
+
+	g_rw_lock_reader_lock(&lock);
+	n = strcmp(from, full) < 0 ? g_tree_lower_bound(objects, full)
+				   : g_tree_upper_bound(objects, from);
+	for (; n && g_str_has_prefix(g_tree_node_key(n), full); n = g_tree_node_next(n))
+		if (!fn(arg, (const char *)g_tree_node_key(n) + skip, g_tree_node_value(n)))
+			break;
+	g_rw_lock_reader_unlock(&lock);
+}

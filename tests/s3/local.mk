@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+# The S3 store against servers: faultd, which fails on request, and Swift.
+check_PROGRAMS += tests/s3/faultd/faultd
+tests_s3_faultd_faultd_SOURCES = \
+	plugins/block/s3/crc32c.c \
+	plugins/block/s3/date.c \
+	plugins/block/s3/digest.c \
+	plugins/block/s3/encode.c \
+	plugins/block/s3/sign.c \
+	plugins/block/s3/text.c \
+	plugins/block/s3/xml.c \
+	tests/s3/faultd/answer.c \
+	tests/s3/faultd/control.c \
+	tests/s3/faultd/faultd.h \
+	tests/s3/faultd/http.c \
+	tests/s3/faultd/list.c \
+	tests/s3/faultd/main.c \
+	tests/s3/faultd/multipart.c \
+	tests/s3/faultd/rule.c \
+	tests/s3/faultd/s3.c \
+	tests/s3/faultd/store.c \
+	tests/s3/faultd/verify.c
+tests_s3_faultd_faultd_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
+tests_s3_faultd_faultd_LDADD = $(S3_LIBS) -lssl $(GLIB_LIBS) -lpthread
+
+TESTS += tests/s3/conform.sh
+dist_check_SCRIPTS += tests/s3/conform.sh
+EXTRA_DIST += \
+	tests/s3/lib.sh \
+	tests/s3/request.py \
+	tests/s3/start-swift
