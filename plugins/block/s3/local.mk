@@ -47,3 +47,18 @@ block_s3_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 block_s3_la_LIBADD = $(S3_LIBS) -lpthread
 
 dist_man_MANS += plugins/block/s3/dittofs-block-s3.5
+
+check_PROGRAMS += plugins/block/s3/test-credentials plugins/block/s3/test-parse \
+	plugins/block/s3/test-sign
+TESTS += plugins/block/s3/test-credentials plugins/block/s3/test-parse plugins/block/s3/test-sign
+check_LTLIBRARIES += plugins/block/s3/libs3.la
+plugins_block_s3_libs3_la_SOURCES = $(s3_sources)
+plugins_block_s3_libs3_la_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
+plugins_block_s3_libs3_la_LIBADD = $(S3_LIBS)
+s3_test_libs = plugins/block/s3/libs3.la $(S3_LIBS) $(GLIB_LIBS) -lpthread
+plugins_block_s3_test_credentials_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
+plugins_block_s3_test_credentials_LDADD = $(s3_test_libs)
+plugins_block_s3_test_parse_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
+plugins_block_s3_test_parse_LDADD = $(s3_test_libs)
+plugins_block_s3_test_sign_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
+plugins_block_s3_test_sign_LDADD = $(s3_test_libs)
