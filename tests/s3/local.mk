@@ -29,3 +29,9 @@ EXTRA_DIST += \
 	tests/s3/lib.sh \
 	tests/s3/request.py \
 	tests/s3/start-swift
+
+check_PROGRAMS += tests/s3/test-faults
+TESTS += tests/s3/test-faults
+tests_s3_test_faults_SOURCES = tests/s3/fixture.c tests/s3/fixture.h tests/s3/test-faults.c
+tests_s3_test_faults_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
+tests_s3_test_faults_LDADD = $(s3_test_libs)

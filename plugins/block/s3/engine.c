@@ -128,12 +128,14 @@ watch(struct engine *e, bool stopped)
 	}
 }
 
-/* Transfers that waited for a connection until they had no time left, or until the end. */
-static void
+/* Ends transfers that waited for a connection until they had no time left, or until the end.
+ * Whether others still wait. */
+static bool
 expire_queue(struct engine *e)
 {
 	uint64_t now = monotonic_ns();
 	struct transfer **at = &e->queue, *t;
+	bool waiting;
 
 	pthread_mutex_lock(&e->mu);
 	while ((t = *at)) {
@@ -149,7 +151,9 @@ expire_queue(struct engine *e)
 		pthread_cond_signal(&t->ended);
 	}
 	e->queue_tail = at;
+	waiting = e->queue != NULL;
 	pthread_mutex_unlock(&e->mu);
+	return waiting;
 }
 
 static void *
@@ -159,13 +163,16 @@ run(void *arg)
 	bool stopped = false;
 
 	while (admit(e, &stopped)) {
-		int n;
+		int n, wait = IDLE_MS;
 
 		curl_multi_perform(e->multi, &n);
 		reap(e);
 		watch(e, stopped);
-		expire_queue(e);
-		curl_multi_poll(e->multi, NULL, 0, e->running > 0 ? TICK_MS : IDLE_MS, NULL);
+		if (expire_queue(e) && e->running < e->options.max_connections)
+			wait = 0;
+		else if (e->running > 0)
+			wait = TICK_MS;
+		curl_multi_poll(e->multi, NULL, 0, wait, NULL);
 	}
 	return NULL;
 }

@@ -17,6 +17,8 @@ void transfer_conclude(struct transfer *t, CURLcode code);
 void watch_begin(struct transfer *t, uint64_t now);
 /* The first connection or byte of a phase: the rate is measured anew. */
 void watch_phase(struct transfer *t, uint64_t now);
+/* Writes into `why` that something was not there within a limit.  False. */
+bool watch_passed(struct transfer *t, const char *what, uint64_t limit);
 /* False: a limit is passed, and `why` says which. */
 bool watch_check(struct transfer *t, uint64_t now);
 

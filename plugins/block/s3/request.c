@@ -247,7 +247,7 @@ again(struct store *s, struct request *r, struct tries *tries, struct credential
 
 	if (t->ending == END_FAILED && t->reused && t->answer.status == 0 && !tries->reconnected)
 		return tries->reconnected = true;
-	if (t->ending != END_ANSWERED || accepted(r))
+	if (t->ending != END_ANSWERED || t->answer.status < 300)
 		return false;
 	if (!tries->clock_set && set_clock(s, r))
 		return tries->clock_set = true;

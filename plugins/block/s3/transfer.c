@@ -207,9 +207,9 @@ transfer_conclude(struct transfer *t, CURLcode code)
 	if (t->ending == END_REFUSED)
 		return;
 	t->ending = ending_of(t, code);
-	if (code == CURLE_OPERATION_TIMEDOUT && !t->connected)
-		snprintf(t->why, sizeof t->why, "no connection within %.3g s",
-			 (double)t->limits.connect / 1e9);
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		watch_passed(t, t->connected ? "not finished" : "no connection",
+			     t->connected ? t->limits.total : t->limits.connect);
 	else if (!t->why[0])
 		snprintf(t->why, sizeof t->why, "%s",
 			 t->curl_error[0] ? t->curl_error : curl_easy_strerror(code));

@@ -33,8 +33,8 @@ watch_phase(struct transfer *t, uint64_t now)
 	t->mark_at = now;
 }
 
-static bool
-passed(struct transfer *t, const char *what, uint64_t limit)
+bool
+watch_passed(struct transfer *t, const char *what, uint64_t limit)
 {
 	snprintf(t->why, sizeof t->why, "%s within %.3g s", what, (double)limit / 1e9);
 	return false;
@@ -65,14 +65,14 @@ bool
 watch_check(struct transfer *t, uint64_t now)
 {
 	if (now >= t->deadline)
-		return passed(t, "not finished", t->limits.total);
+		return watch_passed(t, "not finished", t->limits.total);
 	if (!t->connected)
 		return true;
 	if (!t->answered && t->sent == t->length) {
 		uint64_t since = t->last_sent > t->connected ? t->last_sent : t->connected;
 
 		return now < since + t->limits.response ||
-		       passed(t, "no answer", t->limits.response);
+		       watch_passed(t, "no answer", t->limits.response);
 	}
 	return fast_enough(t, now);
 }

@@ -5,7 +5,7 @@
  *   clear                                   no rules any more
  *   rule METHOD MATCH COUNT FAULT [ARG] [TEXT]
  *       For the next COUNT requests (-1: for ever) of METHOD (* any; ERASE: an object of a batch)
- *       whose key contains MATCH (* any).  FAULT: status HTTP CODE, lost, zombie MS, stall,
+ *       whose key contains MATCH (* any).  FAULT: none (they pass), status HTTP CODE, lost, zombie MS, stall,
  *       reset BYTES, truncate BYTES, hang BYTES, slow BYTES/S, corrupt BYTE, omit KEYS, close,
  *       redirect URL, wrongrange.
  *   latency MS [JITTER_MS [TAIL_PERCENT TAIL_MS]]
@@ -87,10 +87,10 @@ static void
 tell(struct exchange *x)
 {
 	g_autofree char *text =
-		g_strdup_printf("requests %" PRIu64 "\nconnections %" PRIu64 "\nputs %" PRIu64
-				"\ngets %" PRIu64 "\nbytes_sent %" PRIu64 "\n",
-				settings.requests, settings.connections, settings.puts,
-				settings.gets, settings.bytes_sent);
+		g_strdup_printf("requests %" PRIu64 "\nanswered %" PRIu64 "\nconnections %" PRIu64
+				"\nputs %" PRIu64 "\ngets %" PRIu64 "\nbytes_sent %" PRIu64 "\n",
+				settings.requests, settings.answered, settings.connections,
+				settings.puts, settings.gets, settings.bytes_sent);
 
 	answer(x, 200, "Content-Type: text/plain\r\n", text, strlen(text));
 }

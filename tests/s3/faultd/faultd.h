@@ -83,7 +83,7 @@ struct settings {
 	_Atomic int64_t tail_percent, tail_us; /* so many of them wait for tail_us instead */
 	_Atomic int64_t clock;                 /* seconds that our clock is ahead */
 	_Atomic bool no_conditional, no_checksum, no_delete, no_range, no_metadata;
-	_Atomic uint64_t requests, connections, puts, gets, bytes_sent;
+	_Atomic uint64_t requests, answered, connections, puts, gets, bytes_sent;
 };
 extern struct settings settings;
 

@@ -135,6 +135,7 @@ handle(struct exchange *x)
 	x->rule = rule_for(x->request.method, x->key);
 	if (!fail_first(x) && verify(x))
 		serve(x);
+	settings.answered++;
 }
 
 static gpointer

@@ -24,7 +24,7 @@ static const char *const names[] = {
 bool
 rule_add(const char *line)
 {
-	struct rule r = {.count = 1};
+	struct rule r = {.fault = G_N_ELEMENTS(names)};
 	char fault[32], arg[256] = "", text[256] = "";
 	long long count;
 
@@ -32,13 +32,13 @@ rule_add(const char *line)
 		   text) < 4)
 		return false;
 	r.count = count;
-	for (unsigned i = 1; i < G_N_ELEMENTS(names); i++)
+	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
 		if (strcmp(names[i], fault) == 0)
 			r.fault = i;
 	r.arg = g_ascii_strtoll(arg, NULL, 10);
 	g_strlcpy(r.text, text[0] ? text : arg, sizeof r.text);
 	g_mutex_lock(&mu);
-	if (r.fault == FAULT_NONE || n_rules == RULES_MAX) {
+	if (r.fault == G_N_ELEMENTS(names) || n_rules == RULES_MAX) {
 		g_mutex_unlock(&mu);
 		return false;
 	}
