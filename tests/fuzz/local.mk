@@ -35,6 +35,14 @@ tests_fuzz_fuzz_rpc_LDADD = adapters/nfs/libnfsrpc.la $(NFS_TEST_LIBS)
 tests_fuzz_fuzz_rpc_LDFLAGS = $(fuzz_link)
 endif
 
+if WITH_BLOCK_S3
+fuzz_programs += tests/fuzz/fuzz-s3
+tests_fuzz_fuzz_s3_SOURCES = tests/fuzz/fuzz-s3.c $(fuzz_driver)
+tests_fuzz_fuzz_s3_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
+tests_fuzz_fuzz_s3_LDADD = $(s3_test_libs)
+tests_fuzz_fuzz_s3_LDFLAGS = $(fuzz_link)
+endif
+
 if FUZZING
 fuzz_driver =
 fuzz_link = $(AM_LDFLAGS) -fsanitize=fuzzer

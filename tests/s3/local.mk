@@ -35,3 +35,9 @@ TESTS += tests/s3/test-faults
 tests_s3_test_faults_SOURCES = tests/s3/fixture.c tests/s3/fixture.h tests/s3/test-faults.c
 tests_s3_test_faults_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
 tests_s3_test_faults_LDADD = $(s3_test_libs)
+
+check_PROGRAMS += tests/s3/test-tls
+TESTS += tests/s3/test-tls
+tests_s3_test_tls_SOURCES = tests/s3/fixture.c tests/s3/fixture.h tests/s3/test-tls.c
+tests_s3_test_tls_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
+tests_s3_test_tls_LDADD = $(s3_test_libs)

@@ -123,6 +123,16 @@ test_broken_body(struct fix *f, gconstpointer unused)
 	OK(fix_get(f, "a", 1, 0, MIB));
 }
 
+static void
+test_proxy(struct fix *f, gconstpointer unused)
+{
+	f->config.proxy = f->endpoint;
+	f->config.endpoint = "http://storage.invalid";
+	fix_open(f);
+	OK(fix_put(f, "a", 1, 1000));
+	OK(fix_get(f, "a", 1, 0, 1000));
+}
+
 /* ---- limits in time ---- */
 
 static void
@@ -517,6 +527,8 @@ test_bad_config(struct fix *f, gconstpointer unused)
 int
 main(int argc, char **argv)
 {
+	/* What the environment has for other programs is not for this one. */
+	g_setenv("http_proxy", "http://127.0.0.1:1", TRUE);
 	g_test_init(&argc, &argv, NULL);
 	ADD("each kind of failure has its status and sentence", test_statuses);
 	ADD("a bucket that is gone is no absent object", test_bucket_gone);
@@ -524,6 +536,7 @@ main(int argc, char **argv)
 	ADD("opening needs no server", test_no_server);
 	ADD("a kept connection that dies is replaced once", test_kept_connection_dies);
 	ADD("connections are used again", test_reuse);
+	ADD("requests go through the proxy", test_proxy);
 	ADD("a reset and a truncated body", test_broken_body);
 	ADD("every limit in time ends a read", test_timeouts);
 	ADD("a put without an answer ends", test_put_timeout);

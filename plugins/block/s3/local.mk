@@ -24,6 +24,7 @@ s3_sources = \
 	plugins/block/s3/instance.c \
 	plugins/block/s3/list.c \
 	plugins/block/s3/multipart.c \
+	plugins/block/s3/page.c \
 	plugins/block/s3/put.c \
 	plugins/block/s3/request.c \
 	plugins/block/s3/s3.c \

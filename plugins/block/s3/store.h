@@ -137,7 +137,7 @@ void clean_uploads(struct store *s);
 #define ERASE_BATCH 1000u
 enum dfs_status erase_batch(struct store *s, char *const *keys, uint32_t n);
 
-/* list.c: visits keys without the prefix, as store_list does, in pages of at most 1000. */
+/* A page of a list: keys without the prefix. */
 struct page {
 	uint32_t n;
 	char *key[1000];
@@ -145,8 +145,15 @@ struct page {
 	bool more;
 	struct text token; /* of the next page */
 };
+/* list.c: the first page, or the one behind that in page. */
 enum dfs_status list_page(struct store *s, const char *prefix, const char *after,
 			  struct page *page);
+/* page.c: read an answer into an empty page; what does not begin with prefix, or does not sort after
+ * `after`, is left out.  last: the last key of the page before, "" for none. */
+enum page_trouble { PAGE_GOOD, PAGE_NOMEM, PAGE_OUT_OF_ORDER, PAGE_MALFORMED };
+enum page_trouble page_parse(struct page *page, const char *data, size_t len,
+			     const char *key_prefix, const char *prefix, const char *after,
+			     const char *last);
 void page_clear(struct page *page);
 
 enum dfs_status store_put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n,

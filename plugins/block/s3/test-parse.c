@@ -95,6 +95,71 @@ test_xml_stop(void)
 	g_assert_cmpint(n, ==, 2);
 }
 
+/* ---- lists ---- */
+
+#define OBJECT(key, size) "<Contents><Key>" key "</Key><Size>" size "</Size></Contents>"
+
+static enum page_trouble
+parse_page(struct page *page, const char *inner)
+{
+	g_autofree char *xml =
+		g_strdup_printf("<ListBucketResult xmlns=\"x\">%s</ListBucketResult>", inner);
+
+	page_clear(page);
+	return page_parse(page, xml, strlen(xml), "p/", "", "b", "");
+}
+
+static void
+test_page(void)
+{
+	g_autofree struct page *page = g_new0(struct page, 1);
+
+	g_assert_cmpint(parse_page(page, OBJECT("p/a", "1") OBJECT("p/b", "2") OBJECT("p%2Fc", "3")
+						 OBJECT("p/d+e", "4") OBJECT("p/.hidden", "5")
+							 OBJECT("q/z", "6") OBJECT("p/e/f", "7")),
+			==, PAGE_GOOD);
+	g_assert_cmpuint(page->n, ==, 2);
+	g_assert_cmpstr(page->key[0], ==, "c");
+	g_assert_cmpstr(page->key[1], ==, "e/f");
+	g_assert_cmpuint(page->length[1], ==, 7);
+	g_assert_false(page->more);
+	g_assert_cmpint(parse_page(page, "<IsTruncated>true</IsTruncated>"
+					 "<NextContinuationToken>t&amp;</NextContinuationToken>"),
+			==, PAGE_GOOD);
+	g_assert_true(page->more);
+	g_assert_cmpstr(page->token.data, ==, "t&");
+	page_clear(page);
+}
+
+static void
+test_page_hostile(void)
+{
+	static const char *const bad[] = {
+		"<IsTruncated>true</IsTruncated>",
+		"<Contents><Key>p/c",
+		OBJECT("p/d", "1") "</ListBucketResult><x>",
+	};
+	g_autofree struct page *page = g_new0(struct page, 1);
+	g_autoptr(GString) many = g_string_new("");
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++)
+		g_assert_cmpint(parse_page(page, bad[i]), ==, PAGE_MALFORMED);
+	g_assert_cmpint(parse_page(page, OBJECT("p/d", "1") OBJECT("p/c", "1")), ==,
+			PAGE_OUT_OF_ORDER);
+	g_assert_cmpint(parse_page(page, OBJECT("p/d", "1") OBJECT("p/d", "1")), ==,
+			PAGE_OUT_OF_ORDER);
+	/* A length that is none, a key that hides a NUL. */
+	g_assert_cmpint(parse_page(page, OBJECT("p/d", "-1") OBJECT("p/e%00", "1")), ==, PAGE_GOOD);
+	g_assert_cmpuint(page->n, ==, 0);
+	for (int i = 0; i < 1001; i++)
+		g_string_append_printf(many, OBJECT("p/c%04d", "1"), i);
+	g_assert_cmpint(parse_page(page, many->str), ==, PAGE_MALFORMED);
+	page_clear(page);
+	g_assert_cmpint(page_parse(page, "<Other/>", 8, "", "", "", ""), ==, PAGE_MALFORMED);
+	g_assert_cmpint(page_parse(page, "", 0, "", "", "", ""), ==, PAGE_MALFORMED);
+	page_clear(page);
+}
+
 /* ---- headers ---- */
 
 static bool
@@ -353,6 +418,9 @@ main(int argc, char **argv)
 	g_test_add_func("/xml/document types, entities, depth and length are refused",
 			test_xml_hostile);
 	g_test_add_func("/xml/reading stops when told", test_xml_stop);
+	g_test_add_func("/list/a page holds our keys in order", test_page);
+	g_test_add_func("/list/a page that is cut, too long or out of order is refused",
+			test_page_hostile);
 	g_test_add_func("/headers/those of the last answer count", test_headers);
 	g_test_add_func("/headers/malformed ones are as if absent", test_headers_hostile);
 	g_test_add_func("/ini/sections, blanks, comments", test_ini);

@@ -94,6 +94,9 @@ parse_head(struct request *r)
 		return false;
 	*target++ = *version = '\0';
 	r->method = line;
+	/* To a proxy, the whole URL: we are the server behind it, too. */
+	if (g_str_has_prefix(target, "http://"))
+		target += strcspn(target + 7, "/") + 7;
 	r->path = target;
 	r->query = "";
 	if (strchr(target, '?')) {

@@ -3,7 +3,7 @@
  * faultd [--port N] [--port-file FILE] [--bucket NAME] [--access-key A --secret-key S]
  *        [--latency MS] [--cert FILE --key FILE]
  *
- * See faultd.h; control.c has the commands.  Listens on 127.0.0.1; with a certificate, over TLS.
+ * See faultd.h; control.c has the commands.  Listens on 127.0.0.1; with a certificate, over TLS too.
  * Buckets stand in the path, or in the host as BUCKET.s3.localhost.
  */
 #include <arpa/inet.h>
@@ -143,12 +143,14 @@ run_connection(gpointer arg)
 {
 	struct conn *c = g_new0(struct conn, 1);
 	struct exchange x = {.conn = c, .keep = true};
+	unsigned char first = 0;
 	int on = 1;
 
 	c->fd = GPOINTER_TO_INT(arg);
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	settings.connections++;
-	if (tls) {
+	/* Over TLS when the client begins so: the control URL needs none. */
+	if (tls && recv(c->fd, &first, 1, MSG_PEEK) == 1 && first == 0x16) {
 		c->ssl = SSL_new(tls);
 		SSL_set_fd(c->ssl, c->fd);
 		x.keep = SSL_accept(c->ssl) == 1;
