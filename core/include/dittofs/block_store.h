@@ -59,7 +59,8 @@ typedef int (*dfs_object_fn)(void *arg, const char *key, uint64_t length);
 
 /* All required unless said otherwise.  flags: DFS_NONBLOCK.  Statuses: DFS_OK, DFS_AGAIN
  * (nonblock), DFS_NOENT, DFS_INVAL (bad key or range), DFS_TOOBIG, DFS_NOSPC, DFS_ROFS,
- * DFS_TIMEDOUT, DFS_CORRUPT, DFS_IO; fail() explains. */
+ * DFS_TIMEDOUT, DFS_CORRUPT, DFS_DELAY (a remote asks for fewer requests), DFS_ACCESS (a remote
+ * refuses us: somebody must change something first), DFS_IO; fail() explains. */
 struct dfs_block_ops {
 	uint32_t size;
 
