@@ -45,3 +45,8 @@ TESTS += tests/s3/test-tls
 tests_s3_test_tls_SOURCES = tests/s3/fixture.c tests/s3/fixture.h tests/s3/test-tls.c
 tests_s3_test_tls_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
 tests_s3_test_tls_LDADD = $(s3_test_libs)
+
+# Not a test: what the store moves.
+check_PROGRAMS += tests/s3/bench-s3
+tests_s3_bench_s3_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
+tests_s3_bench_s3_LDADD = $(s3_test_libs)
