@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <glib/gstdio.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@ extern const struct dfs_plugin block_s3_LTX_dfs_plugin;
 /* ---- the host ---- */
 
 static __thread char text[1024];
-static GMutex mu;
+static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
 static GHashTable *counters; /* guarded by mu */
 
 static void
@@ -49,13 +50,13 @@ host_fail(void *ctx, enum dfs_status status, const char *fmt, ...)
 static void
 host_count(void *ctx, const char *name, int64_t delta)
 {
-	g_mutex_lock(&mu);
+	pthread_mutex_lock(&mu);
 	if (!counters)
 		counters = g_hash_table_new(g_str_hash, g_str_equal);
 	g_hash_table_replace(
 		counters, (char *)name,
 		GINT_TO_POINTER(GPOINTER_TO_INT(g_hash_table_lookup(counters, name)) + (int)delta));
-	g_mutex_unlock(&mu);
+	pthread_mutex_unlock(&mu);
 }
 
 static const struct dfs_host host = {
@@ -72,9 +73,9 @@ fix_counter(const char *name)
 {
 	int64_t value;
 
-	g_mutex_lock(&mu);
+	pthread_mutex_lock(&mu);
 	value = counters ? GPOINTER_TO_INT(g_hash_table_lookup(counters, name)) : 0;
-	g_mutex_unlock(&mu);
+	pthread_mutex_unlock(&mu);
 	return value;
 }
 
@@ -185,12 +186,11 @@ fix_setup(struct fix *f, gconstpointer tls)
 				       .stall_timeout = 10 * SECOND,
 				       .stall_rate = 65536,
 				       .request_timeout = 60 * SECOND,
-				       .proxy = "",
 				       .tls_verify = 1};
 	f->ops = block_s3_LTX_dfs_plugin.ops;
-	g_mutex_lock(&mu);
+	pthread_mutex_lock(&mu);
 	g_clear_pointer(&counters, g_hash_table_unref);
-	g_mutex_unlock(&mu);
+	pthread_mutex_unlock(&mu);
 }
 
 void

@@ -343,9 +343,12 @@ test_region(struct fix *f, gconstpointer unused)
 	fix_open(f);
 	fix_fault(f, "region eu-central-1");
 	OK(fix_put(f, "a", 1, 100));
-	uint64_t before = fix_figure(f, "requests ");
+	uint64_t before = fix_figure(f, "requests "), length;
 	OK(fix_get(f, "a", 1, 0, 100));
 	g_assert_cmpuint(fix_figure(f, "requests "), ==, before + 1);
+	/* To HEAD it is named in a header. */
+	fix_fault(f, "region eu-west-3");
+	OK(store_head(f->inst, "a", &length, 0));
 }
 
 static void
@@ -519,7 +522,14 @@ test_bad_config(struct fix *f, gconstpointer unused)
 	fix_refused(f, "key_prefix", &f->config.key_prefix, "a b");
 	fix_refused(f, "region", &f->config.region, "a b");
 	fix_refused(f, "kms_key", &f->config.kms_key, "k");
+	fix_refused(f, "proxy", &f->config.proxy, "http://h:x");
 	fix_refused(f, "access_key", &f->config.access_key, NULL);
+	f->config.path_style = PATH_STYLE_NO;
+	fix_refused(f, "endpoint", &f->config.endpoint, "http://127.0.0.1:9000");
+	f->config.path_style = PATH_STYLE_AUTO;
+	f->config.ca_file = "/nonexistent";
+	g_assert_cmpint(f->ops->create(NULL, &f->config, &f->inst, &f->diag), ==, DFS_CONFIG);
+	g_assert_cmpstr(f->diag.key, ==, "ca_file");
 }
 
 #define ADD(name, fn) g_test_add("/s3/" name, struct fix, NULL, fix_setup, fn, fix_teardown)

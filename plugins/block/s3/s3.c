@@ -5,10 +5,12 @@
  * Opening asks the server nothing: a share on this store begins to serve while S3 cannot be
  * reached, since the log holds its data.
  */
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "store.h"
 
@@ -69,8 +71,8 @@ static const struct dfs_config_item config_table[] = {
 	 "Bytes per second below which a request counts as stalled."},
 	{"request_timeout", DFS_CONFIG_DURATION, 0, FIELD(request_timeout), 1000 * MS, 600000 * MS,
 	 "60s", NULL, "Time for a whole request."},
-	{"proxy", DFS_CONFIG_STRING, 0, FIELD(proxy), 0, 1024, "", NULL,
-	 "HTTP or SOCKS proxy as a URL; the environment's is not used."},
+	{"proxy", DFS_CONFIG_SECRET, 0, FIELD(proxy), 1, 1024, NULL, NULL,
+	 "HTTP or SOCKS proxy as a URL, which may hold a password; the environment's is not used."},
 	{"ca_file", DFS_CONFIG_PATH, 0, FIELD(ca_file), 0, 0, NULL, NULL,
 	 "Certificates that may sign the server's, in PEM; unset: the system's."},
 	{"tls_verify", DFS_CONFIG_BOOL, 0, FIELD(tls_verify), 0, 0, "true", NULL,
@@ -95,6 +97,17 @@ prefix_ok(const char *prefix)
 	return !prefix[0] || dfs_key_scan(prefix, &part) <= DFS_KEY_MAX;
 }
 
+static bool
+proxy_ok(const char *proxy)
+{
+	CURLU *url = curl_url();
+	bool ok = url && curl_url_set(url, CURLUPART_URL, proxy,
+				      CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
+
+	curl_url_cleanup(url);
+	return ok;
+}
+
 static enum dfs_status
 validate(const void *config, struct dfs_diag *diag)
 {
@@ -116,6 +129,11 @@ validate(const void *config, struct dfs_diag *diag)
 	wrong = site_init(&site, c->endpoint, c->region, c->bucket, c->path_style);
 	if (wrong)
 		return refuse(diag, "endpoint", "endpoint", c->endpoint, wrong);
+	if (c->proxy && !proxy_ok(c->proxy)) {
+		strcpy(diag->key, "proxy");
+		strcpy(diag->text, "the proxy is no URL");
+		return DFS_CONFIG;
+	}
 	if (!c->access_key != !c->secret_key) {
 		strcpy(diag->key, c->access_key ? "secret_key" : "access_key");
 		strcpy(diag->text, "access_key and secret_key belong together, and one is missing");
@@ -195,7 +213,7 @@ static enum dfs_status
 open_store(struct store *s, const struct s3_config *c, struct dfs_diag *diag)
 {
 	struct engine_options options = {.max_connections = (uint32_t)c->max_connections,
-					 .proxy = c->proxy,
+					 .proxy = c->proxy ? c->proxy : "",
 					 .ca_file = c->ca_file,
 					 .tls_verify = c->tls_verify};
 	struct credentials_config keys = {.access_key = c->access_key,
@@ -205,6 +223,12 @@ open_store(struct store *s, const struct s3_config *c, struct dfs_diag *diag)
 					  .profile = c->profile};
 	TEXT_AUTO why = {0};
 
+	if (c->ca_file && access(c->ca_file, R_OK) != 0) {
+		strcpy(diag->key, "ca_file");
+		snprintf(diag->text, sizeof diag->text, "ca_file %.300s: %s", c->ca_file,
+			 strerror(errno));
+		return DFS_CONFIG;
+	}
 	if (copy_config(s, c))
 		s->engine = engine_new(&options);
 	if (!s->engine) {

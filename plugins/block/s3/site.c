@@ -103,6 +103,12 @@ site_move(struct site *site, const char *region)
 			 china ? ".cn" : "");
 }
 
+static bool
+is_address(const char *host)
+{
+	return host[0] == '[' || host[strspn(host, DIGITS ".:")] == '\0';
+}
+
 const char *
 site_init(struct site *site, const char *endpoint, const char *region, const char *bucket,
 	  enum path_style style)
@@ -118,6 +124,10 @@ site_init(struct site *site, const char *endpoint, const char *region, const cha
 	site->path_style = style == PATH_STYLE_YES ||
 			   (style == PATH_STYLE_AUTO && (endpoint[0] || !bucket_is_label(bucket)));
 	site_move(site, region);
+	if (!site->path_style && endpoint[0] && is_address(site->host))
+		return "a bucket's name cannot stand before an address: path_style = \"no\" needs "
+		       "a "
+		       "host name";
 	return NULL;
 }
 

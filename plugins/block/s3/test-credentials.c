@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <glib.h>
 #include <glib/gstdio.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,13 +19,13 @@
 /* ---- the endpoint ---- */
 
 static struct {
-	GMutex mu;
+	pthread_mutex_t mu;
 	int fd, port;
 	GThread *thread;
 	GHashTable *answers; /* guarded by mu; "METHOD PATH" to body */
 	GString *seen;       /* guarded by mu; the heads of all requests */
 	int n_requests;      /* guarded by mu */
-} stub;
+} stub = {.mu = PTHREAD_MUTEX_INITIALIZER};
 
 static void
 serve_one(int fd)
@@ -45,7 +46,7 @@ serve_one(int fd)
 	space = strstr(line, " HTTP/");
 	if (space)
 		*space = '\0';
-	g_mutex_lock(&stub.mu);
+	pthread_mutex_lock(&stub.mu);
 	stub.n_requests++;
 	g_string_append(stub.seen, head);
 	body = g_hash_table_lookup(stub.answers, line);
@@ -55,7 +56,7 @@ serve_one(int fd)
 				       strlen(body), body)
 		     : g_strdup(
 			       "HTTP/1.1 404 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-	g_mutex_unlock(&stub.mu);
+	pthread_mutex_unlock(&stub.mu);
 	if (write(fd, answer, strlen(answer)) < 0)
 		return;
 }
@@ -92,9 +93,9 @@ stub_start(void)
 static void
 stub_answer(const char *request, const char *body)
 {
-	g_mutex_lock(&stub.mu);
+	pthread_mutex_lock(&stub.mu);
 	g_hash_table_replace(stub.answers, g_strdup(request), g_strdup(body));
-	g_mutex_unlock(&stub.mu);
+	pthread_mutex_unlock(&stub.mu);
 }
 
 static bool
@@ -102,9 +103,9 @@ stub_saw(const char *text)
 {
 	bool found;
 
-	g_mutex_lock(&stub.mu);
+	pthread_mutex_lock(&stub.mu);
 	found = strstr(stub.seen->str, text) != NULL;
-	g_mutex_unlock(&stub.mu);
+	pthread_mutex_unlock(&stub.mu);
 	return found;
 }
 
@@ -113,9 +114,9 @@ stub_count(void)
 {
 	int n;
 
-	g_mutex_lock(&stub.mu);
+	pthread_mutex_lock(&stub.mu);
 	n = stub.n_requests;
-	g_mutex_unlock(&stub.mu);
+	pthread_mutex_unlock(&stub.mu);
 	return n;
 }
 

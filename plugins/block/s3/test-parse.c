@@ -337,6 +337,8 @@ test_site_refuses(void)
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++)
 		g_assert_nonnull(site_parse(&site, bad[i]));
+	g_assert_nonnull(site_init(&site, "http://127.0.0.1:80", "r", "data", PATH_STYLE_NO));
+	g_assert_nonnull(site_init(&site, "http://[::1]:81", "r", "data", PATH_STYLE_NO));
 	g_assert_false(site_region_ok(""));
 	g_assert_false(site_region_ok("a/b"));
 	g_assert_false(site_bucket_ok("a/b"));

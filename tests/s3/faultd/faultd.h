@@ -10,6 +10,7 @@
 #ifndef FAULTD_H
 #define FAULTD_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -16,7 +16,7 @@ struct upload {
 	GByteArray *part[101];
 };
 
-static GMutex mu;
+static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
 static GHashTable *uploads; /* guarded by mu; by id */
 static unsigned last_id;    /* guarded by mu */
 
@@ -53,7 +53,7 @@ begin_upload(struct exchange *x)
 	u->key = g_strdup(x->key);
 	u->headers = kept_headers(&x->request);
 	u->begun = clock_now();
-	g_mutex_lock(&mu);
+	pthread_mutex_lock(&mu);
 	if (!uploads)
 		uploads = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, upload_free);
 	g_string_printf(xml,
@@ -61,7 +61,7 @@ begin_upload(struct exchange *x)
 			"</InitiateMultipartUploadResult>",
 			++last_id);
 	g_hash_table_insert(uploads, g_strdup_printf("u%u", last_id), u);
-	g_mutex_unlock(&mu);
+	pthread_mutex_unlock(&mu);
 	answer_xml(x, xml);
 }
 
@@ -74,7 +74,7 @@ put_part(struct exchange *x)
 
 	md5 = g_compute_checksum_for_data(G_CHECKSUM_MD5, x->request.body, x->request.length);
 	headers = g_strdup_printf("ETag: \"%s\"\r\n", md5);
-	g_mutex_lock(&mu);
+	pthread_mutex_lock(&mu);
 	u = find_locked(x);
 	if (u && number >= 1 && number < G_N_ELEMENTS(u->part)) {
 		if (u->part[number])
@@ -82,7 +82,7 @@ put_part(struct exchange *x)
 		u->part[number] =
 			g_byte_array_new_take(g_steal_pointer(&x->request.body), x->request.length);
 	}
-	g_mutex_unlock(&mu);
+	pthread_mutex_unlock(&mu);
 	if (u)
 		answer(x, 200, headers, NULL, 0);
 	else
@@ -119,13 +119,13 @@ complete(struct exchange *x)
 	struct object *o = NULL;
 	struct upload *u;
 
-	g_mutex_lock(&mu);
+	pthread_mutex_lock(&mu);
 	u = find_locked(x);
 	if (u)
 		o = join_locked(u);
 	if (o)
 		g_hash_table_remove(uploads, query_of(x, "uploadId"));
-	g_mutex_unlock(&mu);
+	pthread_mutex_unlock(&mu);
 	if (o)
 		object_put(x->bucket, x->key, o, false);
 	if (!u)
@@ -144,9 +144,9 @@ give_up(struct exchange *x)
 {
 	bool found;
 
-	g_mutex_lock(&mu);
+	pthread_mutex_lock(&mu);
 	found = find_locked(x) && g_hash_table_remove(uploads, query_of(x, "uploadId"));
-	g_mutex_unlock(&mu);
+	pthread_mutex_unlock(&mu);
 	if (found)
 		answer_head(x, 204, "", 0);
 	else
@@ -162,7 +162,7 @@ list_uploads(struct exchange *x)
 	GHashTableIter iter;
 	gpointer id, value;
 
-	g_mutex_lock(&mu);
+	pthread_mutex_lock(&mu);
 	if (uploads)
 		g_hash_table_iter_init(&iter, uploads);
 	while (uploads && g_hash_table_iter_next(&iter, &id, &value)) {
@@ -177,7 +177,7 @@ list_uploads(struct exchange *x)
 					       "<Initiated>%s</Initiated></Upload>",
 					       u->key, (char *)id, when);
 	}
-	g_mutex_unlock(&mu);
+	pthread_mutex_unlock(&mu);
 	g_string_append(xml, "</ListMultipartUploadsResult>");
 	answer_xml(x, xml);
 }

@@ -9,7 +9,7 @@
 
 #define RULES_MAX 64
 
-static GMutex mu;
+static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
 static struct rule rules[RULES_MAX]; /* guarded by mu */
 static unsigned n_rules;             /* guarded by mu */
 
@@ -37,22 +37,22 @@ rule_add(const char *line)
 			r.fault = i;
 	r.arg = g_ascii_strtoll(arg, NULL, 10);
 	g_strlcpy(r.text, text[0] ? text : arg, sizeof r.text);
-	g_mutex_lock(&mu);
+	pthread_mutex_lock(&mu);
 	if (r.fault == G_N_ELEMENTS(names) || n_rules == RULES_MAX) {
-		g_mutex_unlock(&mu);
+		pthread_mutex_unlock(&mu);
 		return false;
 	}
 	rules[n_rules++] = r;
-	g_mutex_unlock(&mu);
+	pthread_mutex_unlock(&mu);
 	return true;
 }
 
 void
 rule_clear(void)
 {
-	g_mutex_lock(&mu);
+	pthread_mutex_lock(&mu);
 	n_rules = 0;
-	g_mutex_unlock(&mu);
+	pthread_mutex_unlock(&mu);
 }
 
 struct rule
@@ -60,7 +60,7 @@ rule_for(const char *method, const char *key)
 {
 	struct rule found = {.fault = FAULT_NONE};
 
-	g_mutex_lock(&mu);
+	pthread_mutex_lock(&mu);
 	for (unsigned i = 0; i < n_rules; i++) {
 		struct rule *r = &rules[i];
 
@@ -72,6 +72,6 @@ rule_for(const char *method, const char *key)
 		found = *r;
 		break;
 	}
-	g_mutex_unlock(&mu);
+	pthread_mutex_unlock(&mu);
 	return found;
 }

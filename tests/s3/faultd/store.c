@@ -7,7 +7,7 @@
 
 #include "faultd.h"
 
-static GRWLock lock;
+static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 static GTree *objects;      /* guarded by lock */
 static GHashTable *buckets; /* guarded by lock */
 
@@ -20,13 +20,13 @@ by_bytes(const void *a, const void *b, void *unused)
 void
 bucket_make(const char *bucket)
 {
-	g_rw_lock_writer_lock(&lock);
+	pthread_rwlock_wrlock(&lock);
 	if (!objects) {
 		objects = g_tree_new_full(by_bytes, NULL, g_free, (GDestroyNotify)object_unref);
 		buckets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	}
 	g_hash_table_add(buckets, g_strdup(bucket));
-	g_rw_lock_writer_unlock(&lock);
+	pthread_rwlock_unlock(&lock);
 }
 
 bool
@@ -34,9 +34,9 @@ bucket_exists(const char *bucket)
 {
 	bool found;
 
-	g_rw_lock_reader_lock(&lock);
+	pthread_rwlock_rdlock(&lock);
 	found = buckets && g_hash_table_contains(buckets, bucket);
-	g_rw_lock_reader_unlock(&lock);
+	pthread_rwlock_unlock(&lock);
 	return found;
 }
 
@@ -72,11 +72,11 @@ object_get(const char *bucket, const char *key)
 	g_autofree char *full = g_strconcat(bucket, "/", key, NULL);
 	struct object *o;
 
-	g_rw_lock_reader_lock(&lock);
+	pthread_rwlock_rdlock(&lock);
 	o = objects ? g_tree_lookup(objects, full) : NULL;
 	if (o)
 		o->refs++;
-	g_rw_lock_reader_unlock(&lock);
+	pthread_rwlock_unlock(&lock);
 	return o;
 }
 
@@ -86,11 +86,11 @@ object_put(const char *bucket, const char *key, struct object *o, bool only_new)
 	char *full = g_strconcat(bucket, "/", key, NULL);
 	bool put;
 
-	g_rw_lock_writer_lock(&lock);
+	pthread_rwlock_wrlock(&lock);
 	put = !only_new || !g_tree_lookup(objects, full);
 	if (put)
 		g_tree_replace(objects, full, o);
-	g_rw_lock_writer_unlock(&lock);
+	pthread_rwlock_unlock(&lock);
 	if (!put) {
 		g_free(full);
 		object_unref(o);
@@ -103,9 +103,9 @@ object_erase(const char *bucket, const char *key)
 {
 	g_autofree char *full = g_strconcat(bucket, "/", key, NULL);
 
-	g_rw_lock_writer_lock(&lock);
+	pthread_rwlock_wrlock(&lock);
 	g_tree_remove(objects, full);
-	g_rw_lock_writer_unlock(&lock);
+	pthread_rwlock_unlock(&lock);
 }
 
 void
@@ -117,11 +117,11 @@ object_walk(const char *bucket, const char *prefix, const char *after,
 	size_t skip = strlen(bucket) + 1;
 	GTreeNode *n;
 
-	g_rw_lock_reader_lock(&lock);
+	pthread_rwlock_rdlock(&lock);
 	n = strcmp(from, full) < 0 ? g_tree_lower_bound(objects, full)
 				   : g_tree_upper_bound(objects, from);
 	for (; n && g_str_has_prefix(g_tree_node_key(n), full); n = g_tree_node_next(n))
 		if (!fn(arg, (const char *)g_tree_node_key(n) + skip, g_tree_node_value(n)))
 			break;
-	g_rw_lock_reader_unlock(&lock);
+	pthread_rwlock_unlock(&lock);
 }

@@ -13,29 +13,29 @@
 #include "plugins/block/s3/encode.h"
 #include "plugins/block/s3/sign.h"
 
-static GMutex mu;
+static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
 static struct identity identity; /* guarded by mu */
 
 void
 identity_set(const char *access_key, const char *secret_key, const char *token)
 {
-	g_mutex_lock(&mu);
+	pthread_mutex_lock(&mu);
 	g_free(identity.access_key);
 	g_free(identity.secret_key);
 	g_free(identity.token);
 	identity.access_key = g_strdup(access_key);
 	identity.secret_key = g_strdup(secret_key);
 	identity.token = g_strdup(token);
-	g_mutex_unlock(&mu);
+	pthread_mutex_unlock(&mu);
 }
 
 void
 identity_region(const char *region)
 {
-	g_mutex_lock(&mu);
+	pthread_mutex_lock(&mu);
 	g_free(identity.region);
 	identity.region = g_strdup(region);
-	g_mutex_unlock(&mu);
+	pthread_mutex_unlock(&mu);
 }
 
 struct identity
@@ -43,10 +43,10 @@ identity_get(void)
 {
 	struct identity copy;
 
-	g_mutex_lock(&mu);
+	pthread_mutex_lock(&mu);
 	copy = (struct identity){g_strdup(identity.access_key), g_strdup(identity.secret_key),
 				 g_strdup(identity.token), g_strdup(identity.region)};
-	g_mutex_unlock(&mu);
+	pthread_mutex_unlock(&mu);
 	return copy;
 }
 
@@ -157,6 +157,7 @@ check(struct exchange *x, const struct identity *i)
 	g_autofree char *scope = g_strdup_printf("/%s/s3/aws4_request", i->region);
 	g_autofree char *credential = g_strdup_printf("Credential=%s/", i->access_key);
 	g_autofree char *region = g_strdup_printf("<Region>%s</Region>", i->region);
+	g_autofree char *region_header = g_strdup_printf("x-amz-bucket-region: %s\r\n", i->region);
 	g_autofree char *want = NULL;
 
 	if (!given || !hash || when < 0)
@@ -167,6 +168,10 @@ check(struct exchange *x, const struct identity *i)
 		return refuse(x, 403, "InvalidAccessKeyId", "");
 	if (i->token && i->token[0] && g_strcmp0(token, i->token) != 0)
 		return refuse(x, 400, "ExpiredToken", "");
+	if (!strstr(given, scope) && strcmp(x->request.method, "HEAD") == 0) {
+		answer_head(x, 400, region_header, 0);
+		return false;
+	}
 	if (!strstr(given, scope))
 		return refuse(x, 400, "AuthorizationHeaderMalformed", region);
 	want = expected(x, i, when, hash);
