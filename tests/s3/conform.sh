@@ -26,14 +26,15 @@ with range
 latency 1 1 5 30'
 ok "faultd that is slow at times: parallel" conform "$faultd" ak sk --only=parallel
 
+# on_swift NAME COMMAND...
 on_swift() {
-	name="Swift: $1"
-	shift
 	if [ -n "$no_swift" ]; then
 		n_tests=$((n_tests + 1))
-		echo "ok $n_tests - $name # SKIP $no_swift"
+		echo "ok $n_tests - Swift: $1 # SKIP $no_swift"
 	else
-		ok "$name" conform "$swift" test:tester testing "$@"
+		name=$1
+		shift
+		ok "Swift: $name" "$@"
 	fi
 }
 
@@ -54,8 +55,9 @@ else
 		"list/erase_prefix takes exactly what begins with it"
 fi
 for group; do
-	on_swift "$group" --only="$group"
+	on_swift "$group" conform "$swift" test:tester testing --only="$group"
 done
-on_swift "the bucket in the host" --set path_style=no \
-	--set "endpoint=http://s3.localhost:${swift_port:-1}" --only=object
+on_swift "the bucket in the host" conform "http://s3.localhost:$swift_port" test:tester testing \
+	--set path_style=no --only=object
+on_swift "an object in parts" "$DFS_BUILDDIR/tests/s3/put-parts" "$swift" conform test:tester testing
 finish

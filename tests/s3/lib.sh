@@ -32,7 +32,7 @@ five_ports() {
 
 start_swift() {
 	swift_port=$(five_ports)
-	no_swift=
+	no_swift= swift=
 	if ! "$DFS_SRCDIR/tests/s3/start-swift" "$swift_port" "$work/swift" >"$work/swift.why"; then
 		no_swift=$(tail -n 1 "$work/swift.why")
 		return 0

@@ -50,3 +50,14 @@ tests_s3_test_tls_LDADD = $(s3_test_libs)
 check_PROGRAMS += tests/s3/bench-s3
 tests_s3_bench_s3_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
 tests_s3_bench_s3_LDADD = $(s3_test_libs)
+
+check_PROGRAMS += tests/s3/test-puts
+TESTS += tests/s3/test-puts
+tests_s3_test_puts_SOURCES = tests/s3/fixture.c tests/s3/fixture.h tests/s3/test-puts.c
+tests_s3_test_puts_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
+tests_s3_test_puts_LDADD = $(s3_test_libs)
+
+# Of conform.sh.
+check_PROGRAMS += tests/s3/put-parts
+tests_s3_put_parts_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
+tests_s3_put_parts_LDADD = $(s3_test_libs)

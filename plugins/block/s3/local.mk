@@ -57,6 +57,8 @@ plugins_block_s3_libs3_la_SOURCES = $(s3_sources)
 plugins_block_s3_libs3_la_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
 plugins_block_s3_libs3_la_LIBADD = $(S3_LIBS)
 s3_test_libs = plugins/block/s3/libs3.la $(S3_LIBS) $(GLIB_LIBS) -lpthread
+plugins_block_s3_test_credentials_SOURCES = plugins/block/s3/test-credentials.c \
+	plugins/block/s3/test-stub.c plugins/block/s3/test-stub.h
 plugins_block_s3_test_credentials_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
 plugins_block_s3_test_credentials_LDADD = $(s3_test_libs)
 plugins_block_s3_test_parse_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)

@@ -292,6 +292,7 @@ request_run(struct store *s, struct request *r)
 		}
 		credentials_unref(keys);
 		keys = fresh;
+		s->host->count(s->host->ctx, i == 0 ? "s3_requests" : "s3_requests_again", 1);
 		sent = send_once(s, r, &tries.site, keys, end);
 		more = sent && again(s, r, &tries, keys) && monotonic_ns() < end;
 	}

@@ -3,133 +3,17 @@
  * Where keys come from, in which order, and how those that end are renewed.  The endpoints of
  * containers and instances are a small server of this test's.
  */
-#include <arpa/inet.h>
 #include <glib.h>
 #include <glib/gstdio.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "plugins/block/s3/credentials.h"
+#include "plugins/block/s3/test-stub.h"
 
-/* ---- the endpoint ---- */
-
-static struct {
-	pthread_mutex_t mu;
-	int fd, port;
-	GThread *thread;
-	GHashTable *answers; /* guarded by mu; "METHOD PATH" to body */
-	GString *seen;       /* guarded by mu; the heads of all requests */
-	int n_requests;      /* guarded by mu */
-} stub = {.mu = PTHREAD_MUTEX_INITIALIZER};
-
-static void
-serve_one(int fd)
-{
-	char head[4096] = "", line[256], *space;
-	size_t len = 0;
-	const char *body;
-
-	while (len < sizeof head - 1 && !strstr(head, "\r\n\r\n")) {
-		ssize_t n = read(fd, head + len, sizeof head - 1 - len);
-
-		if (n <= 0)
-			return;
-		len += (size_t)n;
-		head[len] = '\0';
-	}
-	g_strlcpy(line, head, sizeof line);
-	space = strstr(line, " HTTP/");
-	if (space)
-		*space = '\0';
-	pthread_mutex_lock(&stub.mu);
-	stub.n_requests++;
-	g_string_append(stub.seen, head);
-	body = g_hash_table_lookup(stub.answers, line);
-	g_autofree char *answer =
-		body ? g_strdup_printf("HTTP/1.1 200 OK\r\nConnection: close\r\n"
-				       "Content-Length: %zu\r\n\r\n%s",
-				       strlen(body), body)
-		     : g_strdup(
-			       "HTTP/1.1 404 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-	pthread_mutex_unlock(&stub.mu);
-	if (write(fd, answer, strlen(answer)) < 0)
-		return;
-}
-
-static gpointer
-serve(gpointer unused)
-{
-	for (;;) {
-		int fd = accept(stub.fd, NULL, NULL);
-
-		if (fd < 0)
-			return NULL;
-		serve_one(fd);
-		close(fd);
-	}
-}
-
-static void
-stub_start(void)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof a;
-
-	stub.answers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	stub.seen = g_string_new("");
-	stub.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	g_assert_cmpint(bind(stub.fd, (struct sockaddr *)&a, len), ==, 0);
-	g_assert_cmpint(listen(stub.fd, 16), ==, 0);
-	getsockname(stub.fd, (struct sockaddr *)&a, &len);
-	stub.port = ntohs(a.sin_port);
-	stub.thread = g_thread_new("stub", serve, NULL);
-}
-
-static void
-stub_answer(const char *request, const char *body)
-{
-	pthread_mutex_lock(&stub.mu);
-	g_hash_table_replace(stub.answers, g_strdup(request), g_strdup(body));
-	pthread_mutex_unlock(&stub.mu);
-}
-
-static bool
-stub_saw(const char *text)
-{
-	bool found;
-
-	pthread_mutex_lock(&stub.mu);
-	found = strstr(stub.seen->str, text) != NULL;
-	pthread_mutex_unlock(&stub.mu);
-	return found;
-}
-
-static int
-stub_count(void)
-{
-	int n;
-
-	pthread_mutex_lock(&stub.mu);
-	n = stub.n_requests;
-	pthread_mutex_unlock(&stub.mu);
-	return n;
-}
-
-static void
-stub_stop(void)
-{
-	shutdown(stub.fd, SHUT_RDWR);
-	g_thread_join(stub.thread);
-	close(stub.fd);
-	g_hash_table_unref(stub.answers);
-	g_string_free(stub.seen, TRUE);
-	stub.n_requests = 0;
-}
+/* ---- keys ---- */
 
 static char *
 keys_json(const char *access_key, int seconds)
@@ -187,7 +71,7 @@ setup(struct fix *f, gconstpointer unused)
 	f->home = g_dir_make_tmp("test-credentials-XXXXXX", NULL);
 	g_setenv("HOME", f->home, TRUE);
 	stub_start();
-	g_autofree char *base = g_strdup_printf("http://127.0.0.1:%d", stub.port);
+	g_autofree char *base = g_strdup_printf("http://127.0.0.1:%d", stub_port());
 	g_setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", base, TRUE);
 	g_unsetenv("AWS_EC2_METADATA_DISABLED");
 	f->engine = engine_new(&options);
@@ -345,7 +229,7 @@ test_file_again(struct fix *f, gconstpointer unused)
 static void
 test_container(struct fix *f, gconstpointer unused)
 {
-	g_autofree char *url = g_strdup_printf("http://127.0.0.1:%d/keys", stub.port);
+	g_autofree char *url = g_strdup_printf("http://127.0.0.1:%d/keys", stub_port());
 	g_autofree char *json = keys_json("AKC", 3600);
 
 	g_setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url, TRUE);
@@ -361,7 +245,7 @@ test_container(struct fix *f, gconstpointer unused)
 static void
 test_container_token_file(struct fix *f, gconstpointer unused)
 {
-	g_autofree char *url = g_strdup_printf("http://127.0.0.1:%d/keys", stub.port);
+	g_autofree char *url = g_strdup_printf("http://127.0.0.1:%d/keys", stub_port());
 	g_autofree char *json = keys_json("AKC", 3600);
 	g_autofree char *file = g_build_filename(f->home, ".aws/credentials", NULL);
 
@@ -391,7 +275,7 @@ test_container_elsewhere(struct fix *f, gconstpointer unused)
 static void
 test_container_later(struct fix *f, gconstpointer unused)
 {
-	g_autofree char *url = g_strdup_printf("http://127.0.0.1:%d/keys", stub.port);
+	g_autofree char *url = g_strdup_printf("http://127.0.0.1:%d/keys", stub_port());
 	g_autofree char *json = keys_json("AKC", 3600);
 
 	g_setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url, TRUE);

@@ -136,6 +136,7 @@ set_connection(struct transfer *t, const struct engine_options *o)
 	curl_easy_setopt(t->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(t->easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(t->easy, CURLOPT_USERAGENT, "dittofs");
 	/* Amazon closes what idles for some 20 s; a younger connection is seldom found dead. */
 	curl_easy_setopt(t->easy, CURLOPT_MAXAGE_CONN, 15L);
 	curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(t->limits.connect));
