@@ -90,18 +90,22 @@ wanted_locked(struct dfs_wal *wal)
 	return NULL;
 }
 
-/* Between two pieces of a long write: whether to give up; the clock runs meanwhile, too. */
-static bool
-interrupted(struct dfs_wal *wal)
+/* Between two pieces of a long write; the clock runs meanwhile, too.  Writers who fill a good part of
+ * a segment while one is made need the disk for themselves. */
+static enum wal_haste
+haste(struct dfs_wal *wal)
 {
-	bool stop;
+	enum wal_haste how;
 
 	pthread_mutex_lock(&wal->mu);
-	stop = wal->stop;
+	how = wal->stop ? WAL_STOP
+	      : wal->n_free == 0 || wal->bytes - wal->making_since > wal->segment_size / 8
+		      ? WAL_HURRY
+		      : WAL_CALM;
 	if (dfs_clock_mono() >= wal->next_tick)
 		tick_locked(wal);
 	pthread_mutex_unlock(&wal->mu);
-	return stop;
+	return how;
 }
 
 static void
@@ -110,8 +114,9 @@ make_locked(struct dfs_wal *wal, struct wal_segment *seg)
 	int r;
 
 	seg->state = WAL_PREPARING;
+	wal->making_since = wal->bytes;
 	pthread_mutex_unlock(&wal->mu);
-	r = wal_segment_make(wal, seg, interrupted);
+	r = wal_segment_make(wal, seg, haste);
 	pthread_mutex_lock(&wal->mu);
 	if (r == 0) {
 		seg->state = WAL_FREE;

@@ -129,6 +129,7 @@ struct dfs_wal {
 	/* guarded by mu, monotonic ns: when to try again for a segment, and to look for what is
 	 * not synced */
 	int64_t retry, next_tick;
+	uint64_t making_since; /* guarded by mu: wal->bytes when the background began a segment */
 	struct dfs_gate_waiter push, tick;
 	bool pushed, ticked; /* guarded by mu: waits at the gate */
 };
@@ -142,10 +143,11 @@ wal_cost(uint32_t len)
 
 /* segment.c */
 void wal_segment_name(const struct wal_segment *seg, char name[16]);
-/* Make the file anew: allocated, written with zeros, synced.  interrupt: asked now and then; true
- * gives up with -EINTR. */
+/* Make the file anew: allocated, written with zeros, synced.  haste: asked now and then; WAL_HURRY
+ * leaves the rest unwritten, WAL_STOP gives up with -EINTR.  NULL: always calm. */
+enum wal_haste { WAL_CALM, WAL_HURRY, WAL_STOP };
 int wal_segment_make(struct dfs_wal *wal, struct wal_segment *seg,
-		     bool (*interrupt)(struct dfs_wal *wal));
+		     enum wal_haste (*haste)(struct dfs_wal *wal));
 /* Open the next free one behind the last record; false: none. */
 bool wal_segment_next_locked(struct dfs_wal *wal);
 /* After pins or unwritten went down: free it when nothing holds it. */

@@ -16,8 +16,11 @@ wal_segment_name(const struct wal_segment *seg, char name[16])
 	snprintf(name, 16, WAL_SEGMENT_NAME, seg->index % DFS_WAL_SEGMENTS_MAX);
 }
 
+/* allocated: the file reads as zeros already, and may stay like that when there is no time: its first
+ * use is slower then, by the file system's own bookkeeping, but nobody waits for two writes. */
 static int
-write_zeros(struct dfs_wal *wal, struct wal_segment *seg, bool (*interrupt)(struct dfs_wal *wal))
+write_zeros(struct dfs_wal *wal, struct wal_segment *seg, bool allocated,
+	    enum wal_haste (*haste)(struct dfs_wal *wal))
 {
 	size_t chunk = wal->segment_size < WAL_MIB ? wal->segment_size : WAL_MIB;
 	void *zeros = aligned_alloc(WAL_PAGE, chunk);
@@ -28,9 +31,12 @@ write_zeros(struct dfs_wal *wal, struct wal_segment *seg, bool (*interrupt)(stru
 	memset(zeros, 0, chunk);
 	for (uint64_t at = 0; at < wal->segment_size && r == 0; at += chunk) {
 		size_t len = wal->segment_size - at < chunk ? wal->segment_size - at : chunk;
+		enum wal_haste how = haste ? haste(wal) : WAL_CALM;
 		struct iovec iov = {zeros, len};
 
-		if (interrupt && interrupt(wal))
+		if (how == WAL_HURRY && allocated)
+			break;
+		if (how == WAL_STOP)
 			r = -EINTR;
 		else
 			r = wal->persister->append(wal, seg, &iov, 1, at);
@@ -41,7 +47,7 @@ write_zeros(struct dfs_wal *wal, struct wal_segment *seg, bool (*interrupt)(stru
 
 int
 wal_segment_make(struct dfs_wal *wal, struct wal_segment *seg,
-		 bool (*interrupt)(struct dfs_wal *wal))
+		 enum wal_haste (*haste)(struct dfs_wal *wal))
 {
 	const struct dfs_disk_ops *disk = wal->disk;
 	char name[16];
@@ -57,7 +63,7 @@ wal_segment_make(struct dfs_wal *wal, struct wal_segment *seg,
 	/* Zeros alone reserve the space, too; asked for at once, it lies in fewer pieces. */
 	r = disk->allocate(disk->ctx, seg->fd, wal->segment_size);
 	if (r == 0 || r == -EOPNOTSUPP)
-		r = write_zeros(wal, seg, interrupt);
+		r = write_zeros(wal, seg, r == 0, haste);
 	if (r == 0)
 		r = disk->datasync(disk->ctx, seg->fd);
 	if (r == 0)
