@@ -57,6 +57,7 @@ struct dfs_config_share {
 	enum dfs_durability durability;
 	bool read_only;
 	uint64_t log_quota; /* bytes, 0: the default */
+	enum dfs_stuck_write stuck_write;
 	struct dfs_share_rules *rules; /* copy it to keep it */
 	struct dfs_options options;    /* owns path */
 	char *where;

@@ -16,6 +16,13 @@ enum dfs_durability {
 	DFS_DURABILITY_REMOTE = 3,  /* survives loss of this machine: it is in the block store */
 };
 
+/* What a write is told when the share's block store takes nothing and its part of the log is full. */
+enum dfs_stuck_write {
+	DFS_STUCK_DELAY = 0,    /* to come again later (default) */
+	DFS_STUCK_ENOSPC = 1,   /* that there is no space */
+	DFS_STUCK_READONLY = 2, /* that the share is read-only, until the store has served for a while */
+};
+
 enum dfs_squash { DFS_SQUASH_NONE = 0, DFS_SQUASH_ROOT = 1, DFS_SQUASH_ALL = 2 };
 
 /* One row of `clients`; the first that matches the peer's address decides. */

@@ -118,6 +118,7 @@ read_share(const struct dfs_config_reader *r, const config_setting_t *group,
 	share->durability = values->durability;
 	share->read_only = values->read_only;
 	share->log_quota = values->log_quota;
+	share->stuck_write = values->stuck_write;
 	if (!check_path(r, group, path, share))
 		return false;
 	share->metadata =

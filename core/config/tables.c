@@ -47,6 +47,7 @@ const struct dfs_config_item dfs_wal_table[] = {
 
 #define SHARE(field) offsetof(struct share_values, field)
 static const char *const durability_names[] = {"none", "process", "power", "remote", NULL};
+static const char *const stuck_names[] = {"delay", "enospc", "readonly", NULL};
 const struct dfs_config_item dfs_share_table[] = {
 	{"path", DFS_CONFIG_STRING, DFS_CONFIG_REQUIRED, SHARE(path), 1, 1024, NULL, NULL,
 	 "The path under which clients mount the share, such as \"/export\"."},
@@ -60,6 +61,10 @@ const struct dfs_config_item dfs_share_table[] = {
 	{"log_quota", DFS_CONFIG_SIZE, 0, SHARE(log_quota), 0, 0, "0", NULL,
 	 "The part of the write-ahead log that the share may hold before its writers wait; 0 is three "
 	 "quarters of it."},
+	{"remote_stuck_write", DFS_CONFIG_ENUM, 0, SHARE(stuck_write), 0, 0, "delay", stuck_names,
+	 "What writers are told when the block store takes nothing and the share's part of the log is "
+	 "full: to come again later, that there is no space, or that the share is read-only until the "
+	 "store has served for two minutes."},
 	{"read_only", DFS_CONFIG_BOOL, DFS_CONFIG_RELOADABLE, SHARE(read_only), 0, 0, "false", NULL,
 	 "Whether changes are refused to everybody."},
 	{.type = DFS_CONFIG_END},

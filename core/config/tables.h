@@ -15,6 +15,7 @@ struct share_values {
 	uint32_t durability; /* enum dfs_durability */
 	uint8_t read_only;
 	uint64_t log_quota;
+	uint32_t stuck_write; /* enum dfs_stuck_write */
 };
 
 struct client_values {

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "fs/op.h"
 #include "fs/replay.h"
+#include "payload/metrics.h"
 #include "payload/payload.h"
 
 struct replay {
@@ -112,6 +113,8 @@ dfs_share_replay(struct dfs_share *share, struct dfs_recovered *recovered)
 
 	if (status != DFS_OK)
 		return status;
+	dfs_counter_add(dfs_payload_metrics()->replay_bytes, (int64_t)replay.bytes);
+	dfs_counter_add(dfs_payload_metrics()->replay_orphans, (int64_t)replay.gone);
 	if (replay.bytes || replay.gone)
 		dfs_log(DFS_LOG_INFO,
 			"share %s: %llu bytes taken over from the log; %llu slices were of files "

@@ -99,6 +99,7 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 		.prefix = share->name,
 		.durability = o->durability,
 		.log_quota = o->log_quota,
+		.stuck_write = o->stuck_write,
 	};
 	memcpy(payload.uuid, share->uuid, sizeof payload.uuid);
 	share->payload = dfs_payload_new(&payload);

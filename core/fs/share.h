@@ -63,6 +63,7 @@ struct dfs_share_options {
 	struct dfs_recovered *recovered; /* what the log had, NULL: nothing */
 	enum dfs_durability durability;
 	bool read_only;
+	enum dfs_stuck_write stuck_write;
 	uint64_t log_quota; /* bytes of the log that the share may hold, 0: the default */
 	struct dfs_hash_key secret;          /* the server's, for handle keys */
 	const struct dfs_share_rules *rules; /* NULL: the default */

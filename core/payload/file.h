@@ -87,6 +87,12 @@ struct dfs_payload {
 	_Atomic uint64_t next_version;
 	_Atomic uint32_t flush_status; /* of the last background flush, enum dfs_status */
 	_Atomic uint32_t flush_tasks;  /* under way */
+	enum dfs_stuck_write stuck_write;
+	struct {
+		_Atomic int64_t owed;       /* ns of holding that were too short to sleep */
+		_Atomic int64_t good_since; /* the store takes what it is given; monotonic ns, 0: no */
+		_Atomic bool readonly;      /* until it has for some time */
+	} throttle;
 	_Atomic int64_t dirty;         /* bytes; part of the cache's */
 
 	/* Guarded by cache->mu: files with dirty data, and the place among shares that have some. */
@@ -266,6 +272,12 @@ enum dfs_status dfs_log_slice(struct dfs_file *file, uint64_t offset, uint32_t l
 
 /* The block has what was logged in `segments`, up to lsn: pins them. */
 void dfs_log_adopt(struct dfs_block *block, uint64_t segments, uint64_t lsn);
+
+/* throttle.c: before a write of len bytes.  DFS_AGAIN (nonblock), DFS_DELAY, or what a share whose store
+ * takes nothing shall say. */
+enum dfs_status dfs_throttle_write(struct dfs_ctx *ctx, struct dfs_payload *payload, uint32_t len);
+/* A flush ended so. */
+void dfs_throttle_flushed(struct dfs_payload *payload, enum dfs_status status);
 
 /* spill.c: let dirty pages that the log has leave memory, until about `bytes` are free; answers how
  * many are. */

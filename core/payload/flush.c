@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "io/gate.h"
 #include "payload/file.h"
+#include "payload/metrics.h"
 #include "payload/offload/upload.h"
 
 #define BATCH_BLOCKS 16  /* of one transaction */
@@ -546,7 +547,10 @@ make_current(struct dfs_ctx *ctx, struct batch *batch)
 			return st == DFS_TIMEDOUT ? DFS_DELAY : st;
 	}
 	for (int tries = 0;; tries++) {
+		int64_t began = dfs_clock_mono();
+
 		st = publish(ctx, batch);
+		dfs_histogram_add(&dfs_payload_metrics()->publish_seconds, dfs_clock_mono() - began);
 		if (st != DFS_AGAIN || ctx->nonblock)
 			return st;
 		if (tries == TRIES_MAX || dfs_clock_mono() >= ctx->deadline)

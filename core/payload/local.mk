@@ -17,6 +17,8 @@ core_libdittofs_la_SOURCES += \
 	core/payload/log.c \
 	core/payload/landing.c \
 	core/payload/landing.h \
+	core/payload/metrics.c \
+	core/payload/metrics.h \
 	core/payload/offload/breaker.c \
 	core/payload/offload/breaker.h \
 	core/payload/offload/download.c \
@@ -47,6 +49,7 @@ core_libdittofs_la_SOURCES += \
 	core/payload/spill.c \
 	core/payload/store.c \
 	core/payload/store.h \
+	core/payload/throttle.c \
 	core/payload/transfer.h \
 	core/payload/truncate.c \
 	core/payload/verifier.c \

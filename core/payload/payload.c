@@ -37,6 +37,7 @@ dfs_payload_new(const struct dfs_payload_options *o)
 	payload->share_id = o->share_id;
 	memcpy(payload->uuid, o->uuid, sizeof payload->uuid);
 	payload->durability = o->durability;
+	payload->stuck_write = o->stuck_write;
 	volatile_metadata = o->metadata->caps & DFS_METADATA_CAP_VOLATILE;
 	volatile_blocks = o->blocks->caps & DFS_BLOCK_CAP_VOLATILE;
 	payload->lazy = o->durability == DFS_DURABILITY_NONE ||

@@ -42,6 +42,7 @@ struct dfs_payload_options {
 	uint64_t log_quota; /* bytes of the log that the share may hold; 0: three quarters */
 	const char *prefix; /* the object keys' first part, e.g. the share's name */
 	enum dfs_durability durability;
+	enum dfs_stuck_write stuck_write;
 };
 
 /* Everything that options points to is borrowed.  NULL: no memory. */

@@ -6,6 +6,7 @@
  */
 #include "io/gate.h"
 #include "payload/file.h"
+#include "payload/metrics.h"
 
 /* The dirty units of a page as a range of bytes. */
 static void
@@ -37,6 +38,7 @@ relog(struct dfs_block *block, uint32_t p)
 	/* The clean units between are in it too, and are dirty for the row that points there. */
 	dfs_page_mark(block, page, page->dirty | (dfs_units_mask(from, to) & page->units), page->held);
 	page->log = at;
+	dfs_counter_add(dfs_payload_metrics()->relogged_bytes, to - from);
 	return true;
 }
 
@@ -53,6 +55,7 @@ spill_page(struct dfs_block *block, uint32_t p)
 	if (!dfs_block_overlay(block, &seg))
 		return 0;
 	gone = page->buf->len;
+	dfs_counter_add(dfs_payload_metrics()->spilled_bytes, gone);
 	dfs_buf_unref(dfs_page_set(block, page, NULL, 0));
 	return gone;
 }

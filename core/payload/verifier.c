@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "base/log.h"
+#include "payload/metrics.h"
 #include "payload/payload.h"
 
 static _Atomic uint64_t verifier; /* 0: not drawn yet */
@@ -42,4 +43,5 @@ void
 dfs_write_verifier_reroll(void)
 {
 	atomic_store(&verifier, draw());
+	dfs_counter_add(dfs_payload_metrics()->verf_rerolls, 1);
 }

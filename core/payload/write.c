@@ -165,18 +165,9 @@ dfs_file_prepare(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t length, ui
 		return DFS_OK;
 	if (offset > (uint64_t)DFS_FILE_LENGTH_MAX - len)
 		return DFS_FBIG;
-	if (dfs_flusher_full(file->payload) || !dfs_log_room(file->payload, len)) {
-		enum dfs_status last = atomic_load(&file->payload->flush_status);
-
-		/* Full of what a store refuses: its answer, rather than waiting for ever. */
-		if (last == DFS_NOSPC || last == DFS_DQUOT || last == DFS_ROFS)
-			return last;
-		if (ctx->nonblock)
-			return DFS_AGAIN;
-		if (!dfs_flusher_wait(file->payload, ctx->deadline) ||
-		    !dfs_log_wait_room(file->payload, len, ctx->deadline))
-			return DFS_DELAY;
-	}
+	st = dfs_throttle_write(ctx, file->payload, len);
+	if (st != DFS_OK)
+		return st;
 	dfs_file_lock(file);
 	if (file->truncating) {
 		file->truncating = false;

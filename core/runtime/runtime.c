@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "io/worker.h"
 #include "metadata/namespace.h"
+#include "payload/metrics.h"
 #include "payload/payload.h"
 #include "payload/recovered.h"
 #include "plugin/host.h"
@@ -355,6 +356,12 @@ uint64_t
 dfs_runtime_epoch(const struct dfs_runtime *rt)
 {
 	return atomic_load_explicit(&rt->shares.epoch, memory_order_acquire);
+}
+
+void
+dfs_runtime_metrics(struct dfs_runtime *rt)
+{
+	dfs_payload_metrics_refresh(rt->wal, rt->pages);
 }
 
 struct dfs_workers *

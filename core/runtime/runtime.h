@@ -50,4 +50,7 @@ struct dfs_workers *dfs_runtime_workers(struct dfs_runtime *rt);
 /* Event loops that an adapter shall start (server.threads). */
 unsigned dfs_runtime_loops(const struct dfs_runtime *rt);
 
+/* Bring the gauges among the counters (base/counter.h) up to date. */
+void dfs_runtime_metrics(struct dfs_runtime *rt);
+
 #endif

@@ -63,6 +63,7 @@ open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env, c
 		.durability = row->durability,
 		.read_only = row->read_only,
 		.log_quota = row->log_quota,
+		.stuck_write = row->stuck_write,
 		.secret = env->secret,
 		.rules = row->rules,
 	};

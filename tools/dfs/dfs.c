@@ -120,6 +120,7 @@ serve(struct dfs_runtime *rt, struct dfs_registry *registry, const sigset_t *sig
 			reload(rt, registry);
 			break;
 		case SIGUSR1:
+			dfs_runtime_metrics(rt);
 			dfs_counter_each(log_counter, NULL);
 			break;
 		case SIGTERM:

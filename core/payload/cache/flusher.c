@@ -236,7 +236,7 @@ flush_one(struct dfs_file *file, enum dfs_flush what, int64_t deadline)
 				"share %s: writing dirty data: %s (%s): kept, tried again",
 				payload->prefix, dfs_status_name(st), dfs_fail_text());
 	}
-	atomic_store(&payload->flush_status, st);
+	dfs_throttle_flushed(payload, st);
 	return st;
 }
 
