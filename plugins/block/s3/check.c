@@ -21,7 +21,8 @@ check_spans(struct check *c, const struct dfs_span *spans, uint32_t n, uint64_t 
 		const unsigned char *data = spans[i].data;
 		uint64_t left = spans[i].len;
 
-		c->crc = digest_crc32c(c->crc, data, left);
+		if (c->n_parts == 0)
+			c->crc = digest_crc32c(c->crc, data, left);
 		while (c->n_parts > 0 && left > 0) {
 			uint64_t room = CHECK_PART - at % CHECK_PART;
 			uint64_t len = left < room ? left : room;
@@ -32,6 +33,13 @@ check_spans(struct check *c, const struct dfs_span *spans, uint32_t n, uint64_t 
 			at += len;
 			left -= len;
 		}
+	}
+	/* Once over the bytes is enough. */
+	for (uint32_t i = 0; i < c->n_parts; i++) {
+		uint64_t rest = length - (uint64_t)i * CHECK_PART;
+
+		c->crc = digest_crc32c_join(c->crc, c->part[i],
+					    rest < CHECK_PART ? rest : CHECK_PART);
 	}
 }
 

@@ -97,3 +97,31 @@ digest_crc32c(uint32_t crc, const void *data, size_t len)
 	pthread_once(&once, choose);
 	return ~update(~crc, data, len);
 }
+
+/* The product of two polynomials modulo ours, bits reflected: x^0 is the highest bit. */
+static uint32_t
+multiply(uint32_t a, uint32_t b)
+{
+	uint32_t product = 0;
+
+	for (uint32_t bit = UINT32_C(1) << 31; bit; bit >>= 1) {
+		if (a & bit)
+			product ^= b;
+		b = b & 1 ? POLYNOMIAL ^ b >> 1 : b >> 1;
+	}
+	return product;
+}
+
+uint32_t
+digest_crc32c_join(uint32_t a, uint32_t b, uint64_t len_b)
+{
+	/* a moves up by x^(8 len_b), found by squaring. */
+	uint32_t power = UINT32_C(1) << 31, square = UINT32_C(1) << 23;
+
+	for (; len_b; len_b >>= 1) {
+		if (len_b & 1)
+			power = multiply(power, square);
+		square = multiply(square, square);
+	}
+	return multiply(power, a) ^ b;
+}

@@ -23,5 +23,7 @@ bool digest_hmac_sha256(const void *key, size_t key_len, const void *data, size_
 
 /* Continue a CRC32C, which begins as 0. */
 uint32_t digest_crc32c(uint32_t crc, const void *data, size_t len);
+/* The CRC32C of a and b one behind the other, from those of each. */
+uint32_t digest_crc32c_join(uint32_t a, uint32_t b, uint64_t len_b);
 
 #endif

@@ -198,6 +198,11 @@ test_crc32c(void)
 	for (unsigned i = 0; i < 100000; i += 7777)
 		cut = digest_crc32c(cut, large + i, MIN(7777, 100000 - i));
 	g_assert_cmphex(cut, ==, whole);
+	for (unsigned at = 0; at <= 100000; at += 12500)
+		g_assert_cmphex(digest_crc32c_join(digest_crc32c(0, large, at),
+						   digest_crc32c(0, large + at, 100000 - at),
+						   100000 - at),
+				==, whole);
 }
 
 /* ---- dates ---- */
@@ -291,6 +296,7 @@ test_check(void)
 	for (unsigned i = 0; i < LEN; i++)
 		data[i] = (unsigned char)(i >> 3 ^ i);
 	check_spans(&check, spans, 3, LEN);
+	g_assert_cmphex(check.crc, ==, digest_crc32c(0, data, LEN));
 	check_print(&check, crc, table);
 	g_assert_true(reads(data, crc, table, 0, LEN, 4000));
 	g_assert_true(reads(data, crc, table, CHECK_PART, 2 * CHECK_PART, 3999));

@@ -64,14 +64,18 @@ digests_ok(struct exchange *x)
 	char text[32];
 	uint32_t value;
 
-	digest_md5_spans(&span, 1, bytes);
-	encode_base64(text, bytes, MD5_SIZE);
+	if (md5) {
+		digest_md5_spans(&span, 1, bytes);
+		encode_base64(text, bytes, MD5_SIZE);
+	}
 	if (md5 && strcmp(md5, text) != 0) {
 		answer_error(x, 400, "BadDigest", "");
 		return false;
 	}
-	value = GUINT32_TO_BE(digest_crc32c(0, x->request.body, x->request.length));
-	encode_base64(text, &value, 4);
+	if (crc) {
+		value = GUINT32_TO_BE(digest_crc32c(0, x->request.body, x->request.length));
+		encode_base64(text, &value, 4);
+	}
 	if (crc && strcmp(crc, text) != 0) {
 		answer_error(x, 400, "BadDigest", "");
 		return false;
