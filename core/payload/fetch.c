@@ -315,6 +315,8 @@ dfs_fetch_pages(struct dfs_ctx *ctx, struct dfs_block *block, uint32_t first, ui
 		}
 		gen = block->row_gen;
 		block->fetching = true;
+		block->fetch_first = (uint8_t)first;
+		block->fetch_last = (uint8_t)last;
 		dfs_file_unlock(file);
 		dfs_landing_init(&l);
 		st = read_segments(ctx, file, &src, row.segs, row.n, &l);
@@ -342,12 +344,22 @@ dfs_fetch_pages(struct dfs_ctx *ctx, struct dfs_block *block, uint32_t first, ui
 	return st;
 }
 
+/* Start to bring in pages [first, last], last < first: none.  Called with mu and a known row. */
+static void
+start_pages(struct dfs_block *block, uint32_t first, uint32_t last)
+{
+	struct dfs_download_source src = source_of(block);
+	struct dfs_row row;
+
+	if (first <= last && wanted(block, first, last, &row) > 0)
+		dfs_download_prefetch(&src, row.segs, row.n);
+}
+
 void
 dfs_fetch_ahead(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index, uint32_t first,
 		uint32_t last)
 {
 	struct dfs_block *block;
-	struct dfs_row row;
 	enum dfs_status st = DFS_OK;
 
 	if (index * DFS_BLOCK_SIZE >= file->extent)
@@ -362,10 +374,16 @@ dfs_fetch_ahead(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index, uint
 			st = DFS_DELAY;
 	if (st == DFS_OK)
 		st = fetch_row(ctx, block);
-	if (st == DFS_OK && !file->discarded && wanted(block, first, last, &row) > 0) {
-		struct dfs_download_source src = source_of(block);
+	if (st == DFS_OK && !file->discarded) {
+		uint32_t from = first;
 
-		dfs_download_prefetch(&src, row.segs, row.n);
+		/* What somebody fetches may have arrived and not be in its place yet. */
+		if (block->fetching && block->fetch_first <= last && block->fetch_last >= first) {
+			from = block->fetch_last + 1u;
+			if (block->fetch_first > first)
+				start_pages(block, first, block->fetch_first - 1u);
+		}
+		start_pages(block, from, last);
 	}
 	unpin(block);
 }

@@ -58,10 +58,11 @@ struct dfs_block {
 	uint8_t n_segs;
 	uint8_t n_slots; /* 1, 4, 16 or 64: pages beyond are not in memory */
 	uint8_t shard;
-	bool row_known, on_dirty, fetching;
-	bool counted; /* n_units is part of file->used */
-	bool whole;   /* all of it is dirty: it will hardly get better */
-	bool log_cut; /* a truncation took dirty pages, which it alone makes void */
+	uint8_t fetch_first, fetch_last; /* pages on their way while fetching and row_known */
+	bool row_known : 1, on_dirty : 1, fetching : 1;
+	bool counted : 1; /* n_units is part of file->used */
+	bool whole : 1;   /* all of it is dirty: it will hardly get better */
+	bool log_cut : 1; /* a truncation took dirty pages, which it alone makes void */
 	_Atomic bool referenced;
 };
 

@@ -19,7 +19,7 @@ struct dfs_download {
 	struct dfs_download_key id;
 	uint32_t offset, length; /* of the object */
 	uint32_t at;             /* of the block: where the first byte belongs */
-	unsigned waiters;        /* guarded by mu */
+	unsigned waiters;        /* who take the pages themselves; guarded by mu */
 	bool listed;             /* guarded by mu */
 	bool no_memory;
 	int64_t first_byte; /* monotonic ns; 0: none yet */
@@ -187,6 +187,7 @@ struct part {
 	uint32_t offset, end, at; /* at: of the block */
 	struct dfs_pages *pages;  /* they are here */
 	struct dfs_download *download;
+	bool joined; /* somebody else has started it */
 };
 
 /* Join the download of the part's first bytes or start one; cuts the part to what it brings. */
@@ -228,9 +229,10 @@ part_start(const struct dfs_download_source *src, struct part *p, enum dfs_entry
 			dfs_counter_add(dfs_offload_metrics()->prefetch_issued, 1);
 	}
 	if (d) {
-		d->waiters++;
+		d->waiters += class == DFS_DEMAND_GET;
 		p->end = end;
 		p->download = d;
+		p->joined = d != mine;
 	}
 	dfs_offload_unlock(o);
 	if (d != mine)
@@ -275,19 +277,22 @@ part_drop(const struct dfs_download_source *src, struct part *p)
 	}
 }
 
-/* What has landed of the part's first bytes; they are taken out of the buffer. */
+/* What has landed of the part's first bytes; the whole of it is taken out of the buffer. */
 static bool
 part_landed(const struct dfs_download_source *src, struct part *p)
 {
-	struct dfs_pages *pages = dfs_download_buffer_fetch_and_delete(src->buffer, &p->id);
+	struct dfs_pages *pages = dfs_download_buffer_get(src->buffer, &p->id);
 
 	if (!pages)
 		return false;
-	dfs_counter_add(dfs_offload_metrics()->prefetch_used, 1);
+	/* Other bytes of the object stay for whoever comes for them. */
 	if (p->offset < pages->offset || p->offset >= pages->offset + pages->length) {
 		dfs_pages_unref(pages);
 		return false;
 	}
+	if (p->offset == pages->offset && p->end >= pages->offset + pages->length &&
+	    dfs_download_buffer_delete(src->buffer, &p->id))
+		dfs_counter_add(dfs_offload_metrics()->prefetch_used, 1);
 	if (p->end > pages->offset + pages->length)
 		p->end = pages->offset + pages->length;
 	p->pages = pages;
@@ -321,6 +326,10 @@ part_get(const struct dfs_download_source *src, struct part *p, uint32_t end, in
 		if (!dfs_landing_piece(l, p->at, p->end - p->offset) ||
 		    !dfs_pages_deliver(p->pages, p->offset, p->end - p->offset, &l->sink))
 			return DFS_NOMEM;
+		/* It may bring more than was known when the part was cut out. */
+		if (p->joined &&
+		    (p->offset > p->pages->offset || p->end < p->pages->offset + p->pages->length))
+			dfs_download_buffer_set(src->buffer, &p->id, p->pages);
 		dfs_pages_unref(p->pages);
 		p->pages = NULL;
 		p->at += p->end - p->offset;
@@ -459,7 +468,6 @@ uint64_t
 dfs_download_prefetch(const struct dfs_download_source *src, const struct dfs_segment *segs,
 		      uint32_t n)
 {
-	struct dfs_offload *o = src->offload;
 	uint64_t bytes = 0;
 
 	for (uint32_t i = 0; i < n;) {
@@ -480,17 +488,10 @@ dfs_download_prefetch(const struct dfs_download_source *src, const struct dfs_se
 				p.offset = landed->offset + landed->length;
 		dfs_pages_unref(landed);
 		while (p.offset < end) {
-			struct dfs_download *d;
-
 			p.end = end;
-			p.download = NULL;
 			if (part_start(src, &p, DFS_PREFETCH_GET) != DFS_OK)
 				return bytes;
-			d = p.download;
-			dfs_offload_lock(o);
-			d->waiters--;
-			dfs_offload_unlock(o);
-			dfs_transfer_unref(&d->t);
+			dfs_transfer_unref(&p.download->t);
 			bytes += p.end - p.offset;
 			p.at += p.end - p.offset;
 			p.offset = p.end;
