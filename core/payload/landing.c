@@ -28,7 +28,7 @@ space(void *ctx, uint64_t *len)
 	/* A small file's page is a small buffer; a page in pieces takes them all. */
 	if (!l->bufs[p])
 		l->bufs[p] = dfs_buf_alloc(in + n);
-	if (l->bufs[p] && l->bufs[p]->len < in + n) {
+	if (l->bufs[p] && (l->bufs[p]->len < in + n || !dfs_buf_exclusive(l->bufs[p]))) {
 		struct dfs_buf *big = dfs_buf_alloc(DFS_PAGE_SIZE);
 		if (big)
 			memcpy(big->data, l->bufs[p]->data, l->valid[p]);
@@ -145,29 +145,13 @@ dfs_pages_size(const struct dfs_pages *pages)
 	return size;
 }
 
-static bool
-copy_out(const struct dfs_sink *sink, const unsigned char *data, uint64_t len)
-{
-	while (len > 0) {
-		uint64_t room = 0;
-		void *to = sink->space(sink->ctx, &room);
-
-		if (!to)
-			return false;
-		if (room > len)
-			room = len;
-		memcpy(to, data, room);
-		data += room;
-		len -= room;
-	}
-	return true;
-}
-
 bool
 dfs_pages_deliver(const struct dfs_pages *pages, uint32_t offset, uint32_t length,
 		  const struct dfs_sink *sink)
 {
 	uint32_t pos = pages->lead + (offset - pages->offset), end = pos + length;
+	unsigned char *to = NULL; /* what was lent and is not filled yet */
+	uint64_t room = 0;
 
 	while (pos < end) {
 		struct dfs_buf *buf = pages->bufs[pos / DFS_PAGE_SIZE];
@@ -175,9 +159,20 @@ dfs_pages_deliver(const struct dfs_pages *pages, uint32_t offset, uint32_t lengt
 
 		if (n > end - pos)
 			n = end - pos;
-		if (!sink->give(sink->ctx, buf, buf->data + in, n) &&
-		    !copy_out(sink, buf->data + in, n))
-			return false;
+		if (room == 0 && sink->give(sink->ctx, buf, buf->data + in, n)) {
+			pos += n;
+			continue;
+		}
+		if (room == 0) {
+			to = sink->space(sink->ctx, &room);
+			if (!to)
+				return false;
+		}
+		if (n > room)
+			n = (uint32_t)room;
+		memcpy(to, buf->data + in, n);
+		to += n;
+		room -= n;
 		pos += n;
 	}
 	return true;

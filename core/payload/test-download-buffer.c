@@ -268,6 +268,48 @@ the_sweeper_works_by_itself_and_ends(void)
 	dfs_download_buffer_unref(b);
 }
 
+/* Bytes that begin anywhere in their page, delivered to where they begin elsewhere in another. */
+static void
+pages_are_delivered_to_any_place(void)
+{
+	static const uint32_t places[] = {0, 1, 100, 65535, 65536, 70000};
+	const uint32_t length = 200000;
+
+	for (unsigned from = 0; from < G_N_ELEMENTS(places); from++)
+		for (unsigned to = 0; to < G_N_ELEMENTS(places); to++) {
+			struct dfs_landing l;
+			struct dfs_pages *p;
+			uint64_t n = 0;
+			uint32_t done = 0;
+
+			dfs_landing_init(&l);
+			g_assert_true(dfs_landing_piece(&l, places[from], length));
+			while (done < length) {
+				unsigned char *bytes = l.sink.space(l.sink.ctx, &n);
+
+				for (uint64_t i = 0; i < n; i++)
+					bytes[i] = (unsigned char)((done + i) % 251);
+				done += (uint32_t)n;
+			}
+			p = dfs_landing_take(&l, places[from], 1000, length);
+			dfs_landing_release(&l);
+
+			dfs_landing_init(&l);
+			g_assert_true(dfs_landing_piece(&l, places[to], length - 77));
+			g_assert_true(dfs_pages_deliver(p, 1077, length - 77, &l.sink));
+			g_assert_cmpuint(l.at, ==, l.end);
+			for (uint32_t i = 77; i < length; i++) {
+				uint32_t at = places[to] + i - 77;
+
+				g_assert_cmpuint(
+					l.bufs[at / DFS_PAGE_SIZE]->data[at % DFS_PAGE_SIZE], ==,
+					i % 251);
+			}
+			dfs_landing_release(&l);
+			dfs_pages_unref(p);
+		}
+}
+
 #define KEYS 2000
 #define THREADS 4
 
@@ -334,5 +376,6 @@ main(int argc, char **argv)
 	  done_drops_everything_and_takes_nothing_more);
 	T("the-sweeper-works-by-itself-and-ends", the_sweeper_works_by_itself_and_ends);
 	T("of-many-at-once-one-fetches", of_many_at_once_one_fetches);
+	T("pages-are-delivered-to-any-place", pages_are_delivered_to_any_place);
 	return g_test_run();
 }
