@@ -150,9 +150,11 @@ struct dfs_content_id dfs_offload_flow(const char *key);
 static inline enum dfs_status
 dfs_offload_status(enum dfs_status status)
 {
-	return status == DFS_TIMEDOUT || status == DFS_BUSY || dfs_breaker_refusal(status)
+	return status == DFS_TIMEDOUT || status == DFS_BUSY || status == DFS_SHUTDOWN ||
+			       dfs_breaker_refusal(status)
 		       ? DFS_DELAY
-		       : status;
+	       : status == DFS_NOTSUP ? DFS_IO
+				      : status;
 }
 
 /* The calls of payload/store.h through the offloader; the caller may block. */
