@@ -23,6 +23,7 @@ core_libdittofs_la_SOURCES += \
 	core/payload/offload/breaker.h \
 	core/payload/offload/download.c \
 	core/payload/offload/download.h \
+	core/payload/offload/get.c \
 	core/payload/offload/metrics.c \
 	core/payload/offload/metrics.h \
 	core/payload/offload/offload.c \
@@ -33,6 +34,7 @@ core_libdittofs_la_SOURCES += \
 	core/payload/offload/readahead.h \
 	core/payload/offload/retry.c \
 	core/payload/offload/retry.h \
+	core/payload/offload/transfer.c \
 	core/payload/offload/upload.c \
 	core/payload/offload/upload.h \
 	core/payload/offload/window.c \

@@ -13,22 +13,6 @@
 
 #define PARTS_MAX 16 /* waited for together */
 
-struct dfs_download {
-	struct dfs_transfer t;
-	struct dfs_download *next; /* in its place of the table while listed */
-	struct dfs_download_key id;
-	uint32_t offset, length; /* of the object */
-	uint32_t at;             /* of the block: where the first byte belongs */
-	unsigned waiters;        /* who take the pages themselves; guarded by mu */
-	bool listed;             /* guarded by mu */
-	bool no_memory;
-	int64_t first_byte; /* monotonic ns; 0: none yet */
-	struct dfs_landing landing;
-	struct dfs_pages *pages; /* once it is done, and went well */
-	struct dfs_download_buffer *buffer;
-	char key[DFS_KEY_MAX + 1];
-};
-
 static struct dfs_download *
 download_of(struct dfs_transfer *t)
 {
@@ -161,9 +145,9 @@ download_free(struct dfs_transfer *t)
 	free(d);
 }
 
-static struct dfs_download *
-download_new(struct dfs_offload *o, enum dfs_entry_class class, const char *key, uint32_t offset,
-	     uint32_t length, uint32_t at)
+struct dfs_download *
+dfs_download_new(struct dfs_offload *o, enum dfs_entry_class class, const char *key,
+		 uint32_t offset, uint32_t length, uint32_t at)
 {
 	struct dfs_download *d = calloc(1, sizeof *d);
 
@@ -202,7 +186,7 @@ part_start(const struct dfs_download_source *src, struct part *p, enum dfs_entry
 
 	dfs_block_key(key, src->prefix, &src->content, src->block, p->id.counter);
 	/* Allocated before the lock, thrown away when it turns out to be on its way. */
-	mine = download_new(o, class, key, p->offset, p->end - p->offset, p->at);
+	mine = dfs_download_new(o, class, key, p->offset, p->end - p->offset, p->at);
 	if (!mine)
 		return DFS_NOMEM;
 	mine->id = p->id;
@@ -348,19 +332,11 @@ part_of(const struct dfs_download_source *src, const struct dfs_segment *seg)
 			     .at = seg->at};
 }
 
-static int64_t
-deadline_of(const struct dfs_offload *o, const struct dfs_ctx *ctx)
-{
-	int64_t own = dfs_clock_mono() + o->times.demand;
-
-	return ctx && ctx->deadline && ctx->deadline < own ? ctx->deadline : own;
-}
-
 enum dfs_status
 dfs_download_segments(const struct dfs_download_source *src, const struct dfs_ctx *ctx,
 		      const struct dfs_segment *segs, uint32_t n, struct dfs_landing *l)
 {
-	int64_t deadline = deadline_of(src->offload, ctx);
+	int64_t deadline = dfs_offload_deadline(src->offload, ctx);
 	enum dfs_status st = DFS_OK;
 	struct part parts[PARTS_MAX];
 
@@ -498,37 +474,4 @@ dfs_download_prefetch(const struct dfs_download_source *src, const struct dfs_se
 		}
 	}
 	return bytes;
-}
-
-enum dfs_status
-dfs_offload_get(struct dfs_offload *o, const struct dfs_ctx *ctx, const char *key, uint64_t offset,
-		uint64_t length, const struct dfs_sink *sink)
-{
-	int64_t deadline = deadline_of(o, ctx);
-	struct dfs_content_id flow = dfs_offload_flow(key);
-	enum dfs_status st;
-
-	if (length == 0 || length > DFS_OBJECT_MAX || offset > DFS_OBJECT_MAX - length)
-		return DFS_INVAL;
-	for (unsigned tries = 1;; tries++) {
-		struct dfs_download *d =
-			download_new(o, DFS_DEMAND_GET, key, (uint32_t)offset, (uint32_t)length, 0);
-
-		if (!d)
-			return DFS_DELAY;
-		st = dfs_transfer_start(&d->t, &flow);
-		if (st == DFS_OK)
-			st = dfs_transfer_wait(&d->t, deadline,
-					       o->times.demand / DFS_OFFLOAD_TRIES);
-		if (st == DFS_OK &&
-		    !dfs_pages_deliver(d->pages, (uint32_t)offset, (uint32_t)length, sink))
-			st = DFS_NOMEM;
-		dfs_transfer_unref(&d->t);
-		if (st == DFS_OK) {
-			dfs_offload_good(o, tries > 1);
-			return DFS_OK;
-		}
-		if (!dfs_offload_again(o, st, tries, deadline))
-			return st == DFS_NOMEM ? DFS_DELAY : dfs_offload_status(st);
-	}
 }

@@ -10,6 +10,27 @@
 #include "payload/download_buffer.h"
 #include "payload/offload/offload.h"
 
+struct dfs_download {
+	struct dfs_transfer t;
+	struct dfs_download *next; /* in its place of the table while listed */
+	struct dfs_download_key id;
+	uint32_t offset, length; /* of the object */
+	uint32_t at;             /* of the block: where the first byte belongs */
+	unsigned waiters;        /* who take the pages themselves; guarded by mu */
+	bool listed;             /* guarded by mu */
+	bool no_memory;
+	int64_t first_byte; /* monotonic ns; 0: none yet */
+	struct dfs_landing landing;
+	struct dfs_pages *pages; /* once it is done, and went well */
+	struct dfs_download_buffer *buffer;
+	char key[DFS_KEY_MAX + 1];
+};
+
+/* One that nobody knows yet, with one reference; NULL: no memory.  at: of the block. */
+struct dfs_download *dfs_download_new(struct dfs_offload *o, enum dfs_entry_class class,
+				      const char *key, uint32_t offset, uint32_t length,
+				      uint32_t at);
+
 /* A block whose objects are asked for; everything is borrowed. */
 struct dfs_download_source {
 	struct dfs_offload *offload;

@@ -137,6 +137,14 @@ void dfs_transfer_unref(struct dfs_transfer *t);
 /* Somebody waits for it: a better class. */
 void dfs_transfer_raise_locked(struct dfs_transfer *t, enum dfs_entry_class class);
 
+/* Take back all that waits, with status. */
+void dfs_transfer_withdraw_all_locked(struct dfs_offload *o, enum dfs_status status,
+				      const char *text);
+/* Bring the queue's limits and the gauges up to what windows and breaker say. */
+void dfs_offload_show_locked(struct dfs_offload *o);
+
+/* When a read that begins now has waited long enough. */
+int64_t dfs_offload_deadline(const struct dfs_offload *o, const struct dfs_ctx *ctx);
 /* After `tries` tries, the last of which ended with status: pause, and true, when another is worth
  * it before the deadline. */
 bool dfs_offload_again(struct dfs_offload *o, enum dfs_status status, unsigned tries,
