@@ -167,7 +167,8 @@ read_direct(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index,
 		if (!dfs_landing_piece(l, s->at, s->length))
 			return DFS_NOMEM;
 		dfs_block_key(key, file->payload->prefix, &file->content, index, s->version);
-		st = dfs_block_get(file->payload->blocks, ctx, key, s->offset, s->length, &l->sink);
+		st = dfs_block_get_direct(file->payload->blocks, ctx, key, s->offset, s->length,
+					  &l->sink);
 		if (l->no_memory)
 			return DFS_NOMEM;
 		if (st != DFS_OK)
@@ -296,7 +297,8 @@ dfs_fetch_pages(struct dfs_ctx *ctx, struct dfs_block *block, uint32_t first, ui
 		bool again = false;
 		uint32_t gen;
 
-		if (ctx->nonblock)
+		/* A near store answers sooner than another thread does. */
+		if (ctx->nonblock || (!file->payload->far && !dfs_prefetch_active(file)))
 			src.offload = NULL;
 		st = join(ctx, block);
 		if (st == DFS_OK)

@@ -71,7 +71,8 @@ struct dfs_payload {
 	struct dfs_metadata_store *metadata;
 	struct dfs_block_store *blocks;
 	struct dfs_wal *wal; /* NULL: none; slices of an earlier run may be in it in any case */
-	bool eager;          /* whole blocks go out at once: the store is far, its durability its own */
+	bool far;            /* the store is: its calls take long, its durability is its own */
+	bool eager;          /* so whole blocks go out at once */
 	bool logging;        /* writes go into it; else a commit writes through */
 	struct {
 		struct dfs_lock mu;
@@ -291,6 +292,8 @@ void dfs_fetch_ahead(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index,
 /* prefetch.c: called with mu.  A read of a file whose store has an offloader; true: it belongs to a
  * reader for whom the blocks ahead are brought in. */
 bool dfs_prefetch_note(struct dfs_file *file, uint64_t length, uint64_t offset, uint32_t len);
+/* Whether the last read belonged to one. */
+bool dfs_prefetch_active(const struct dfs_file *file);
 /* No more of it; waits for what runs, mu being released meanwhile. */
 void dfs_prefetch_end(struct dfs_file *file);
 

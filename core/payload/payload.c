@@ -45,7 +45,7 @@ dfs_payload_new(const struct dfs_payload_options *o)
 	/* Slices of inodes, or over blocks, that do not outlive the process are of no use. */
 	if (!volatile_metadata && !volatile_blocks)
 		payload->wal = o->wal;
-	payload->eager = o->blocks->caps & DFS_BLOCK_CAP_DURABLE_PUT;
+	payload->far = payload->eager = o->blocks->caps & DFS_BLOCK_CAP_DURABLE_PUT;
 	payload->logging = payload->wal && o->durability != DFS_DURABILITY_NONE;
 	if (payload->logging) {
 		struct dfs_wal_stats stats;

@@ -20,6 +20,7 @@ struct dfs_prefetch {
 	struct dfs_task task;
 	struct dfs_file *file;
 	bool running;
+	bool in_order; /* the last read was */
 };
 
 static void
@@ -108,6 +109,12 @@ get(struct dfs_file *file, uint64_t length, uint64_t offset)
 }
 
 bool
+dfs_prefetch_active(const struct dfs_file *file)
+{
+	return file->prefetch && file->prefetch->in_order;
+}
+
+bool
 dfs_prefetch_note(struct dfs_file *file, uint64_t length, uint64_t offset, uint32_t len)
 {
 	struct dfs_download_buffer *buffer = file->payload->cache->landing;
@@ -122,10 +129,10 @@ dfs_prefetch_note(struct dfs_file *file, uint64_t length, uint64_t offset, uint3
 	if (!p)
 		return false;
 	hints.wasted = dfs_download_buffer_wasted(buffer, &file->content);
-	if (!dfs_readahead_note(&p->readers, offset, len, &hints))
-		return false;
-	start(p);
-	return true;
+	p->in_order = dfs_readahead_note(&p->readers, offset, len, &hints);
+	if (p->in_order)
+		start(p);
+	return p->in_order;
 }
 
 void

@@ -32,6 +32,7 @@ rig_open_blocks(struct rig *rig, const char *block, const char *name)
 	if (remote) {
 		e.desc.thread_model = DFS_THREADS_BLOCKING;
 		e.desc.max_threads = 0;
+		e.desc.caps = DFS_BLOCK_CAP_DURABLE_PUT;
 	}
 	dfs_options_init(&o, e.desc.config, e.desc.config_size, "/");
 	if (strcmp(block, "filesystem") == 0) {
@@ -73,6 +74,7 @@ rig_new(const char *block, uint64_t budget, enum dfs_durability durability)
 		.prefix = "share",
 		.durability = durability,
 	});
+	rig->payload->eager = false; /* tests say when what goes out */
 	return rig;
 }
 
