@@ -26,7 +26,7 @@
 #define WAL_SEGMENT_MIN (64u << 10)
 #define WAL_QUEUE_MAX (64u * WAL_MIB)
 #define WAL_PUSH (1u * WAL_MIB)         /* queued bytes that wake the log's thread */
-#define WAL_SYNC_BYTES (8u * WAL_MIB)   /* written bytes after which a sync is due */
+#define WAL_SYNC_BYTES (32u * WAL_MIB)  /* written bytes after which a sync is due */
 #define WAL_SYNC_NS (DFS_SECOND / 10)   /* and time */
 #define WAL_SYNCS_PER_SUPER 64          /* syncs after which the superblock tells `durable` */
 #define WAL_RESERVE_MAX (16u * WAL_MIB) /* what dfs_wal_room leaves */
