@@ -27,7 +27,8 @@ core_libdittofs_la_SOURCES += \
 	core/fs/write.c
 
 core_fs_fixture = core/fs/test-share.c core/fs/test-share.h \
-	core/metadata/test-store.c core/metadata/test-store.h
+	core/metadata/test-store.c core/metadata/test-store-map.h core/metadata/test-store-object.c \
+	core/metadata/test-store.h
 
 noinst_PROGRAMS += core/fs/bench-fs
 core_fs_bench_fs_SOURCES = core/fs/bench-fs.c $(core_fs_fixture)
@@ -42,6 +43,9 @@ core_metadata_test_cache_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_content_SOURCES = core/fs/test-content.c $(core_fs_fixture)
 core_fs_test_content_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_crash_SOURCES = core/fs/test-crash.c $(core_fs_fixture) $(wal_sim)
+core_fs_test_crash_SOURCES = core/fs/test-crash.c $(core_fs_fixture) \
+	core/payload/wal/test-disk.c core/payload/wal/test-disk-power.c \
+	core/payload/wal/test-disk.h core/payload/wal/test-disk-sim.h
 core_fs_test_crash_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_model_SOURCES = core/fs/test-model.c $(core_fs_fixture)
 core_fs_test_model_LDADD = core/libdittofs.la $(GLIB_LIBS)

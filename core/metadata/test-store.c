@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "metadata/test-store-map.h"
 #include "metadata/test-store.h"
 
 struct test_store {
@@ -141,13 +142,7 @@ test_store_syncs(struct test_store *ts)
 	return ts->syncs;
 }
 
-/* Keys: kind, share, then one or two numbers or bytes. */
-struct key {
-	uint32_t len;
-	unsigned char bytes[160];
-};
-
-static struct key
+struct key
 key_of(char kind, uint32_t share, const void *rest, uint32_t len)
 {
 	struct key k = {.len = 5 + len, .bytes = {(unsigned char)kind}};
@@ -195,7 +190,7 @@ test_store_count(struct test_store *ts, char kind)
 	return n;
 }
 
-static enum dfs_status
+enum dfs_status
 ts_put(struct dfs_txn *t, struct key k, const void *value, size_t len)
 {
 	GBytes *key = g_bytes_new(k.bytes, k.len), *old = g_tree_lookup(t->ts->map, key);
@@ -207,7 +202,7 @@ ts_put(struct dfs_txn *t, struct key k, const void *value, size_t len)
 	return DFS_OK;
 }
 
-static enum dfs_status
+enum dfs_status
 ts_del(struct dfs_txn *t, struct key k)
 {
 	GBytes *key = g_bytes_new(k.bytes, k.len), *old = g_tree_lookup(t->ts->map, key);
@@ -222,7 +217,7 @@ ts_del(struct dfs_txn *t, struct key k)
 	return DFS_OK;
 }
 
-static const void *
+const void *
 ts_get(struct dfs_txn *t, struct key k, size_t *len)
 {
 	GBytes *key = g_bytes_new_static(k.bytes, k.len), *v = g_tree_lookup(t->ts->map, key);
@@ -231,8 +226,7 @@ ts_get(struct dfs_txn *t, struct key k, size_t *len)
 	return v ? g_bytes_get_data(v, len) : NULL;
 }
 
-/* Visit from k while the first `prefix` bytes stay; fn returns 0 to stop. */
-static void
+void
 ts_scan(struct dfs_txn *t, struct key k, uint32_t prefix,
 	int (*fn)(void *arg, const unsigned char *key, size_t klen, const void *value, size_t len),
 	void *arg)
@@ -692,6 +686,7 @@ test_store_entry(struct test_store *ts, bool is_volatile)
 				.scan_map = op_scan_map,
 				.put_map = op_put_map,
 				.del_map = op_del_map,
+				TEST_STORE_OBJECT_OPS,
 				.scan_orphans = op_scan_orphans,
 				.put_orphan = op_put_orphan,
 				.del_orphan = op_del_orphan,

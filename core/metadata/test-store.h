@@ -35,7 +35,8 @@ void test_store_power_on(struct test_store *ts);
 void test_store_stall(struct test_store *ts, int64_t ns);
 uint64_t test_store_commits(struct test_store *ts);
 uint64_t test_store_syncs(struct test_store *ts);
-/* Records of a kind: 'i' inodes, 'd' entries, 'o' orphans, 'l' link texts, 'm' map rows. */
+/* Records of a kind: 'i' inodes, 'd' entries, 'o' orphans, 'l' link texts, 'm' map rows,
+ * 'b' objects, 'x' dead objects. */
 unsigned test_store_count(struct test_store *ts, char kind);
 
 #endif

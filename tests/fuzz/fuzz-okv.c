@@ -125,6 +125,34 @@ see_state(void *arg, const char *key, uint32_t key_len, const void *value, uint3
 }
 
 static int
+see_row(void *arg, const struct dfs_content_id *content, uint64_t block, uint64_t lsn,
+	const struct dfs_segment *segs, uint32_t n)
+{
+	touch(content->bytes, sizeof(content->bytes));
+	return see_map(arg, block, lsn, segs, n);
+}
+
+static int
+see_object(void *arg, const struct dfs_object_record *rec)
+{
+	unsigned char again[OKV_OBJECT_BYTES];
+	struct dfs_object_record back;
+
+	if (okv_decode_object(again, okv_encode_object(again, rec), &back) != DFS_OK ||
+	    back.refs != rec->refs || back.block != rec->block || back.length != rec->length ||
+	    memcmp(back.hash, rec->hash, sizeof(rec->hash)) != 0)
+		abort();
+	return 1;
+}
+
+static int
+see_dead(void *arg, const struct dfs_dead_record *rec)
+{
+	touch(rec, sizeof(*rec));
+	return 1;
+}
+
+static int
 see_orphan(void *arg, uint64_t fileid, const struct dfs_content_id *content)
 {
 	touch(content->bytes, sizeof(content->bytes));
@@ -159,7 +187,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const struct dfs_host host = {.size = sizeof(host), .fail = host_fail};
 	static const struct dfs_content_id content;
 	static char text[DFS_STATE_VALUE_MAX];
+	static const uint8_t hash[32] = {1};
 	struct dfs_inode_record inode = {.size = sizeof(inode)};
+	struct dfs_object_record object = {.size = sizeof(object)};
 	struct kv kv = {.okv = {&ops, &host}};
 	uint32_t len = sizeof(text);
 
@@ -175,6 +205,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	dfs_okv_get_dirent(&kv, NULL, 1, 2, 64, see_dirent, NULL);
 	dfs_okv_scan_dirents(&kv, NULL, 1, 2, 0, see_dirent, NULL);
 	dfs_okv_scan_map(&kv, NULL, 1, &content, 0, see_map, NULL);
+	dfs_okv_scan_rows(&kv, NULL, 1, &content, 0, see_row, NULL);
+	if (dfs_okv_get_object(&kv, NULL, 1, 2, &object) == DFS_OK)
+		see_object(NULL, &object);
+	if (dfs_okv_find_object(&kv, NULL, 1, hash, &object) == DFS_OK)
+		see_object(NULL, &object);
+	dfs_okv_scan_objects(&kv, NULL, 1, 0, see_object, NULL);
+	dfs_okv_scan_dead(&kv, NULL, 1, NULL, see_dead, NULL);
 	dfs_okv_scan_shares(&kv, NULL, see_share, NULL);
 	dfs_okv_scan_orphans(&kv, NULL, 1, 0, see_orphan, NULL);
 	dfs_okv_scan_state(&kv, NULL, 1, "", 0, see_state, NULL);

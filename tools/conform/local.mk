@@ -16,6 +16,7 @@ tools_conform_dfs_conform_metadata_SOURCES = \
 	tools/conform/metadata_crash.c \
 	tools/conform/metadata_life.c \
 	tools/conform/metadata_model.c \
+	tools/conform/metadata_object.c \
 	tools/conform/metadata_record.c \
 	tools/conform/metadata_scan.c \
 	tools/conform/metadata_thread.c \

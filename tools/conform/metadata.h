@@ -64,7 +64,7 @@ int md_collect(void *arg, const struct dfs_dirent_record *rec);
 GArray *md_scan(struct md *m, struct dfs_txn *txn, uint32_t share, uint64_t dir, uint64_t from,
 		unsigned max);
 
-extern const struct conform_test metadata_life_tests[], metadata_record_tests[],
+extern const struct conform_test metadata_life_tests[], metadata_record_tests[], metadata_object_tests[],
 	metadata_scan_tests[], metadata_txn_tests[], metadata_nonblock_tests[],
 	metadata_thread_tests[], metadata_limit_tests[], metadata_crash_tests[],
 	metadata_leak_tests[], metadata_model_tests[];

@@ -101,11 +101,39 @@ struct dfs_dirent_record {
 #define DFS_SEGMENT_SHARED (1u << 1) /* others may refer to the object: it has a record of its own */
 
 /* A block of a file is the newest-first list of these: bytes [at, at+length) of the block lie in
- * object {content}/chunk-{c}/block-{b}.{version} from offset on. */
+ * object {content}/chunk-{c}/block-{b}.{version} from offset on; with DFS_SEGMENT_SHARED the content
+ * and the block are those of the object's record. */
 struct dfs_segment {
 	uint64_t version;
 	uint32_t offset, length, at;
 	uint32_t flags; /* DFS_SEGMENT_*, kept by stores as it is */
+};
+
+/* An object that rows of several blocks may name, those with DFS_SEGMENT_SHARED, or that is found by its
+ * hash; keyed by version, which is unique in the share.  The object lies where it was put, under the
+ * key of (content, block, version), even when that content is gone. */
+struct dfs_object_record {
+	uint32_t size; /* as in struct dfs_inode_record */
+	uint32_t length; /* bytes that rows may refer to */
+	uint64_t version;
+	struct dfs_content_id content;
+	uint64_t block;
+	uint64_t refs;    /* map rows that name it, at least 1 */
+	uint8_t hash[32]; /* SHA-256 of all of it; all zero: not known.  Never changes. */
+
+	/* append only */
+};
+
+/* An object that no row names any more and that is still to be erased; keyed by all of it.  Put in
+ * the transaction that drops the last row's reference. */
+struct dfs_dead_record {
+	uint32_t size; /* as in struct dfs_inode_record */
+	uint32_t reserved;
+	uint64_t at; /* when it died, ns since 1970 */
+	struct dfs_content_id content;
+	uint64_t block, version;
+
+	/* append only */
 };
 
 /* A share's own row. */
@@ -145,6 +173,10 @@ typedef int (*dfs_share_fn)(void *arg, const struct dfs_share_record *rec);
 typedef int (*dfs_dirent_fn)(void *arg, const struct dfs_dirent_record *rec);
 typedef int (*dfs_map_fn)(void *arg, uint64_t block, uint64_t lsn, const struct dfs_segment *segs,
 			  uint32_t n);
+typedef int (*dfs_row_fn)(void *arg, const struct dfs_content_id *content, uint64_t block,
+			  uint64_t lsn, const struct dfs_segment *segs, uint32_t n);
+typedef int (*dfs_object_record_fn)(void *arg, const struct dfs_object_record *rec);
+typedef int (*dfs_dead_fn)(void *arg, const struct dfs_dead_record *rec);
 typedef int (*dfs_state_fn)(void *arg, const char *key, uint32_t key_len, const void *value,
 			    uint32_t value_len);
 typedef int (*dfs_orphan_fn)(void *arg, uint64_t fileid, const struct dfs_content_id *content);
@@ -231,6 +263,34 @@ struct dfs_metadata_ops {
 	enum dfs_status (*del_map)(void *inst, struct dfs_txn *, uint32_t share,
 				   const struct dfs_content_id *content, uint64_t from,
 				   uint64_t to);
+
+	/* The rows of all contents of the share: ascending by content id (its bytes), then block, from
+	 * the first that is not below (content, block). */
+	enum dfs_status (*scan_rows)(void *inst, struct dfs_txn *, uint32_t share,
+				     const struct dfs_content_id *content, uint64_t block,
+				     dfs_row_fn fn, void *arg);
+
+	/* Objects with a record of their own.  scan: ascending from the first version >= from.
+	 * find: any one with this hash, which is not all zero; with several, any or none. */
+	enum dfs_status (*get_object)(void *inst, struct dfs_txn *, uint32_t share,
+				      uint64_t version, struct dfs_object_record *rec);
+	enum dfs_status (*find_object)(void *inst, struct dfs_txn *, uint32_t share,
+				       const uint8_t hash[32], struct dfs_object_record *rec);
+	enum dfs_status (*put_object)(void *inst, struct dfs_txn *, uint32_t share,
+				      const struct dfs_object_record *rec);
+	enum dfs_status (*del_object)(void *inst, struct dfs_txn *, uint32_t share,
+				      uint64_t version);
+	enum dfs_status (*scan_objects)(void *inst, struct dfs_txn *, uint32_t share, uint64_t from,
+					dfs_object_record_fn fn, void *arg);
+
+	/* Dead objects.  scan: ascending by (at, content, block, version) from the first that is not
+	 * below *from (NULL: all). */
+	enum dfs_status (*put_dead)(void *inst, struct dfs_txn *, uint32_t share,
+				    const struct dfs_dead_record *rec);
+	enum dfs_status (*del_dead)(void *inst, struct dfs_txn *, uint32_t share,
+				    const struct dfs_dead_record *rec);
+	enum dfs_status (*scan_dead)(void *inst, struct dfs_txn *, uint32_t share,
+				     const struct dfs_dead_record *from, dfs_dead_fn fn, void *arg);
 
 	/* Orphans: content whose last name is gone and whose rows and objects are still to be
 	 * reclaimed; keyed by fileid.  scan: ascending from the first fileid >= from. */

@@ -63,6 +63,11 @@ struct dfs_okv {
 	.get_dirent = dfs_okv_get_dirent, .scan_dirents = dfs_okv_scan_dirents,                    \
 	.put_dirent = dfs_okv_put_dirent, .del_dirent = dfs_okv_del_dirent,                        \
 	.scan_map = dfs_okv_scan_map, .put_map = dfs_okv_put_map, .del_map = dfs_okv_del_map,      \
+	.scan_rows = dfs_okv_scan_rows, .get_object = dfs_okv_get_object,                          \
+	.find_object = dfs_okv_find_object, .put_object = dfs_okv_put_object,                      \
+	.del_object = dfs_okv_del_object, .scan_objects = dfs_okv_scan_objects,                    \
+	.put_dead = dfs_okv_put_dead, .del_dead = dfs_okv_del_dead,                                \
+	.scan_dead = dfs_okv_scan_dead,                                                            \
 	.scan_orphans = dfs_okv_scan_orphans, .put_orphan = dfs_okv_put_orphan,                    \
 	.del_orphan = dfs_okv_del_orphan, .get_state = dfs_okv_get_state,                          \
 	.put_state = dfs_okv_put_state, .del_state = dfs_okv_del_state,                            \
@@ -105,6 +110,25 @@ enum dfs_status dfs_okv_put_map(void *inst, struct dfs_txn *txn, uint32_t share,
 				const struct dfs_segment *segs, uint32_t n);
 enum dfs_status dfs_okv_del_map(void *inst, struct dfs_txn *txn, uint32_t share,
 				const struct dfs_content_id *content, uint64_t from, uint64_t to);
+enum dfs_status dfs_okv_scan_rows(void *inst, struct dfs_txn *txn, uint32_t share,
+				  const struct dfs_content_id *content, uint64_t block,
+				  dfs_row_fn fn, void *arg);
+enum dfs_status dfs_okv_get_object(void *inst, struct dfs_txn *txn, uint32_t share,
+				   uint64_t version, struct dfs_object_record *rec);
+enum dfs_status dfs_okv_find_object(void *inst, struct dfs_txn *txn, uint32_t share,
+				    const uint8_t hash[32], struct dfs_object_record *rec);
+enum dfs_status dfs_okv_put_object(void *inst, struct dfs_txn *txn, uint32_t share,
+				   const struct dfs_object_record *rec);
+enum dfs_status dfs_okv_del_object(void *inst, struct dfs_txn *txn, uint32_t share,
+				   uint64_t version);
+enum dfs_status dfs_okv_scan_objects(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t from,
+				     dfs_object_record_fn fn, void *arg);
+enum dfs_status dfs_okv_put_dead(void *inst, struct dfs_txn *txn, uint32_t share,
+				 const struct dfs_dead_record *rec);
+enum dfs_status dfs_okv_del_dead(void *inst, struct dfs_txn *txn, uint32_t share,
+				 const struct dfs_dead_record *rec);
+enum dfs_status dfs_okv_scan_dead(void *inst, struct dfs_txn *txn, uint32_t share,
+				  const struct dfs_dead_record *from, dfs_dead_fn fn, void *arg);
 enum dfs_status dfs_okv_scan_orphans(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t from,
 				     dfs_orphan_fn fn, void *arg);
 enum dfs_status dfs_okv_put_orphan(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t fileid,

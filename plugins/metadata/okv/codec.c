@@ -282,6 +282,41 @@ okv_decode_map(const void *value, uint32_t len, uint64_t *lsn, struct dfs_segmen
 	return DFS_OK;
 }
 
+uint32_t
+okv_encode_object(unsigned char *out, const struct dfs_object_record *rec)
+{
+	unsigned char *p = out;
+
+	p = put8(p, OKV_VERSION);
+	p = put_bytes(p, rec->content.bytes, sizeof(rec->content.bytes));
+	p = put64(p, rec->block);
+	p = put64(p, rec->refs);
+	p = put32(p, rec->length);
+	p = put_bytes(p, rec->hash, sizeof(rec->hash));
+	return p - out;
+}
+
+enum dfs_status
+okv_decode_object(const void *value, uint32_t len, struct dfs_object_record *rec)
+{
+	unsigned char room[OKV_OBJECT_BYTES];
+	enum dfs_status st = check_version(value, len);
+	const unsigned char *p;
+
+	if (st != DFS_OK)
+		return st;
+	p = fixed_part(value, len, OKV_OBJECT_BYTES, room) + 1;
+	memset(rec, 0, sizeof(*rec));
+	rec->size = sizeof(*rec);
+	memcpy(rec->content.bytes, p, sizeof(rec->content.bytes));
+	p += sizeof(rec->content.bytes);
+	rec->block = get64(&p);
+	rec->refs = get64(&p);
+	rec->length = get32(&p);
+	memcpy(rec->hash, p, sizeof(rec->hash));
+	return DFS_OK;
+}
+
 enum dfs_status
 okv_decode_bytes(const void *value, uint32_t len, uint32_t max, const unsigned char **bytes,
 		 uint32_t *bytes_len)

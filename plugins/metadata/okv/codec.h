@@ -12,6 +12,7 @@
 #define OKV_CODEC_H
 
 #include <endian.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include <dittofs/okv.h>
@@ -26,6 +27,9 @@ enum okv_kind {
 	OKV_MAP = 5,     /* content id (16), block */
 	OKV_ORPHAN = 6,  /* fileid */
 	OKV_STATE = 7,   /* the key's bytes */
+	OKV_OBJECT = 8,  /* version */
+	OKV_HASH = 9,    /* SHA-256 (32): the version of an object that has it */
+	OKV_DEAD = 10,   /* at, content id (16), block, version; the value says nothing */
 };
 
 #define OKV_PREFIX 5 /* share and kind */
@@ -35,6 +39,9 @@ enum okv_kind {
 #define OKV_SHARE_FIXED 25
 #define OKV_SEGMENT_BYTES 24
 #define OKV_MAP_FIXED 8
+#define OKV_OBJECT_BYTES 69
+#define OKV_DEAD_KEY (OKV_PREFIX + 40)
+#define OKV_HASH_KEY (OKV_PREFIX + 32)
 #define OKV_DIRENT_MAX (2 + OKV_DIRENT_FIXED + DFS_NAME_MAX)
 #define OKV_SHARE_MAX (2 + OKV_SHARE_FIXED + 64)
 #define OKV_MAP_MAX (4 + OKV_MAP_FIXED + DFS_SEGMENTS_MAX * OKV_SEGMENT_BYTES)
@@ -106,6 +113,16 @@ okv_map_key(unsigned char *key, uint32_t share, const struct dfs_content_id *con
 	return 29;
 }
 
+static inline uint32_t
+okv_dead_key(unsigned char *key, uint32_t share, const struct dfs_dead_record *rec)
+{
+	okv_key1(key, share, OKV_DEAD, rec->at);
+	memcpy(key + 13, rec->content.bytes, 16);
+	okv_put_be64(key + 29, rec->block);
+	okv_put_be64(key + 37, rec->version);
+	return OKV_DEAD_KEY;
+}
+
 /* Values.  encode: returns the length written.  decode: DFS_OK, DFS_CORRUPT or DFS_VERSION; the
  * whole of *rec is set, pointers into value included. */
 uint32_t okv_encode_inode(unsigned char *out, const struct dfs_inode_record *rec);
@@ -119,6 +136,8 @@ uint32_t okv_encode_map(unsigned char *out, uint64_t lsn, const struct dfs_segme
 /* segs takes DFS_SEGMENTS_MAX. */
 enum dfs_status okv_decode_map(const void *value, uint32_t len, uint64_t *lsn,
 			       struct dfs_segment *segs, uint32_t *n);
+uint32_t okv_encode_object(unsigned char *out, const struct dfs_object_record *rec);
+enum dfs_status okv_decode_object(const void *value, uint32_t len, struct dfs_object_record *rec);
 /* A version byte before plain bytes. */
 enum dfs_status okv_decode_bytes(const void *value, uint32_t len, uint32_t max,
 				 const unsigned char **bytes, uint32_t *bytes_len);

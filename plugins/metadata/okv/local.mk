@@ -7,6 +7,7 @@ okv_sources = \
 	plugins/metadata/okv/dirent.c \
 	plugins/metadata/okv/inode.c \
 	plugins/metadata/okv/map.c \
+	plugins/metadata/okv/object.c \
 	plugins/metadata/okv/okv.c \
 	plugins/metadata/okv/okv.h \
 	plugins/metadata/okv/state.c

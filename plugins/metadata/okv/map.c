@@ -39,6 +39,41 @@ dfs_okv_scan_map(void *inst, struct dfs_txn *txn, uint32_t share,
 	return okv_scan(inst, txn, key, sizeof(key), 21, got_map, &ask.ask);
 }
 
+struct row_ask {
+	struct okv_ask ask;
+	dfs_row_fn fn;
+	void *arg;
+};
+
+static int
+got_row(void *arg, const void *key, uint32_t key_len, const void *value, uint32_t value_len)
+{
+	struct row_ask *ask = arg;
+	struct dfs_segment segs[DFS_SEGMENTS_MAX];
+	struct dfs_content_id content;
+	uint64_t lsn, block;
+	uint32_t n;
+	enum dfs_status st =
+		key_len == 29 ? okv_decode_map(value, value_len, &lsn, segs, &n) : DFS_CORRUPT;
+
+	if (st != DFS_OK)
+		return okv_bad(&ask->ask, st, "map row of length", value_len);
+	memcpy(content.bytes, (const unsigned char *)key + 5, sizeof(content.bytes));
+	block = okv_get_be64((const unsigned char *)key + 21);
+	return ask->fn(ask->arg, &content, block, lsn, segs, n);
+}
+
+enum dfs_status
+dfs_okv_scan_rows(void *inst, struct dfs_txn *txn, uint32_t share,
+		  const struct dfs_content_id *content, uint64_t block, dfs_row_fn fn, void *arg)
+{
+	struct row_ask ask = {{inst, DFS_OK, share}, fn, arg};
+	unsigned char key[29];
+
+	okv_map_key(key, share, content, block);
+	return okv_scan(inst, txn, key, sizeof(key), OKV_PREFIX, got_row, &ask.ask);
+}
+
 enum dfs_status
 dfs_okv_put_map(void *inst, struct dfs_txn *txn, uint32_t share,
 		const struct dfs_content_id *content, uint64_t block, uint64_t lsn,
