@@ -48,6 +48,8 @@ const struct dfs_config_item dfs_wal_table[] = {
 #define SHARE(field) offsetof(struct share_values, field)
 static const char *const durability_names[] = {"none", "process", "power", "remote", NULL};
 static const char *const stuck_names[] = {"delay", "enospc", "readonly", NULL};
+/* In the order of enum dfs_gc_reconcile. */
+static const char *const reconcile_names[] = {"report", "erase", "off", NULL};
 const struct dfs_config_item dfs_share_table[] = {
 	{"path", DFS_CONFIG_STRING, DFS_CONFIG_REQUIRED, SHARE(path), 1, 1024, NULL, NULL,
 	 "The path under which clients mount the share, such as \"/export\"."},
@@ -65,6 +67,15 @@ const struct dfs_config_item dfs_share_table[] = {
 	 "What writers are told when the block store takes nothing and the share's part of the log is "
 	 "full: to come again later, that there is no space, or that the share is read-only until the "
 	 "store has served for two minutes."},
+	{"gc_grace", DFS_CONFIG_DURATION, 0, SHARE(gc_grace), 0, 30 * 86400000000000ll, "0", NULL,
+	 "How long an object that no file names any more is kept; 0 is ten minutes in a remote store, "
+	 "which others may be reading, and no time in a local one."},
+	{"gc_reconcile", DFS_CONFIG_ENUM, 0, SHARE(gc_reconcile), 0, 0, "report", reconcile_names,
+	 "What a reconciliation does about objects, older than a day, that nothing names: reports "
+	 "them, also erases those that the one before has reported, or does not run."},
+	{"gc_reconcile_interval", DFS_CONFIG_DURATION, 0, SHARE(gc_reconcile_interval),
+	 3600000000000ll, 365 * 86400000000000ll, "7d", NULL,
+	 "The time between two reconciliations, and from the start to the first."},
 	{"read_only", DFS_CONFIG_BOOL, DFS_CONFIG_RELOADABLE, SHARE(read_only), 0, 0, "false", NULL,
 	 "Whether changes are refused to everybody."},
 	{.type = DFS_CONFIG_END},

@@ -63,6 +63,7 @@ replay_content(void *arg, const struct dfs_recovered_slice *slices, uint32_t n)
 	struct dfs_file *file;
 	enum dfs_status status;
 
+	dfs_payload_suspect(replay->ctx.share->payload, &slices[0].content);
 	inode = owner_of(replay, &slices[0], &status);
 	if (!inode) {
 		replay->gone += n;

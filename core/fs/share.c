@@ -100,6 +100,9 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 		.durability = o->durability,
 		.log_quota = o->log_quota,
 		.stuck_write = o->stuck_write,
+		.gc_grace = o->gc_grace,
+		.gc_reconcile = o->gc_reconcile,
+		.gc_reconcile_interval = o->gc_reconcile_interval,
 	};
 	memcpy(payload.uuid, share->uuid, sizeof payload.uuid);
 	share->payload = dfs_payload_new(&payload);
@@ -109,13 +112,13 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 		share->lane = dfs_lane_new(o->workers, 0, LANE_QUEUE);
 	ns->content = (struct dfs_content_ops){file_busy, file_free, reclaim};
 	ns->content_arg = share->payload;
-	if (o->recovered && o->wal) {
+	status = dfs_payload_start(share->payload);
+	if (status == DFS_OK && o->recovered && o->wal)
 		status = dfs_share_replay(share, o->recovered);
-		if (status != DFS_OK) {
-			dfs_orphans_start(ns, share->lane, level);
-			dfs_share_close(share, 0);
-			return status;
-		}
+	if (status != DFS_OK) {
+		dfs_orphans_start(ns, share->lane, level);
+		dfs_share_close(share, 0);
+		return status;
 	}
 	dfs_orphans_start(ns, share->lane, level);
 	*out = share;

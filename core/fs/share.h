@@ -65,6 +65,9 @@ struct dfs_share_options {
 	bool read_only;
 	enum dfs_stuck_write stuck_write;
 	uint64_t log_quota; /* bytes of the log that the share may hold, 0: the default */
+	int64_t gc_grace; /* as in struct dfs_payload_options, and so the next two */
+	uint32_t gc_reconcile;
+	int64_t gc_reconcile_interval;
 	struct dfs_hash_key secret;          /* the server's, for handle keys */
 	const struct dfs_share_rules *rules; /* NULL: the default */
 	/* Of a root directory that is made now; mode 0: 0755. */

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/counter.h"
 #include "base/log.h"
 #include "payload/file.h"
 #include "payload/offload/download.h"
@@ -281,6 +282,42 @@ take_landed(struct dfs_block *block, uint32_t first, uint32_t last)
 	return st == DFS_OK ? DFS_OK : DFS_AGAIN;
 }
 
+/* An object that the row names is missing: another server may have written the block anew.  Called with
+ * mu, the block pinned and no other fetch. */
+static void
+look_again(struct dfs_ctx *ctx, struct dfs_block *block)
+{
+	struct dfs_file *file = block->file;
+	uint32_t gen = block->row_gen;
+	struct row_read r = {.block = block->index};
+	enum dfs_status st;
+
+	for (uint32_t i = 0; i < block->n_segs; i++)
+		if (block->segs[i].flags & DFS_SEGMENT_LOG)
+			return; /* it says what no store knows: nobody else has written it */
+	block->fetching = true;
+	dfs_file_unlock(file);
+	st = read_row(ctx, file, &r);
+	dfs_file_lock(file);
+	block->fetching = false;
+	dfs_file_wake(file);
+	if (st == DFS_OK && gen == block->row_gen)
+		dfs_block_set_row(block, &r.row);
+}
+
+static enum dfs_status
+object_missing(const struct dfs_block *block)
+{
+	const struct dfs_file *file = block->file;
+
+	dfs_counter_add(dfs_counter_get("payload_objects_missing"), 1);
+	dfs_log(DFS_LOG_ERROR, "share %s: an object of block %llu of file %llu is missing",
+		file->payload->prefix, (unsigned long long)block->index,
+		(unsigned long long)file->fileid);
+	return dfs_fail(DFS_IO, "share %s: an object of block %llu is missing",
+			file->payload->prefix, (unsigned long long)block->index);
+}
+
 enum dfs_status
 dfs_fetch_pages(struct dfs_ctx *ctx, struct dfs_block *block, uint32_t first, uint32_t last)
 {
@@ -288,6 +325,7 @@ dfs_fetch_pages(struct dfs_ctx *ctx, struct dfs_block *block, uint32_t first, ui
 	struct dfs_row row;
 	struct dfs_landing l;
 	enum dfs_status st;
+	bool looked_again = false;
 
 	if (ctx->nonblock && !dfs_block_inline(file->payload->blocks))
 		return take_landed(block, first, last);
@@ -336,9 +374,13 @@ dfs_fetch_pages(struct dfs_ctx *ctx, struct dfs_block *block, uint32_t first, ui
 		dfs_landing_release(&l);
 		if (again)
 			continue;
+		if (st == DFS_NOENT && !looked_again) {
+			looked_again = true;
+			look_again(ctx, block);
+			continue;
+		}
 		if (st == DFS_NOENT)
-			st = dfs_fail(DFS_IO, "share %s: an object of block %llu is missing",
-				      file->payload->prefix, (unsigned long long)block->index);
+			st = object_missing(block);
 		if (st != DFS_OK)
 			break;
 	}

@@ -100,8 +100,7 @@ cut_block(struct dfs_block *block, uint64_t length, struct dfs_garbage **garbage
 	if (!dirty) {
 		dfs_block_list_clean(block);
 		if (garbage)
-			*garbage = dfs_garbage_add_pins(*garbage, block->file,
-							block->log_segments);
+			*garbage = dfs_garbage_add_pins(*garbage, block->log_segments);
 		block->log_segments = block->log_stale = 0;
 	}
 	if (start >= length)

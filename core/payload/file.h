@@ -20,6 +20,7 @@
 #include "base/lock.h"
 #include "io/worker.h"
 #include "payload/cache/cache.h"
+#include "payload/gc/gc.h"
 #include "payload/key.h"
 #include "payload/landing.h"
 #include "payload/payload.h"
@@ -86,7 +87,6 @@ struct dfs_payload {
 	enum dfs_durability durability;
 	bool lazy; /* a commit could make nothing stable: data goes out in the background */
 	char prefix[DFS_PREFIX_MAX + 1];
-	_Atomic uint64_t next_version;
 	_Atomic uint32_t flush_status; /* of the last background flush, enum dfs_status */
 	_Atomic uint32_t flush_tasks;  /* under way */
 	enum dfs_stuck_write stuck_write;
@@ -106,17 +106,19 @@ struct dfs_payload {
 	struct dfs_garbage *garbage; /* guarded by garbage_mu */
 	bool reaping;                /* guarded by garbage_mu: the task is queued or runs */
 	struct dfs_task reap_task;
+	struct dfs_gc gc;
 };
 
-/* What a transaction has made superfluous, once the metadata store is durable up to seq: objects that
- * no row refers to, pins of log segments whose slices are in rows or void. */
+/* What a transaction has made superfluous, once the metadata store is durable up to seq: pins of log
+ * segments whose slices are in rows or void, and objects that no row refers to, where they have no
+ * record (gc/gc.h). */
 struct dfs_garbage {
 	struct dfs_garbage *next;
 	uint64_t seq;
-	struct dfs_content_id content;
 	uint16_t pins[DFS_WAL_SEGMENTS_MAX]; /* how many on each */
 	uint32_t n, cap;
 	struct {
+		struct dfs_content_id content;
 		uint64_t block, version;
 	} objects[];
 };
@@ -153,6 +155,7 @@ struct dfs_file {
 	struct dfs_buf *spare[2];
 	struct dfs_garbage *trunc_garbage; /* of a truncation that is not committed yet */
 	uint64_t trunc_used;               /* and the bytes that it frees of blocks not in memory */
+	bool trunc_dead;                   /* and whether it has recorded dead objects */
 	uint64_t next_read;                /* where a sequential reader would go on */
 	struct dfs_prefetch *prefetch;     /* prefetch.c; NULL: nobody reads it in order */
 
@@ -309,11 +312,10 @@ enum dfs_status dfs_file_flush(struct dfs_ctx *ctx, struct dfs_file *file, enum 
 struct dfs_garbage *dfs_garbage_add(struct dfs_garbage *g, const struct dfs_content_id *content,
 				    uint64_t block, uint64_t version);
 /* The same with the block's pins of the log, which g takes over. */
-struct dfs_garbage *dfs_garbage_add_pins(struct dfs_garbage *g, const struct dfs_file *file,
-					 uint64_t segments);
+struct dfs_garbage *dfs_garbage_add_pins(struct dfs_garbage *g, uint64_t segments);
 /* Erase what g lists when the metadata store is durable up to seq; takes g (NULL: nothing). */
 void dfs_garbage_submit(struct dfs_payload *payload, struct dfs_garbage *g, uint64_t seq);
-/* Wait for all of it; false: deadline (monotonic ns). */
+/* Wait for all of it, and for dead objects that are due; false: deadline (monotonic ns). */
 bool dfs_garbage_drain(struct dfs_payload *payload, int64_t deadline);
 
 /* [at_block, at_block+length) of a block lies in the log at `at`; 0: in a part of it that is damaged. */

@@ -9,6 +9,7 @@
  * truncation fences: what was put before it is thrown away and taken again.
  */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -27,7 +28,7 @@
 struct part {
 	struct dfs_block *block;   /* pinned */
 	struct dfs_row row;        /* what it shall be */
-	uint64_t old[DFS_ROW_MAX]; /* versions that the row named before */
+	struct dfs_segment *old;   /* what it was, in objects; NULL: nothing */
 	uint32_t n_old;
 	uint64_t version;          /* put; 0: nothing */
 	uint64_t segments;         /* of the log: the pins that were the block's */
@@ -42,6 +43,8 @@ struct batch {
 	uint32_t trunc_gen;
 	uint32_t n;
 	uint64_t put_seq;
+	struct dfs_drops drops;      /* of the last attempt at the transaction */
+	struct dfs_garbage *garbage; /* and what has no record of those */
 	struct dfs_upload upload; /* offload NULL: the store is called here and now */
 	struct part parts[BATCH_BLOCKS];
 };
@@ -281,17 +284,30 @@ describe(struct dfs_ctx *ctx, struct part *part, struct object *o, uint64_t vers
 	return DFS_OK;
 }
 
+/* Remember what the row names, for the transaction that replaces it.  False: no memory. */
+static bool
+take_old(struct part *part)
+{
+	struct dfs_block *block = part->block;
+
+	part->old = NULL;
+	part->n_old = 0;
+	if (!part->changed || block->n_segs == 0)
+		return true;
+	part->old = malloc(block->n_segs * sizeof *part->old);
+	if (!part->old)
+		return false;
+	part->n_old = block->n_segs;
+	memcpy(part->old, block->segs, block->n_segs * sizeof *part->old);
+	return true;
+}
+
 /* Remember what is dirty now, and mark it as on its way. */
 static void
 take_dirty(struct part *part)
 {
 	struct dfs_block *block = part->block;
 
-	part->n_old = 0;
-	for (uint32_t i = 0; part->changed && i < block->n_segs; i++)
-		if (dfs_segment_in_object(&block->segs[i]) &&
-		    !dfs_row_has(block->segs, i, block->segs[i].version))
-			part->old[part->n_old++] = block->segs[i].version;
 	part->row.lsn = block->lsn;
 	part->segments = block->log_segments;
 	block->log_segments = block->log_stale = 0;
@@ -325,9 +341,9 @@ put_block(struct dfs_ctx *ctx, struct batch *batch, struct part *part)
 	struct object o;
 	enum dfs_entry_class class;
 	enum dfs_status st;
-	uint64_t version =
-		atomic_fetch_add_explicit(&payload->next_version, 1, memory_order_relaxed);
+	uint64_t version = dfs_version_next(payload);
 
+	part->old = NULL;
 	part->n_slots = 0;
 	part->segments = 0;
 	part->version = 0;
@@ -340,6 +356,10 @@ put_block(struct dfs_ctx *ctx, struct batch *batch, struct part *part)
 			break;
 		if (tries == 8)
 			return DFS_DELAY;
+	}
+	if (st == DFS_OK && !take_old(part)) {
+		object_release(&o);
+		st = DFS_DELAY;
 	}
 	if (st != DFS_OK)
 		return st;
@@ -406,7 +426,7 @@ restore(struct batch *batch)
 		dfs_log_unpin(batch->file->payload, part->segments & block->log_segments);
 		block->log_segments |= part->segments;
 		if (!dirty) {
-			garbage = dfs_garbage_add_pins(garbage, batch->file, block->log_segments);
+			garbage = dfs_garbage_add_pins(garbage, block->log_segments);
 			block->log_segments = 0;
 		}
 		if (dirty && !batch->file->discarded)
@@ -442,8 +462,9 @@ static struct dfs_garbage *
 settle(struct batch *batch)
 {
 	struct dfs_file *file = batch->file;
-	struct dfs_garbage *garbage = NULL;
+	struct dfs_garbage *garbage = batch->garbage;
 
+	batch->garbage = NULL;
 	for (uint32_t i = 0; i < batch->n; i++) {
 		struct part *part = &batch->parts[i];
 		struct dfs_block *block = part->block;
@@ -455,10 +476,6 @@ settle(struct batch *batch)
 		if (part->changed) {
 			uint64_t start = block->index * DFS_BLOCK_SIZE;
 
-			for (uint32_t k = 0; k < part->n_old; k++)
-				if (!dfs_row_has(part->row.segs, part->row.n, part->old[k]))
-					garbage = dfs_garbage_add(garbage, &file->content,
-								  block->index, part->old[k]);
 			/* Truncations since the fence was passed have cut the stored row. */
 			if (file->trunc_min < start + DFS_BLOCK_SIZE)
 				part->row.n =
@@ -470,7 +487,7 @@ settle(struct batch *batch)
 			if (part->row.n > 0 && file->extent < start + DFS_BLOCK_SIZE)
 				file->extent = start + DFS_BLOCK_SIZE;
 		}
-		garbage = dfs_garbage_add_pins(garbage, file, part->segments);
+		garbage = dfs_garbage_add_pins(garbage, part->segments);
 		block->pins--;
 	}
 	return garbage;
@@ -495,6 +512,9 @@ publish(struct dfs_ctx *ctx, struct batch *batch)
 	bool fence;
 
 	batch->txn = NULL;
+	batch->drops.n = 0;
+	free(batch->garbage);
+	batch->garbage = NULL;
 	if (!txn && (st = dfs_metadata_begin(metadata, ctx, DFS_TXN_WRITE, &txn)) != DFS_OK)
 		return st;
 	dfs_file_lock(file);
@@ -505,11 +525,16 @@ publish(struct dfs_ctx *ctx, struct batch *batch)
 	for (uint32_t i = 0; i < batch->n && st == DFS_OK; i++) {
 		struct part *part = &batch->parts[i];
 
-		if (part->changed)
-			st = metadata->ops.put_map(metadata->inst, txn, payload->share_id,
-						   &file->content, part->block->index,
-						   part->row.lsn, part->row.segs, part->row.n);
+		if (!part->changed)
+			continue;
+		st = metadata->ops.put_map(metadata->inst, txn, payload->share_id, &file->content,
+					   part->block->index, part->row.lsn, part->row.segs,
+					   part->row.n);
+		dfs_drops_add(&batch->drops, &file->content, part->block->index, part->old,
+			      part->n_old, part->row.segs, part->row.n);
 	}
+	if (st == DFS_OK)
+		st = dfs_drops_apply(payload, txn, &batch->drops, &batch->garbage);
 	if (st == DFS_OK && file->publish) {
 		st = file->publish(file->owner, txn, dfs_file_used(file));
 		if (st == DFS_BUSY)
@@ -570,6 +595,15 @@ next_dirty(const struct dfs_file *file, enum dfs_flush what)
 	return block;
 }
 
+static void
+batch_release(struct batch *batch)
+{
+	for (uint32_t i = 0; i < batch->n; i++)
+		free(batch->parts[i].old);
+	dfs_drops_free(&batch->drops);
+	free(batch->garbage);
+}
+
 /* Flush up to BATCH_BLOCKS of the *left blocks that were dirty at the start.  Called with mu. */
 static enum dfs_status
 flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what, uint32_t *left)
@@ -586,6 +620,8 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what, uin
 	file->trunc_min = UINT64_MAX;
 	batch.n = 0;
 	batch.put_seq = 0;
+	batch.drops = (struct dfs_drops){0};
+	batch.garbage = NULL;
 	dfs_upload_init(&batch.upload, ctx->nonblock ? NULL : payload->blocks->offload,
 			&file->content, ctx->deadline);
 	if (ctx->nonblock) {
@@ -622,11 +658,14 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what, uin
 	if (st == DFS_OK)
 		file->meta_seq = seq;
 	garbage = st == DFS_OK ? settle(&batch) : restore(&batch);
-	if (garbage) {
+	if (garbage || batch.drops.n > 0) {
 		dfs_file_unlock(file);
 		dfs_garbage_submit(payload, garbage, seq);
+		if (batch.drops.n > 0)
+			dfs_gc_kick(payload);
 		dfs_file_lock(file);
 	}
+	batch_release(&batch);
 	return st;
 }
 

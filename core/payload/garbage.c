@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Erasing objects that no map row refers to any more, and letting go of the log's segments, once the
- * transaction that made them superfluous is durable: before that a crash could bring the old row
- * back.
+ * Letting go of the log's segments, and erasing objects that no map row refers to any more where they
+ * have no record, once the transaction that made them superfluous is durable: before that a crash could
+ * bring the old row back.
  *
  * One task for a share on its block store's lane, which waits for the metadata store's gate and
  * erases all that has gathered.  What cannot be erased is logged, counted and left behind.
@@ -22,16 +22,14 @@
 
 /* One that has room for cap objects; NULL: no memory, g is as it was. */
 static struct dfs_garbage *
-sized(struct dfs_garbage *g, const struct dfs_content_id *content, uint32_t cap)
+sized(struct dfs_garbage *g, uint32_t cap)
 {
 	struct dfs_garbage *bigger = realloc(g, sizeof *g + cap * sizeof g->objects[0]);
 
 	if (!bigger)
 		return NULL;
-	if (!g) {
+	if (!g)
 		memset(bigger, 0, sizeof *bigger);
-		bigger->content = *content;
-	}
 	bigger->cap = cap;
 	return bigger;
 }
@@ -41,7 +39,7 @@ dfs_garbage_add(struct dfs_garbage *g, const struct dfs_content_id *content, uin
 		uint64_t version)
 {
 	if (!g || g->n == g->cap) {
-		struct dfs_garbage *bigger = sized(g, content, g && g->cap ? 2 * g->cap : 2);
+		struct dfs_garbage *bigger = sized(g, g && g->cap ? 2 * g->cap : 2);
 
 		if (!bigger) {
 			dfs_counter_add(dfs_counter_get("payload_garbage_left"), 1);
@@ -49,6 +47,7 @@ dfs_garbage_add(struct dfs_garbage *g, const struct dfs_content_id *content, uin
 		}
 		g = bigger;
 	}
+	g->objects[g->n].content = *content;
 	g->objects[g->n].block = block;
 	g->objects[g->n].version = version;
 	g->n++;
@@ -56,11 +55,11 @@ dfs_garbage_add(struct dfs_garbage *g, const struct dfs_content_id *content, uin
 }
 
 struct dfs_garbage *
-dfs_garbage_add_pins(struct dfs_garbage *g, const struct dfs_file *file, uint64_t segments)
+dfs_garbage_add_pins(struct dfs_garbage *g, uint64_t segments)
 {
 	if (!segments)
 		return g;
-	if (!g && !(g = sized(NULL, &file->content, 0))) {
+	if (!g && !(g = sized(NULL, 0))) {
 		/* They stay until the next start, when replay finds nothing new in them. */
 		dfs_counter_add(dfs_counter_get("payload_garbage_left"), 1);
 		return NULL;
@@ -95,7 +94,7 @@ erase(struct dfs_payload *payload, const struct dfs_garbage *g)
 	for (uint32_t i = 0; i < g->n; i++) {
 		enum dfs_status st;
 
-		dfs_block_key(key, payload->prefix, &g->content, g->objects[i].block,
+		dfs_block_key(key, payload->prefix, &g->objects[i].content, g->objects[i].block,
 			      g->objects[i].version);
 		st = dfs_block_erase(payload->blocks, NULL, key);
 		if (st == DFS_OK)
@@ -195,8 +194,8 @@ dfs_garbage_drain(struct dfs_payload *payload, int64_t deadline)
 		payload->reaping = true;
 		pthread_mutex_unlock(&payload->garbage_mu);
 		reap(&payload->reap_task);
-		return true;
+		return dfs_gc_drain(payload, deadline);
 	}
 	pthread_mutex_unlock(&payload->garbage_mu);
-	return ok;
+	return ok && dfs_gc_drain(payload, deadline);
 }

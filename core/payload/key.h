@@ -11,6 +11,8 @@
 #ifndef DFS_PAYLOAD_KEY_H
 #define DFS_PAYLOAD_KEY_H
 
+#include <stdbool.h>
+
 #include <dittofs/metadata_store.h>
 
 #define DFS_PREFIX_MAX 255
@@ -19,6 +21,9 @@
 /* block: offset / 4 MiB.  key takes DFS_BLOCK_KEY_MAX bytes. */
 void dfs_block_key(char *key, const char *prefix, const struct dfs_content_id *content,
 		   uint64_t block, uint64_t version);
+/* The reverse; false: the key is not of this form. */
+bool dfs_block_key_parse(const char *key, const char *prefix, struct dfs_content_id *content,
+			 uint64_t *block, uint64_t *version);
 /* What all keys of the content begin with, '/' at the end. */
 void dfs_block_prefix(char *key, const char *prefix, const struct dfs_content_id *content);
 

@@ -12,6 +12,13 @@ core_libdittofs_la_SOURCES += \
 	core/payload/file.h \
 	core/payload/flush.c \
 	core/payload/garbage.c \
+	core/payload/gc/clock.c \
+	core/payload/gc/drop.c \
+	core/payload/gc/gc.h \
+	core/payload/gc/orphan.c \
+	core/payload/gc/reap.c \
+	core/payload/gc/reconcile.c \
+	core/payload/gc/version.c \
 	core/payload/key.c \
 	core/payload/key.h \
 	core/payload/log.c \
@@ -130,3 +137,8 @@ core_payload_test_offload_LDADD = core/libdittofs.la $(GLIB_LIBS)
 noinst_PROGRAMS += core/payload/bench-offload
 core_payload_bench_offload_SOURCES = core/payload/bench-offload.c core/payload/test-rig.c core/payload/test-rig.h
 core_payload_bench_offload_LDADD = core/libdittofs.la $(GLIB_LIBS)
+
+check_PROGRAMS += core/payload/gc/test-gc
+TESTS += core/payload/gc/test-gc
+core_payload_gc_test_gc_SOURCES = core/payload/gc/test-gc.c core/payload/test-rig.c core/payload/test-rig.h
+core_payload_gc_test_gc_LDADD = core/libdittofs.la $(GLIB_LIBS)

@@ -55,9 +55,14 @@ dfs_payload_new(const struct dfs_payload_options *o)
 		payload->log.quota = o->log_quota ? o->log_quota : stats.size / 4 * 3;
 	}
 	snprintf(payload->prefix, sizeof payload->prefix, "%s", o->prefix);
-	/* Nanoseconds outrun any rate of puts, so the versions of this run are above the last
-	 * run's; a clock that was set back is no danger while the random id of a content is new. */
-	atomic_init(&payload->next_version, (uint64_t)dfs_clock_real());
+	payload->gc.records = !volatile_metadata;
+	payload->gc.grace = o->gc_grace                                ? o->gc_grace
+			    : o->blocks->caps & DFS_BLOCK_CAP_DURABLE_PUT ? DFS_GC_GRACE_REMOTE
+									  : 0;
+	payload->gc.reconcile = o->gc_reconcile;
+	payload->gc.reconcile_interval =
+		o->gc_reconcile_interval ? o->gc_reconcile_interval : DFS_GC_INTERVAL;
+	dfs_gc_init(&payload->gc);
 	pthread_mutex_init(&payload->garbage_mu, NULL);
 	dfs_cond_init(&payload->reaped);
 	if (o->blocks->offload)
@@ -93,7 +98,7 @@ dfs_payload_free(struct dfs_payload *payload, int64_t deadline)
 	pthread_mutex_unlock(&cache->mu);
 	if (payload->blocks->offload)
 		dfs_offload_unwatch(payload->blocks->offload);
-	ok = dfs_garbage_drain(payload, deadline);
+	ok = dfs_garbage_drain(payload, deadline) && dfs_gc_stop(payload, deadline);
 	if (!ok) {
 		/* A task still uses the struct: leave it to the end of the process. */
 		dfs_log(DFS_LOG_WARN,
@@ -101,6 +106,7 @@ dfs_payload_free(struct dfs_payload *payload, int64_t deadline)
 			payload->prefix, payload->blocks->name);
 		return DFS_TIMEDOUT;
 	}
+	dfs_gc_destroy(&payload->gc);
 	pthread_cond_destroy(&payload->reaped);
 	pthread_mutex_destroy(&payload->garbage_mu);
 	free(payload);

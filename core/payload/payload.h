@@ -15,6 +15,7 @@
 #ifndef DFS_PAYLOAD_PAYLOAD_H
 #define DFS_PAYLOAD_PAYLOAD_H
 
+#include "base/clock.h"
 #include "base/ctx.h"
 #include "config/rules.h"
 #include "metadata/store.h"
@@ -32,6 +33,11 @@ struct dfs_file;
 struct dfs_cache *dfs_cache_new(uint64_t budget);
 void dfs_cache_free(struct dfs_cache *cache);
 
+/* What a reconciliation does about objects that nothing names (gc/reconcile.c). */
+enum dfs_gc_reconcile { DFS_GC_RECONCILE_REPORT, DFS_GC_RECONCILE_ERASE, DFS_GC_RECONCILE_OFF };
+#define DFS_GC_GRACE_REMOTE (600 * DFS_SECOND) /* the default where readers may be elsewhere */
+#define DFS_GC_INTERVAL (7 * 86400 * DFS_SECOND)
+
 struct dfs_payload_options {
 	struct dfs_cache *cache;
 	struct dfs_metadata_store *metadata;
@@ -43,10 +49,31 @@ struct dfs_payload_options {
 	const char *prefix; /* the object keys' first part, e.g. the share's name */
 	enum dfs_durability durability;
 	enum dfs_stuck_write stuck_write;
+	int64_t gc_grace; /* ns that dead objects are kept; 0: as the block store wants it */
+	enum dfs_gc_reconcile gc_reconcile;
+	int64_t gc_reconcile_interval; /* ns; 0: DFS_GC_INTERVAL */
 };
 
 /* Everything that options points to is borrowed.  NULL: no memory. */
 struct dfs_payload *dfs_payload_new(const struct dfs_payload_options *options);
+/* Begin garbage collection, and what must be known before anything is written; blocking, before any
+ * dfs_file.  Where the metadata store forgets with the process there is nothing to begin. */
+enum dfs_status dfs_payload_start(struct dfs_payload *payload);
+/* After a start: the log has slices of the content, so the last run may have put objects of it that
+ * nothing names. */
+void dfs_payload_suspect(struct dfs_payload *payload, const struct dfs_content_id *content);
+
+/* What a reconciliation found: objects below the share's prefix, those too young to be judged, keys
+ * that are not ours, objects that nothing names, and how many of these are erased now because an
+ * earlier run had reported them. */
+struct dfs_reconcile_report {
+	uint64_t objects, young, strange, orphans, erased;
+};
+/* Compare the block store's list with the metadata store now; blocking, as long as a list of all
+ * objects takes.  Not DFS_OK: it ended early and has erased nothing. */
+enum dfs_status dfs_payload_reconcile(struct dfs_payload *payload,
+				      struct dfs_reconcile_report *report);
+
 /* Write every dirty file of the share through, whatever its durability (deadline, monotonic ns);
  * for an orderly end, before the owners are freed.  The first failure, DFS_TIMEDOUT. */
 enum dfs_status dfs_payload_flush(struct dfs_payload *payload, int64_t deadline);

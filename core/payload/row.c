@@ -108,7 +108,7 @@ bool
 dfs_row_has(const struct dfs_segment *segs, uint32_t n, uint64_t version)
 {
 	for (uint32_t i = 0; i < n; i++)
-		if (segs[i].version == version)
+		if (segs[i].version == version && dfs_segment_in_object(&segs[i]))
 			return true;
 	return false;
 }

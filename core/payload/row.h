@@ -33,6 +33,7 @@ bool dfs_row_resolve(struct dfs_row *row, const struct dfs_segment *segs, uint32
 bool dfs_row_overlay(struct dfs_row *row, const struct dfs_segment *seg);
 /* Keep [0, end) of n segments; answers how many are left. */
 uint32_t dfs_row_clip(struct dfs_segment *segs, uint32_t n, uint32_t end);
+/* Some of it lies in the object. */
 bool dfs_row_has(const struct dfs_segment *segs, uint32_t n, uint64_t version);
 
 #endif

@@ -230,6 +230,49 @@ dfs_block_erase(struct dfs_block_store *store, const struct dfs_ctx *ctx, const 
 }
 
 enum dfs_status
+dfs_block_erase_many(struct dfs_block_store *store, const char *const *keys, uint32_t n)
+{
+	struct call call;
+	enum dfs_status st = DFS_OK;
+
+	if (!store->ops.erase_many) {
+		for (uint32_t i = 0; i < n && st == DFS_OK; i++)
+			st = dfs_block_erase(store, NULL, keys[i]);
+		return st;
+	}
+	call_begin(store, NULL, &call);
+	st = store->ops.erase_many(store->inst, keys, n);
+	call_end(store, &call);
+	drawn(store);
+	return st;
+}
+
+enum dfs_status
+dfs_block_list(struct dfs_block_store *store, const char *prefix, const char *after,
+	       dfs_object_fn fn, void *arg)
+{
+	struct call call;
+	enum dfs_status st;
+
+	call_begin(store, NULL, &call);
+	st = store->ops.list(store->inst, prefix, after, fn, arg);
+	call_end(store, &call);
+	return st;
+}
+
+enum dfs_status
+dfs_block_head(struct dfs_block_store *store, const char *key, uint64_t *length)
+{
+	struct call call;
+	enum dfs_status st;
+
+	call_begin(store, NULL, &call);
+	st = store->ops.head(store->inst, key, length, 0);
+	call_end(store, &call);
+	return st;
+}
+
+enum dfs_status
 dfs_block_erase_prefix(struct dfs_block_store *store, const char *prefix)
 {
 	struct call call;

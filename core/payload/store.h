@@ -61,7 +61,12 @@ enum dfs_status dfs_block_get_direct(struct dfs_block_store *store, const struct
 				     const struct dfs_sink *sink);
 enum dfs_status dfs_block_erase_direct(struct dfs_block_store *store, const struct dfs_ctx *ctx,
 				       const char *key);
-/* Blocking. */
+/* Blocking; n objects, up to 1000.  Not DFS_OK: some of them may be there still. */
+enum dfs_status dfs_block_erase_many(struct dfs_block_store *store, const char *const *keys,
+				     uint32_t n);
+enum dfs_status dfs_block_list(struct dfs_block_store *store, const char *prefix,
+			       const char *after, dfs_object_fn fn, void *arg);
+enum dfs_status dfs_block_head(struct dfs_block_store *store, const char *key, uint64_t *length);
 enum dfs_status dfs_block_erase_prefix(struct dfs_block_store *store, const char *prefix);
 enum dfs_status dfs_block_stats(struct dfs_block_store *store, struct dfs_block_stats *stats);
 /* Whether a call with nonblock can do anything but answer DFS_AGAIN. */

@@ -48,8 +48,43 @@ rig_open_blocks(struct rig *rig, const char *block, const char *name)
 	return store;
 }
 
+static enum dfs_status
+refuse_state(void *inst, struct dfs_txn *txn, uint32_t share, const char *key, uint32_t key_len,
+	     const void *value, uint32_t len)
+{
+	return DFS_IO;
+}
+
 struct rig *
 rig_new(const char *block, uint64_t budget, enum dfs_durability durability)
+{
+	return rig_new_kept(block, budget, durability, NULL);
+}
+
+void
+rig_open(struct rig *rig)
+{
+	rig->payload = dfs_payload_new(&rig->options);
+	g_assert_cmpint(dfs_payload_start(rig->payload), ==, DFS_OK);
+}
+
+void
+rig_reopen(struct rig *rig, bool clean)
+{
+	struct dfs_metadata_ops real = rig->metadata->ops;
+
+	/* The lease is what an orderly end gives back. */
+	if (!clean)
+		rig->metadata->ops.put_state = refuse_state;
+	g_assert_cmpint(dfs_payload_free(rig->payload, dfs_clock_mono() + 30 * DFS_SECOND), ==,
+			DFS_OK);
+	rig->metadata->ops = real;
+	rig_open(rig);
+}
+
+struct rig *
+rig_new_kept(const char *block, uint64_t budget, enum dfs_durability durability,
+	     const struct dfs_payload_options *gc)
 {
 	struct rig *rig = g_new0(struct rig, 1);
 	const struct dfs_plugin_entry *e;
@@ -75,6 +110,17 @@ rig_new(const char *block, uint64_t budget, enum dfs_durability durability)
 		.durability = durability,
 	});
 	rig->payload->eager = false; /* tests say when what goes out */
+	if (gc) {
+		rig->options = *gc;
+		rig->metadata->caps &= ~DFS_METADATA_CAP_VOLATILE;
+	}
+	rig->options.cache = rig->cache;
+	rig->options.metadata = rig->metadata;
+	rig->options.blocks = rig->blocks;
+	rig->options.share_id = 1;
+	rig->options.prefix = "share";
+	rig->options.durability = durability;
+	rig_open(rig);
 	return rig;
 }
 

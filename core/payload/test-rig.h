@@ -16,6 +16,7 @@ struct rig {
 	struct dfs_metadata_store *metadata;
 	struct dfs_block_store *blocks;
 	struct dfs_cache *cache;
+	struct dfs_payload_options options;
 	struct dfs_payload *payload;
 	char *dir;     /* removed at the end; NULL: none */
 	uint64_t used; /* as last published */
@@ -43,6 +44,12 @@ void rig_install_double(struct rig *rig);
 
 /* block: "memory", "filesystem", or "remote": memory that says it may block. */
 struct rig *rig_new(const char *block, uint64_t budget, enum dfs_durability durability);
+/* gc (its gc_* fields) not NULL: the metadata store counts as one that outlives the process. */
+struct rig *rig_new_kept(const char *block, uint64_t budget, enum dfs_durability durability,
+			 const struct dfs_payload_options *gc);
+/* A new payload on the same stores, as after a restart: an orderly one, or one after a crash. */
+void rig_reopen(struct rig *rig, bool clean);
+void rig_open(struct rig *rig);
 void rig_free(struct rig *rig);
 /* One more store for the rig's workers, to be closed before it is freed. */
 struct dfs_block_store *rig_open_blocks(struct rig *rig, const char *block, const char *name);

@@ -6,18 +6,21 @@
  * transaction: a flush that commits earlier is seen in the rows, one that would commit later finds
  * the fence and throws its work away.
  */
-#include <string.h>
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "payload/file.h"
 
-#define RECLAIM_OBJECTS 1024 /* looked up and erased in one step */
+#define RECLAIM_OBJECTS 1024 /* of one transaction, about */
+#define RECLAIM_ROWS 1024
+#define RECLAIM_TRIES 16
 
 struct cut {
 	struct dfs_file *file;
 	uint64_t edge; /* the block that keeps its head, UINT64_MAX: none */
 	struct dfs_row row;
 	bool found, bad; /* edge's row is in row; is damaged */
+	struct dfs_drops drops;
 	struct dfs_garbage *garbage;
 	uint64_t freed; /* bytes of blocks whose units are not counted in memory */
 };
@@ -71,11 +74,7 @@ cut_row(void *arg, uint64_t block, uint64_t lsn, const struct dfs_segment *segs,
 	}
 	if (!counted(cut->file, block))
 		cut->freed += row_bytes(&row);
-	for (uint32_t i = 0; i < row.n; i++)
-		if (!(row.segs[i].flags & DFS_SEGMENT_ZERO) &&
-		    !dfs_row_has(row.segs, i, row.segs[i].version))
-			cut->garbage = dfs_garbage_add(cut->garbage, &cut->file->content, block,
-						       row.segs[i].version);
+	dfs_drops_add(&cut->drops, &cut->file->content, block, row.segs, row.n, NULL, 0);
 	return 1;
 }
 
@@ -91,11 +90,8 @@ cut_edge(struct cut *cut, struct dfs_txn *txn, uint32_t keep)
 	cut->row.n = dfs_row_clip(cut->row.segs, cut->row.n, keep);
 	if (!counted(cut->file, cut->edge))
 		cut->freed += before - row_bytes(&cut->row);
-	for (uint32_t i = 0; i < old.n; i++)
-		if (!(old.segs[i].flags & DFS_SEGMENT_ZERO) && !dfs_row_has(cut->row.segs, cut->row.n, old.segs[i].version) &&
-		    !dfs_row_has(old.segs, i, old.segs[i].version))
-			cut->garbage = dfs_garbage_add(cut->garbage, &cut->file->content, cut->edge,
-						       old.segs[i].version);
+	dfs_drops_add(&cut->drops, &cut->file->content, cut->edge, old.segs, old.n, cut->row.segs,
+		      cut->row.n);
 	if (cut->row.n == 0)
 		return metadata->ops.del_map(metadata->inst, txn, payload->share_id,
 					     &cut->file->content, cut->edge, cut->edge + 1);
@@ -139,10 +135,13 @@ dfs_file_truncate_rows(struct dfs_ctx *ctx, struct dfs_file *file, struct dfs_tx
 					   first + (keep != 0), UINT64_MAX);
 	if (st == DFS_OK && cut.found)
 		st = cut_edge(&cut, txn, keep);
+	if (st == DFS_OK)
+		st = dfs_drops_apply(payload, txn, &cut.drops, &cut.garbage);
 	dfs_file_lock(file);
 	if (st == DFS_OK) {
 		file->trunc_garbage = cut.garbage;
 		file->trunc_used = cut.freed;
+		file->trunc_dead = cut.drops.n > 0;
 	} else {
 		free(cut.garbage);
 		/* The caller gives the transaction up. */
@@ -150,6 +149,7 @@ dfs_file_truncate_rows(struct dfs_ctx *ctx, struct dfs_file *file, struct dfs_tx
 		dfs_file_wake(file);
 	}
 	dfs_file_unlock(file);
+	dfs_drops_free(&cut.drops);
 	return st;
 }
 
@@ -158,9 +158,11 @@ dfs_file_truncate_pages(struct dfs_file *file, uint64_t old_length, uint64_t new
 {
 	struct dfs_payload *payload = file->payload;
 	struct dfs_garbage *garbage;
-	bool given_up;
+	bool given_up, dead;
 
 	dfs_file_lock(file);
+	dead = file->trunc_dead;
+	file->trunc_dead = false;
 	garbage = file->trunc_garbage;
 	file->trunc_garbage = NULL;
 	given_up = file->truncating;
@@ -182,14 +184,14 @@ dfs_file_truncate_pages(struct dfs_file *file, uint64_t old_length, uint64_t new
 	dfs_file_wake(file);
 	dfs_file_unlock(file);
 	dfs_garbage_submit(payload, garbage, atomic_load(&payload->metadata->last_seq));
+	if (dead)
+		dfs_gc_kick(payload);
 }
 
 struct reclaim {
+	const struct dfs_content_id *content;
 	uint64_t next; /* the block to go on from */
-	uint32_t n;
-	struct {
-		uint64_t block, version;
-	} objects[RECLAIM_OBJECTS];
+	struct dfs_drops drops;
 };
 
 static int
@@ -197,79 +199,63 @@ reclaim_row(void *arg, uint64_t block, uint64_t lsn, const struct dfs_segment *s
 {
 	struct reclaim *r = arg;
 
-	for (uint32_t i = 0; i < n && r->n < RECLAIM_OBJECTS; i++) {
-		if (dfs_row_has(segs, i, segs[i].version))
-			continue;
-		r->objects[r->n].block = block;
-		r->objects[r->n].version = segs[i].version;
-		r->n++;
-	}
+	dfs_drops_add(&r->drops, r->content, block, segs, n, NULL, 0);
 	r->next = block + 1;
-	return r->n <= RECLAIM_OBJECTS - DFS_SEGMENTS_MAX;
+	return r->drops.n < RECLAIM_OBJECTS && r->next % RECLAIM_ROWS != 0;
 }
 
-/* One step; *more: rows may be left. */
+/* Rows and what they name, in one transaction. */
 static enum dfs_status
-reclaim_step(struct dfs_payload *payload, const struct dfs_content_id *content, struct reclaim *r,
-	     bool *more)
+reclaim_once(struct dfs_payload *payload, struct reclaim *r, struct dfs_garbage **garbage)
 {
 	struct dfs_metadata_store *metadata = payload->metadata;
-	char key[DFS_BLOCK_KEY_MAX];
 	struct dfs_txn *txn;
-	enum dfs_status st = dfs_metadata_begin(metadata, NULL, DFS_TXN_READ, &txn);
+	enum dfs_status st = dfs_metadata_begin(metadata, NULL, DFS_TXN_WRITE, &txn);
 
 	if (st != DFS_OK)
 		return st;
 	r->next = 0;
-	r->n = 0;
-	st = metadata->ops.scan_map(metadata->inst, txn, payload->share_id, content, 0, reclaim_row,
-				    r);
-	dfs_metadata_abort(metadata, txn);
-	*more = r->next != 0;
-	if (st != DFS_OK || !*more)
-		return st;
-	/* Objects first: rows that are left after a crash name what to erase again. */
-	for (uint32_t i = 0; i < r->n && st == DFS_OK; i++) {
-		dfs_block_key(key, payload->prefix, content, r->objects[i].block,
-			      r->objects[i].version);
-		st = dfs_block_erase(payload->blocks, NULL, key);
+	r->drops.n = 0;
+	st = metadata->ops.scan_map(metadata->inst, txn, payload->share_id, r->content, 0,
+				    reclaim_row, r);
+	if (st == DFS_OK && r->next == 0) {
+		dfs_metadata_abort(metadata, txn);
+		return DFS_OK;
 	}
-	if (st != DFS_OK)
-		return st;
-	for (int tries = 0; tries < 16; tries++) {
-		st = dfs_metadata_begin(metadata, NULL, DFS_TXN_WRITE, &txn);
-		if (st != DFS_OK)
-			return st;
-		st = metadata->ops.del_map(metadata->inst, txn, payload->share_id, content, 0,
+	if (st == DFS_OK)
+		st = metadata->ops.del_map(metadata->inst, txn, payload->share_id, r->content, 0,
 					   r->next);
-		if (st == DFS_OK)
-			st = dfs_metadata_commit(metadata, txn, NULL);
-		else
-			dfs_metadata_abort(metadata, txn);
-		if (st != DFS_AGAIN)
-			break;
-	}
+	if (st == DFS_OK)
+		st = dfs_drops_apply(payload, txn, &r->drops, garbage);
+	if (st == DFS_OK)
+		return dfs_metadata_commit(metadata, txn, NULL);
+	dfs_metadata_abort(metadata, txn);
 	return st;
 }
 
 enum dfs_status
 dfs_payload_reclaim(struct dfs_payload *payload, const struct dfs_content_id *content)
 {
-	struct reclaim *r = malloc(sizeof *r);
+	struct reclaim r = {.content = content, .next = 1};
 	enum dfs_status st = DFS_OK;
-	bool more = true;
+	int tries = 0;
 
-	if (!r)
-		return DFS_NOMEM;
-	while (more && st == DFS_OK)
-		st = reclaim_step(payload, content, r, &more);
-	free(r);
-	if (st == DFS_OK) {
-		/* Objects that were put and never published, before a crash. */
-		char prefix[DFS_BLOCK_KEY_MAX];
+	while (r.next != 0 && st == DFS_OK) {
+		struct dfs_garbage *garbage = NULL;
 
-		dfs_block_prefix(prefix, payload->prefix, content);
-		st = dfs_block_erase_prefix(payload->blocks, prefix);
+		st = reclaim_once(payload, &r, &garbage);
+		if (st == DFS_OK) {
+			dfs_garbage_submit(payload, garbage,
+					   atomic_load(&payload->metadata->last_seq));
+			if (r.drops.n > 0)
+				dfs_gc_kick(payload);
+			tries = 0;
+			continue;
+		}
+		free(garbage);
+		if (st == DFS_AGAIN && ++tries < RECLAIM_TRIES)
+			st = DFS_OK;
 	}
+	dfs_drops_free(&r.drops);
 	return st;
 }

@@ -73,6 +73,7 @@ static const struct dfs_op_name block_ops[] = {
 	{BLOCK(sync)},
 	{BLOCK(stats)},
 	{BLOCK(health)},
+	{OPTIONAL(dfs_block_ops, erase_many)},
 	{NULL, 0, false},
 };
 

@@ -103,6 +103,10 @@ struct dfs_block_ops {
 	/* Answers within 5 s whether the store can serve. */
 	enum dfs_status (*health)(void *inst);
 
+	/* Optional.  Erase n objects (1..1000) at once; absent ones are no failure.  Not DFS_OK: some
+	 * may be there still.  Blocking.  Absent, the core calls erase n times. */
+	enum dfs_status (*erase_many)(void *inst, const char *const *keys, uint32_t n);
+
 	/* append only */
 };
 
