@@ -22,7 +22,8 @@ core_libdittofs_la_SOURCES += \
 	core/base/log.c \
 	core/base/log.h \
 	core/base/pool.c \
-	core/base/pool.h
+	core/base/pool.h \
+	core/base/zero.h
 
 check_PROGRAMS += core/base/test-buf core/base/test-crc32c core/base/test-disk
 TESTS += core/base/test-buf core/base/test-crc32c core/base/test-disk

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/zero.h"
 #include "io/gate.h"
 #include "payload/file.h"
 #include "payload/metrics.h"
@@ -284,6 +285,25 @@ describe(struct dfs_ctx *ctx, struct part *part, struct object *o, uint64_t vers
 	return DFS_OK;
 }
 
+/* An object of nothing but zeros is not put: its segments say so.  True: it is one.  The zeros count as
+ * allocated, as what was written does. */
+static bool
+only_zeros(struct part *part, struct object *o, uint64_t version)
+{
+	for (uint32_t i = 0; i < o->n_spans; i++)
+		if (!dfs_is_zero(o->spans[i].data, o->spans[i].len))
+			return false;
+	for (uint32_t i = 0; i < part->row.n; i++) {
+		struct dfs_segment *seg = &part->row.segs[i];
+
+		if (seg->version == version)
+			*seg = (struct dfs_segment){.at = seg->at,
+						    .length = seg->length,
+						    .flags = DFS_SEGMENT_ZERO};
+	}
+	return true;
+}
+
 /* Remember what the row names, for the transaction that replaces it.  False: no memory. */
 static bool
 take_old(struct part *part)
@@ -364,8 +384,10 @@ put_block(struct dfs_ctx *ctx, struct batch *batch, struct part *part)
 	if (st != DFS_OK)
 		return st;
 	take_dirty(part);
-	if (!part->changed)
+	if (!part->changed || only_zeros(part, &o, version)) {
+		object_release(&o);
 		return DFS_OK;
+	}
 	class = class_of(ctx, part);
 	dfs_file_unlock(file);
 	dfs_block_key(key, payload->prefix, &file->content, part->block->index, version);

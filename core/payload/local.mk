@@ -142,3 +142,8 @@ check_PROGRAMS += core/payload/gc/test-gc
 TESTS += core/payload/gc/test-gc
 core_payload_gc_test_gc_SOURCES = core/payload/gc/test-gc.c core/payload/test-rig.c core/payload/test-rig.h
 core_payload_gc_test_gc_LDADD = core/libdittofs.la $(GLIB_LIBS)
+
+check_PROGRAMS += core/payload/test-zero
+TESTS += core/payload/test-zero
+core_payload_test_zero_SOURCES = core/payload/test-zero.c core/payload/test-rig.c core/payload/test-rig.h
+core_payload_test_zero_LDADD = core/libdittofs.la $(GLIB_LIBS)

@@ -4,7 +4,15 @@
 #include "payload/payload.h"
 #include "payload/row.h"
 
-/* Append to out, joining what continues the last one both in the block and in the object. */
+/* b continues a, in the block and in the object. */
+static bool
+continues(const struct dfs_segment *a, const struct dfs_segment *b)
+{
+	return a->version == b->version && a->flags == b->flags && a->at + a->length == b->at &&
+	       ((a->flags & DFS_SEGMENT_ZERO) || a->offset + a->length == b->offset);
+}
+
+/* Append to out, joining what continues the last one. */
 static bool
 append(struct dfs_row *out, struct dfs_segment seg)
 {
@@ -14,8 +22,7 @@ append(struct dfs_row *out, struct dfs_segment seg)
 		return true;
 	if (out->n > 0) {
 		last = &out->segs[out->n - 1];
-		if (last->version == seg.version && last->flags == seg.flags && last->at + last->length == seg.at &&
-		    last->offset + last->length == seg.offset) {
+		if (continues(last, &seg)) {
 			last->length += seg.length;
 			return true;
 		}
@@ -33,7 +40,8 @@ part(const struct dfs_segment *s, uint32_t from, uint32_t to)
 	struct dfs_segment r = *s;
 
 	if (from > r.at) {
-		r.offset += from - r.at;
+		if (!(r.flags & DFS_SEGMENT_ZERO))
+			r.offset += from - r.at;
 		r.length -= from - r.at;
 		r.at = from;
 	}

@@ -577,6 +577,7 @@ int
 main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	fill(0);
 	for (unsigned i = 0; i < G_N_ELEMENTS(tests); i++) {
 		g_autofree char *path = g_strdup_printf("/payload/file/%s", tests[i].name);
 		g_test_add_func(g_strdelimit(path, "_", '-'), tests[i].run);
