@@ -97,6 +97,15 @@ enum dfs_status dfs_fs_write(struct dfs_ctx *ctx, const struct dfs_ref *ref, uin
 enum dfs_status dfs_fs_commit(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t offset,
 			      uint32_t len, uint64_t *verifier, struct dfs_wcc *wcc);
 
+/* Bytes [dst_offset, +length) of dst become those of src, by sharing their storage (RFC 7862 15.13);
+ * length 0: to the source's end.  Stable as a change of attributes is.  Offsets are multiples of 4096;
+ * so is the length unless the range ends at the source's end and not inside dst.  DFS_INVAL: not
+ * aligned, beyond the source's end, or ranges of one file that overlap; DFS_FBIG.  DFS_DELAY: what is
+ * dirty could not be written through in time. */
+enum dfs_status dfs_fs_clone(struct dfs_ctx *ctx, const struct dfs_ref *src, uint64_t src_offset,
+			     const struct dfs_ref *dst, uint64_t dst_offset, uint64_t length,
+			     struct dfs_wcc *dst_wcc);
+
 enum dfs_create_how { DFS_CREATE_UNCHECKED = 0, DFS_CREATE_GUARDED = 1, DFS_CREATE_EXCLUSIVE = 2 };
 
 /* A regular file.  verifier: for EXCLUSIVE; set: ignored then. */

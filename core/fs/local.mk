@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 core_libdittofs_la_SOURCES += \
 	core/fs/access.c \
+	core/fs/clone.c \
 	core/fs/fs.h \
 	core/fs/getattr.c \
 	core/fs/link.c \

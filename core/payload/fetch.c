@@ -156,7 +156,7 @@ read_local(struct dfs_payload *payload, const struct dfs_segment *s, struct dfs_
 
 /* At memory speed, or on an event loop: no waiting, so nothing to share. */
 static enum dfs_status
-read_direct(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index,
+read_direct(struct dfs_ctx *ctx, struct dfs_file *file, const struct dfs_download_source *src,
 	    const struct dfs_segment *segs, uint32_t n, struct dfs_landing *l)
 {
 	char key[DFS_BLOCK_KEY_MAX];
@@ -167,7 +167,7 @@ read_direct(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index,
 
 		if (!dfs_landing_piece(l, s->at, s->length))
 			return DFS_NOMEM;
-		dfs_block_key(key, file->payload->prefix, &file->content, index, s->version);
+		dfs_block_key(key, file->payload->prefix, &src->content, src->block, s->version);
 		st = dfs_block_get_direct(file->payload->blocks, ctx, key, s->offset, s->length,
 					  &l->sink);
 		if (l->no_memory)
@@ -181,6 +181,23 @@ read_direct(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index,
 	return DFS_OK;
 }
 
+/* How many of the segments, from the first on, lie in objects of one block; *src: of which. */
+static enum dfs_status
+run_of(struct dfs_ctx *ctx, struct dfs_file *file, struct dfs_download_source *src,
+       const struct dfs_segment *segs, uint32_t n, uint32_t *run)
+{
+	bool shared = segs[0].flags & DFS_SEGMENT_SHARED;
+
+	*run = 0;
+	while (*run < n && dfs_segment_in_object(&segs[*run]) &&
+	       (shared ? segs[*run].version == segs[0].version
+		       : !(segs[*run].flags & DFS_SEGMENT_SHARED)))
+		++*run;
+	if (!shared || *run == 0)
+		return DFS_OK;
+	return dfs_object_owner(ctx, file->payload, segs[0].version, &src->content, &src->block);
+}
+
 /* Bring n segments in, in order: each run of those that are in objects at once. */
 static enum dfs_status
 read_segments(struct dfs_ctx *ctx, struct dfs_file *file, const struct dfs_download_source *src,
@@ -188,15 +205,18 @@ read_segments(struct dfs_ctx *ctx, struct dfs_file *file, const struct dfs_downl
 {
 	enum dfs_status st = DFS_OK;
 
-	for (uint32_t i = 0, end; i < n && st == DFS_OK; i = end) {
-		for (end = i; end < n && dfs_segment_in_object(&segs[end]); end++)
-			;
-		if (end == i)
-			st = read_local(file->payload, &segs[end++], l);
+	for (uint32_t i = 0, run; i < n && st == DFS_OK; i += run) {
+		struct dfs_download_source from = *src;
+
+		st = run_of(ctx, file, &from, &segs[i], n - i, &run);
+		if (st != DFS_OK)
+			break;
+		if (run == 0)
+			st = read_local(file->payload, &segs[i + run++], l);
 		else if (src->offload)
-			st = dfs_download_segments(src, ctx, &segs[i], end - i, l);
+			st = dfs_download_segments(&from, ctx, &segs[i], run, l);
 		else
-			st = read_direct(ctx, file, src->block, &segs[i], end - i, l);
+			st = read_direct(ctx, file, &from, &segs[i], run, l);
 	}
 	return st;
 }
@@ -270,7 +290,8 @@ take_landed(struct dfs_block *block, uint32_t first, uint32_t last)
 	if (wanted(block, first, last, &row) == 0)
 		return DFS_OK;
 	for (uint32_t i = 0; i < row.n; i++)
-		if (!dfs_segment_in_object(&row.segs[i]))
+		if (!dfs_segment_in_object(&row.segs[i]) ||
+		    (row.segs[i].flags & DFS_SEGMENT_SHARED))
 			return DFS_AGAIN;
 	if (!dfs_block_get_slots(block->file, block->index, last_page(&row)))
 		return DFS_AGAIN;
@@ -388,15 +409,32 @@ dfs_fetch_pages(struct dfs_ctx *ctx, struct dfs_block *block, uint32_t first, ui
 	return st;
 }
 
-/* Start to bring in pages [first, last], last < first: none.  Called with mu and a known row. */
 static void
-start_pages(struct dfs_block *block, uint32_t first, uint32_t last)
+prefetch(struct dfs_ctx *ctx, struct dfs_file *file, const struct dfs_download_source *src,
+	 const struct dfs_row *row)
+{
+	for (uint32_t i = 0, run; i < row->n; i += run ? run : 1) {
+		struct dfs_download_source from = *src;
+
+		if (run_of(ctx, file, &from, &row->segs[i], row->n - i, &run) == DFS_OK && run > 0)
+			dfs_download_prefetch(&from, &row->segs[i], run);
+	}
+}
+
+/* Start to bring in pages [first, last], last < first: none.  Called with mu, which is released and
+ * taken again, a known row, and the block pinned. */
+static void
+start_pages(struct dfs_ctx *ctx, struct dfs_block *block, uint32_t first, uint32_t last)
 {
 	struct dfs_download_source src = source_of(block);
+	struct dfs_file *file = block->file;
 	struct dfs_row row;
 
-	if (first <= last && wanted(block, first, last, &row) > 0)
-		dfs_download_prefetch(&src, row.segs, row.n);
+	if (first > last || wanted(block, first, last, &row) == 0)
+		return;
+	dfs_file_unlock(file);
+	prefetch(ctx, file, &src, &row);
+	dfs_file_lock(file);
 }
 
 void
@@ -423,11 +461,13 @@ dfs_fetch_ahead(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index, uint
 
 		/* What somebody fetches may have arrived and not be in its place yet. */
 		if (block->fetching && block->fetch_first <= last && block->fetch_last >= first) {
+			uint32_t before = block->fetch_first;
+
 			from = block->fetch_last + 1u;
-			if (block->fetch_first > first)
-				start_pages(block, first, block->fetch_first - 1u);
+			if (before > first)
+				start_pages(ctx, block, first, before - 1u);
 		}
-		start_pages(block, from, last);
+		start_pages(ctx, block, from, last);
 	}
 	unpin(block);
 }

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 core_libdittofs_la_SOURCES += \
 	core/payload/block.c \
+	core/payload/clone.c \
+	core/payload/clone.h \
 	core/payload/cache/cache.c \
 	core/payload/cache/cache.h \
 	core/payload/cache/flusher.c \
@@ -12,9 +14,11 @@ core_libdittofs_la_SOURCES += \
 	core/payload/file.h \
 	core/payload/flush.c \
 	core/payload/garbage.c \
+	core/payload/gc/check.c \
 	core/payload/gc/clock.c \
 	core/payload/gc/drop.c \
 	core/payload/gc/gc.h \
+	core/payload/gc/object.c \
 	core/payload/gc/orphan.c \
 	core/payload/gc/reap.c \
 	core/payload/gc/reconcile.c \

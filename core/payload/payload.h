@@ -74,6 +74,17 @@ struct dfs_reconcile_report {
 enum dfs_status dfs_payload_reconcile(struct dfs_payload *payload,
 				      struct dfs_reconcile_report *report);
 
+/* What a recount found: map rows, objects that they name, references, dead objects; then what must
+ * be 0: records that count wrong, shared objects without one, dead ones that a row names, objects that the
+ * block store does not have, or not all of. */
+struct dfs_check_report {
+	uint64_t rows, objects, references, dead;
+	uint64_t wrong_refs, missing_records, live_dead, missing_objects, short_objects;
+};
+/* Walk all rows of the share; blocking, and it keeps about 64 bytes of memory for each reference. */
+enum dfs_status dfs_payload_check(struct dfs_payload *payload, struct dfs_check_report *report);
+bool dfs_check_sound(const struct dfs_check_report *report);
+
 /* Write every dirty file of the share through, whatever its durability (deadline, monotonic ns);
  * for an orderly end, before the owners are freed.  The first failure, DFS_TIMEDOUT. */
 enum dfs_status dfs_payload_flush(struct dfs_payload *payload, int64_t deadline);

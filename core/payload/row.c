@@ -4,6 +4,8 @@
 #include "payload/payload.h"
 #include "payload/row.h"
 
+#define UNIT 4096u /* as DFS_UNIT */
+
 /* b continues a, in the block and in the object. */
 static bool
 continues(const struct dfs_segment *a, const struct dfs_segment *b)
@@ -33,9 +35,8 @@ append(struct dfs_row *out, struct dfs_segment seg)
 	return true;
 }
 
-/* The part of s in [from, to), which it must reach into. */
-static struct dfs_segment
-part(const struct dfs_segment *s, uint32_t from, uint32_t to)
+struct dfs_segment
+dfs_segment_part(const struct dfs_segment *s, uint32_t from, uint32_t to)
 {
 	struct dfs_segment r = *s;
 
@@ -50,29 +51,27 @@ part(const struct dfs_segment *s, uint32_t from, uint32_t to)
 	return r;
 }
 
-bool
-dfs_row_overlay(struct dfs_row *row, const struct dfs_segment *seg)
+/* Let seg, or nothing (hole), take the place of what lies where it does. */
+static bool
+replace(struct dfs_row *row, const struct dfs_segment *seg, bool hole)
 {
 	struct dfs_row out;
 	uint32_t from = seg->at, to = seg->at + seg->length;
-	bool put = false, ok = true;
+	bool put = hole, ok = true;
 
-	/* The common case: it lies behind all others. */
-	if (row->n == 0 || row->segs[row->n - 1].at + row->segs[row->n - 1].length <= from)
-		return append(row, *seg);
 	out.n = 0;
 	for (uint32_t i = 0; i < row->n; i++) {
 		const struct dfs_segment *s = &row->segs[i];
 		uint32_t end = s->at + s->length;
 
 		if (s->at < from)
-			ok = ok && append(&out, part(s, s->at, end < from ? end : from));
+			ok = ok && append(&out, dfs_segment_part(s, s->at, end < from ? end : from));
 		if (!put && end > from) {
 			ok = ok && append(&out, *seg);
 			put = true;
 		}
 		if (end > to)
-			ok = ok && append(&out, part(s, s->at > to ? s->at : to, end));
+			ok = ok && append(&out, dfs_segment_part(s, s->at > to ? s->at : to, end));
 	}
 	if (!put)
 		ok = ok && append(&out, *seg);
@@ -81,6 +80,42 @@ dfs_row_overlay(struct dfs_row *row, const struct dfs_segment *seg)
 		memcpy(row->segs, out.segs, out.n * sizeof out.segs[0]);
 	}
 	return ok;
+}
+
+bool
+dfs_row_overlay(struct dfs_row *row, const struct dfs_segment *seg)
+{
+	/* The common case: it lies behind all others. */
+	if (row->n == 0 || row->segs[row->n - 1].at + row->segs[row->n - 1].length <= seg->at)
+		return append(row, *seg);
+	return replace(row, seg, false);
+}
+
+bool
+dfs_row_punch(struct dfs_row *row, uint32_t from, uint32_t to)
+{
+	const struct dfs_segment hole = {.at = from, .length = to - from};
+
+	return replace(row, &hole, true);
+}
+
+uint64_t
+dfs_row_bytes(const struct dfs_row *row)
+{
+	uint64_t units = 0;
+	uint32_t next = 0; /* first unit not counted yet */
+
+	for (uint32_t i = 0; i < row->n; i++) {
+		uint32_t from = row->segs[i].at / UNIT;
+		uint32_t end = (row->segs[i].at + row->segs[i].length + UNIT - 1) / UNIT;
+
+		if (from < next)
+			from = next;
+		if (end > from)
+			units += end - from;
+		next = end;
+	}
+	return units * UNIT;
 }
 
 bool

@@ -33,6 +33,12 @@ bool dfs_row_resolve(struct dfs_row *row, const struct dfs_segment *segs, uint32
 bool dfs_row_overlay(struct dfs_row *row, const struct dfs_segment *seg);
 /* Keep [0, end) of n segments; answers how many are left. */
 uint32_t dfs_row_clip(struct dfs_segment *segs, uint32_t n, uint32_t end);
+/* Make [from, to) a hole.  False: as above. */
+bool dfs_row_punch(struct dfs_row *row, uint32_t from, uint32_t to);
+/* The part of s in [from, to), which it must reach into. */
+struct dfs_segment dfs_segment_part(const struct dfs_segment *s, uint32_t from, uint32_t to);
+/* Allocated: units that the row has a byte of. */
+uint64_t dfs_row_bytes(const struct dfs_row *row);
 /* Some of it lies in the object. */
 bool dfs_row_has(const struct dfs_segment *segs, uint32_t n, uint64_t version);
 

@@ -65,6 +65,7 @@ void
 rig_open(struct rig *rig)
 {
 	rig->payload = dfs_payload_new(&rig->options);
+	rig->payload->eager = false; /* tests say when what goes out */
 	g_assert_cmpint(dfs_payload_start(rig->payload), ==, DFS_OK);
 }
 
@@ -101,15 +102,6 @@ rig_new_kept(const char *block, uint64_t budget, enum dfs_durability durability,
 	dfs_options_clear(&o);
 	rig->blocks = rig_open_blocks(rig, block, "blocks");
 	rig->cache = dfs_cache_new(budget);
-	rig->payload = dfs_payload_new(&(struct dfs_payload_options){
-		.cache = rig->cache,
-		.metadata = rig->metadata,
-		.blocks = rig->blocks,
-		.share_id = 1,
-		.prefix = "share",
-		.durability = durability,
-	});
-	rig->payload->eager = false; /* tests say when what goes out */
 	if (gc) {
 		rig->options = *gc;
 		rig->metadata->caps &= ~DFS_METADATA_CAP_VOLATILE;

@@ -25,25 +25,6 @@ struct cut {
 	uint64_t freed; /* bytes of blocks whose units are not counted in memory */
 };
 
-static uint64_t
-row_bytes(const struct dfs_row *row)
-{
-	uint64_t units = 0;
-	uint32_t next = 0; /* first unit not counted yet */
-
-	for (uint32_t i = 0; i < row->n; i++) {
-		uint32_t from = row->segs[i].at / DFS_UNIT;
-		uint32_t end = (row->segs[i].at + row->segs[i].length + DFS_UNIT - 1) / DFS_UNIT;
-
-		if (from < next)
-			from = next;
-		if (end > from)
-			units += end - from;
-		next = end;
-	}
-	return units * DFS_UNIT;
-}
-
 static bool
 counted(struct dfs_file *file, uint64_t index)
 {
@@ -73,7 +54,7 @@ cut_row(void *arg, uint64_t block, uint64_t lsn, const struct dfs_segment *segs,
 		return 1;
 	}
 	if (!counted(cut->file, block))
-		cut->freed += row_bytes(&row);
+		cut->freed += dfs_row_bytes(&row);
 	dfs_drops_add(&cut->drops, &cut->file->content, block, row.segs, row.n, NULL, 0);
 	return 1;
 }
@@ -85,11 +66,11 @@ cut_edge(struct cut *cut, struct dfs_txn *txn, uint32_t keep)
 	struct dfs_payload *payload = cut->file->payload;
 	struct dfs_metadata_store *metadata = payload->metadata;
 	struct dfs_row old = cut->row;
-	uint64_t before = row_bytes(&old);
+	uint64_t before = dfs_row_bytes(&old);
 
 	cut->row.n = dfs_row_clip(cut->row.segs, cut->row.n, keep);
 	if (!counted(cut->file, cut->edge))
-		cut->freed += before - row_bytes(&cut->row);
+		cut->freed += before - dfs_row_bytes(&cut->row);
 	dfs_drops_add(&cut->drops, &cut->file->content, cut->edge, old.segs, old.n, cut->row.segs,
 		      cut->row.n);
 	if (cut->row.n == 0)

@@ -84,6 +84,18 @@ enum dfs_status dfs_object_put_dead(struct dfs_payload *payload, struct dfs_txn 
 				    const struct dfs_content_id *content, uint64_t block,
 				    uint64_t version);
 
+/* object.c: where a shared object lies, looked up in a transaction of its own; DFS_NOENT: it has no
+ * record. */
+enum dfs_status dfs_object_owner(const struct dfs_ctx *ctx, struct dfs_payload *payload,
+				 uint64_t version, struct dfs_content_id *content, uint64_t *block);
+/* The object of segment i of a row, which has been the row's own, gets a record with one reference;
+ * the row's segments are marked, and the caller puts it. */
+enum dfs_status dfs_object_share(struct dfs_payload *payload, struct dfs_txn *txn,
+				 const struct dfs_content_id *content, uint64_t block,
+				 struct dfs_segment *segs, uint32_t n, uint32_t i);
+/* One reference more. */
+enum dfs_status dfs_object_ref(struct dfs_payload *payload, struct dfs_txn *txn, uint64_t version);
+
 /* version.c */
 void dfs_versions_init(struct dfs_gc *gc);
 /* One that the share has not had.  Any thread, no lock. */
