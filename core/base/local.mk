@@ -15,6 +15,8 @@ core_libdittofs_la_SOURCES += \
 	core/base/ctx.h \
 	core/base/disk.c \
 	core/base/disk.h \
+	core/base/failpoint.c \
+	core/base/failpoint.h \
 	core/base/hash.c \
 	core/base/hash.h \
 	core/base/lock.c \

@@ -43,7 +43,6 @@ core_metadata_test_cache_SOURCES = core/metadata/test-cache.c $(core_fs_fixture)
 core_metadata_test_cache_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_content_SOURCES = core/fs/test-content.c $(core_fs_fixture)
 core_fs_test_content_LDADD = core/libdittofs.la $(GLIB_LIBS)
-core_fs_test_crash_SOURCES = core/fs/test-crash.c $(core_fs_fixture) $(wal_sim)
 core_fs_test_crash_SOURCES = core/fs/test-crash.c $(core_fs_fixture) \
 	core/payload/wal/test-disk.c core/payload/wal/test-disk-power.c \
 	core/payload/wal/test-disk.h core/payload/wal/test-disk-sim.h

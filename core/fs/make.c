@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "fs/op.h"
 #include "fs/setattr.h"
 
@@ -203,6 +204,7 @@ make_locked(struct op *op, struct dfs_inode *dir, struct dfs_attr *dir_attr, str
 	status = op_commit(op, status);
 	if (status != DFS_OK)
 		return status;
+	DFS_FAILPOINT("create-committed");
 	op_name_set(dir, name, &d);
 	dfs_inode_unref(dfs_inode_insert(ns, &rec, epoch));
 	dfs_attr_from_record(attr, &rec);

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "fs/op.h"
 #include "fs/unlink.h"
 
@@ -105,6 +106,7 @@ unlink_locked(struct op *op, struct dfs_inode *dir, struct dfs_attr *dir_attr, s
 	status = op_commit(op, status);
 	if (status != DFS_OK)
 		return status;
+	DFS_FAILPOINT("remove-committed");
 	op_name_set(dir, name, d);
 	if (*last)
 		dfs_inode_forget(child);

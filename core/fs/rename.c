@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "fs/op.h"
 #include "fs/unlink.h"
@@ -217,6 +218,7 @@ move(struct rename *r)
 	status = op_commit(op, status);
 	if (status != DFS_OK)
 		return status;
+	DFS_FAILPOINT("rename-committed");
 	op_name_set(r->in[FROM_DIR], r->from, &r->from_d);
 	op_name_set(r->in[TO_DIR], r->to, &r->to_d);
 	if (r->target_last)

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "fs/op.h"
 #include "fs/replay.h"
@@ -99,6 +100,7 @@ replay_content(void *arg, const struct dfs_recovered_slice *slices, uint32_t n)
 		if (status != DFS_OK)
 			return status;
 		replay->bytes += len;
+		DFS_FAILPOINT("replay-slice");
 	}
 	attr.used = dfs_file_used(file);
 	dfs_inode_publish(inode, &attr, DFS_PUBLISH_CONTENT | DFS_PUBLISH_USED);

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "fs/setattr.h"
 #include "payload/payload.h"
 
@@ -90,6 +91,7 @@ setattr_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
 		status = dfs_file_truncate_log(op->ctx, file, set->length, &logged);
 		if (status != DFS_OK)
 			return status;
+		DFS_FAILPOINT("truncate-logged");
 	}
 	status = op_begin(op);
 	if (status != DFS_OK)
@@ -115,6 +117,8 @@ setattr_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
 		status = op_put(op, inode);
 	}
 	status = op_commit(op, status);
+	if (cut)
+		DFS_FAILPOINT("truncate-committed");
 	if (cut && file)
 		dfs_file_truncate_pages(file, old_length,
 					status == DFS_OK ? set->length : old_length);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "config/address.h"
 #include "fs/replay.h"
@@ -140,7 +141,9 @@ dfs_share_close(struct dfs_share *share, int64_t deadline)
 	dfs_orphans_stop(share->ns);
 	if (share->lane)
 		dfs_lane_free(share->lane);
+	DFS_FAILPOINT("drain");
 	status = dfs_payload_flush(share->payload, deadline);
+	DFS_FAILPOINT("drained");
 	if (status != DFS_OK && dfs_payload_logs(share->payload))
 		dfs_log(DFS_LOG_INFO, "%s: what is not in the block store yet stays in the log",
 			share->name);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/failpoint.h"
 #include "io/conn.h"
 
 #define VECTORS_MAX 1024
@@ -172,13 +173,21 @@ dfs_conn_flush(struct dfs_conn *conn)
 		size_t asked = 0;
 		ssize_t sent;
 		uint32_t n = 0;
+		bool torn;
+
 		for (uint32_t i = conn->seg_head;
 		     i < conn->seg_tail && n < VECTORS_MAX && asked < share; i++, n++) {
 			iov[n] = (struct iovec){(void *)conn->segs[i].data, conn->segs[i].len};
 			asked += conn->segs[i].len;
 		}
 		msg.msg_iovlen = n;
+		torn = DFS_FAILPOINT_DUE("reply-half");
+		if (torn)
+			iov[0].iov_len /= 2;
 		sent = sendmsg(conn->watch.fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (torn)
+			DFS_FAILPOINT_DIE();
+		DFS_FAILPOINT("reply-sent");
 		if (sent < 0 && errno == EINTR)
 			continue;
 		if (sent < 0 && errno != EAGAIN) {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "metadata/ns.h"
 
@@ -60,6 +61,7 @@ lease(const struct dfs_ctx *ctx, struct dfs_namespace *ns, uint64_t size)
 		return status;
 	}
 	status = dfs_metadata_commit(st, txn, NULL);
+	DFS_FAILPOINT("ids-leased");
 	if (status == DFS_OK) {
 		ns->next_fileid = le64toh(next);
 		ns->end_fileid = ns->next_fileid + size;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/container.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "io/gate.h"
 #include "metadata/ns.h"
@@ -176,6 +177,7 @@ reclaim_piece(struct dfs_namespace *ns, struct dfs_orphan *list, unsigned n, uin
 				ns->rec.name, (unsigned long long)list[i].fileid,
 				dfs_status_name(one), dfs_fail_text());
 	}
+	DFS_FAILPOINT("orphan-reclaimed");
 	if (status == DFS_OK && done && !ns->no_orphans)
 		status = delete_records(ns, list, done);
 	if (status != DFS_OK)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "io/gate.h"
 #include "io/watchdog.h"
@@ -179,9 +180,11 @@ gate_sync(void *arg, uint64_t seq, uint32_t level, uint64_t *durable)
 	status = dfs_writeback_run(store);
 	if (status != DFS_OK)
 		return status;
+	DFS_FAILPOINT("names-written");
 	if (serial)
 		dfs_lock_acquire(&store->serial);
 	status = store->ops.sync(store->inst, atomic_load(&store->last_seq), level);
+	DFS_FAILPOINT("names-synced");
 	if (serial)
 		dfs_lock_release(&store->serial);
 	return status;

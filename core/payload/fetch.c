@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/counter.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "payload/file.h"
 #include "payload/offload/download.h"
@@ -149,6 +150,7 @@ read_local(struct dfs_payload *payload, const struct dfs_segment *s, struct dfs_
 		else
 			st = dfs_wal_read(payload->wal, s->version + s->offset + done, to,
 					  (uint32_t)n);
+		DFS_FAILPOINT("spill-read");
 		done += (uint32_t)n;
 	}
 	return st;

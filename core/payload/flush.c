@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/zero.h"
 #include "io/gate.h"
@@ -584,6 +585,7 @@ make_current(struct dfs_ctx *ctx, struct batch *batch)
 	struct dfs_payload *payload = batch->file->payload;
 	enum dfs_status st;
 
+	DFS_FAILPOINT("blocks-put");
 	if (payload->blocks->gate && payload->durability >= DFS_DURABILITY_POWER &&
 	    batch->put_seq) {
 		if (ctx->nonblock)
@@ -593,6 +595,7 @@ make_current(struct dfs_ctx *ctx, struct batch *batch)
 		if (st != DFS_OK)
 			return st == DFS_TIMEDOUT ? DFS_DELAY : st;
 	}
+	DFS_FAILPOINT("blocks-synced");
 	for (int tries = 0;; tries++) {
 		int64_t began = dfs_clock_mono();
 
@@ -676,10 +679,14 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what, uin
 	if (st != DFS_OK)
 		erase_put(ctx, &batch);
 	seq = atomic_load(&payload->metadata->last_seq);
+	if (st == DFS_OK)
+		DFS_FAILPOINT("flush-committed");
 	dfs_file_lock(file);
 	if (st == DFS_OK)
 		file->meta_seq = seq;
 	garbage = st == DFS_OK ? settle(&batch) : restore(&batch);
+	if (st == DFS_OK)
+		DFS_FAILPOINT("flush-settled");
 	if (garbage || batch.drops.n > 0) {
 		dfs_file_unlock(file);
 		dfs_garbage_submit(payload, garbage, seq);

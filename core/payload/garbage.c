@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/container.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "io/gate.h"
 #include "payload/file.h"
@@ -97,6 +98,7 @@ erase(struct dfs_payload *payload, const struct dfs_garbage *g)
 		dfs_block_key(key, payload->prefix, &g->objects[i].content, g->objects[i].block,
 			      g->objects[i].version);
 		st = dfs_block_erase(payload->blocks, NULL, key);
+		DFS_FAILPOINT("object-erased");
 		if (st == DFS_OK)
 			continue;
 		dfs_counter_add(dfs_counter_get("payload_garbage_left"), 1);
@@ -131,6 +133,7 @@ reap(struct dfs_task *task)
 
 			all = g->next;
 			if (st == DFS_OK) {
+				DFS_FAILPOINT("log-unpin");
 				unpin(payload, g);
 				erase(payload, g);
 			} else

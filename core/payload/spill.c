@@ -4,6 +4,7 @@
  * read or the flush brings them back.  A page whose newest bytes lie about in the log is written to it
  * once more in one piece, and leaves at the next look.
  */
+#include "base/failpoint.h"
 #include "io/gate.h"
 #include "payload/file.h"
 #include "payload/metrics.h"
@@ -39,6 +40,7 @@ relog(struct dfs_block *block, uint32_t p)
 	dfs_page_mark(block, page, page->dirty | (dfs_units_mask(from, to) & page->units), page->held);
 	page->log = at;
 	dfs_counter_add(dfs_payload_metrics()->relogged_bytes, to - from);
+	DFS_FAILPOINT("spill-logged");
 	return true;
 }
 
@@ -57,6 +59,7 @@ spill_page(struct dfs_block *block, uint32_t p)
 	gone = page->buf->len;
 	dfs_counter_add(dfs_payload_metrics()->spilled_bytes, gone);
 	dfs_buf_unref(dfs_page_set(block, page, NULL, 0));
+	DFS_FAILPOINT("spill-out");
 	return gone;
 }
 

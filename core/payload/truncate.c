@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "payload/file.h"
 
@@ -208,8 +209,12 @@ reclaim_once(struct dfs_payload *payload, struct reclaim *r, struct dfs_garbage 
 					   r->next);
 	if (st == DFS_OK)
 		st = dfs_drops_apply(payload, txn, &r->drops, garbage);
-	if (st == DFS_OK)
-		return dfs_metadata_commit(metadata, txn, NULL);
+	if (st == DFS_OK) {
+		DFS_FAILPOINT("reclaim-objects");
+		st = dfs_metadata_commit(metadata, txn, NULL);
+		DFS_FAILPOINT("reclaim-rows");
+		return st;
+	}
 	dfs_metadata_abort(metadata, txn);
 	return st;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "payload/file.h"
 
 /* The server has one cache; reservations, which know no file, give its clean pages up when the
@@ -289,6 +290,7 @@ written(struct dfs_file *file)
 	dfs_file_unprepare(file);
 	file->write_seq++;
 	dfs_file_unlock(file);
+	DFS_FAILPOINT("write-cached");
 	if (dfs_cache_over(cache))
 		dfs_cache_trim(cache);
 }
@@ -316,6 +318,7 @@ dfs_file_write(struct dfs_file *file, const struct dfs_slice *slice, struct dfs_
 	st = dfs_log_slice(file, w->offset, w->len, slice, spans, w->n, &at);
 	if (st != DFS_OK)
 		return give_up(file, st);
+	DFS_FAILPOINT("write-logged");
 	for (uint32_t i = 0; i < w->n; i++) {
 		uint64_t index = pos / DFS_BLOCK_SIZE;
 		uint32_t lo = pos % DFS_PAGE_SIZE, n = (uint32_t)w->iov[i].iov_len;

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/crc32c.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "payload/wal/scan.h"
 
@@ -114,6 +115,7 @@ record(struct recovery *r, const unsigned char *page, const unsigned char *bytes
 			r->wal->path, seg->index, len, (unsigned long long)rec.offset,
 			(unsigned long long)rec.fileid);
 	}
+	DFS_FAILPOINT("recover-record");
 	r->found->records++;
 	r->found->bytes += len;
 	r->good = lsn;
@@ -237,9 +239,11 @@ finish(struct recovery *r)
 		r->durable = r->good;
 	wal->durable = wal->written = r->highest >= now ? r->highest : now - 1;
 	atomic_store(&wal->last, wal->written);
+	DFS_FAILPOINT("recover-end");
 	status = wal_super_write(wal, false);
 	if (status != DFS_OK)
 		return status;
+	DFS_FAILPOINT("recovered");
 	wal->recovered = true;
 	pthread_mutex_lock(&wal->mu);
 	wal_room_update_locked(wal);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "payload/wal/log.h"
 
 void
@@ -62,6 +63,7 @@ wal_segment_make(struct dfs_wal *wal, struct wal_segment *seg,
 		return r;
 	/* Zeros alone reserve the space, too; asked for at once, it lies in fewer pieces. */
 	r = disk->allocate(disk->ctx, seg->fd, wal->segment_size);
+	DFS_FAILPOINT("segment-allocated");
 	if (r == 0 || r == -EOPNOTSUPP)
 		r = write_zeros(wal, seg, r == 0, haste);
 	if (r == 0)
@@ -73,6 +75,7 @@ wal_segment_make(struct dfs_wal *wal, struct wal_segment *seg,
 		r = wal->persister->open(wal, seg, O_RDWR);
 	if (r != 0)
 		disk->unlink(disk->ctx, wal->folder, name);
+	DFS_FAILPOINT("segment-made");
 	return r;
 }
 
@@ -120,6 +123,7 @@ wal_segment_next_locked(struct dfs_wal *wal)
 	wal->n_used++;
 	wal_room_update_locked(wal);
 	wal_background_wake_locked(wal); /* the next spare */
+	DFS_FAILPOINT("segment-opened");
 	return true;
 }
 
@@ -138,6 +142,7 @@ wal_segment_settle_locked(struct dfs_wal *wal, struct wal_segment *seg)
 		return;
 	seg->epoch = 0;
 	wal->n_used--;
+	DFS_FAILPOINT("segment-freed");
 	if (seg->index < wal->n_max) {
 		seg->state = WAL_FREE;
 		wal->n_free++;

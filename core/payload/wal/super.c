@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "payload/wal/log.h"
 
@@ -15,12 +16,17 @@ static int
 slot_io(struct dfs_wal *wal, unsigned slot, bool write)
 {
 	struct iovec iov = {wal->super_page, WAL_PAGE};
+	bool torn = write && DFS_FAILPOINT_DUE("super-torn");
 	ssize_t r;
 
+	if (torn)
+		iov.iov_len /= 2;
 	if (write)
 		r = wal->disk->pwritev(wal->disk->ctx, wal->super_fd, &iov, 1, slot * WAL_PAGE);
 	else
 		r = wal->disk->preadv(wal->disk->ctx, wal->super_fd, &iov, 1, slot * WAL_PAGE);
+	if (torn)
+		DFS_FAILPOINT_DIE();
 	return r < 0 ? (int)r : r != WAL_PAGE ? -EIO : 0;
 }
 
@@ -171,10 +177,12 @@ wal_super_write(struct dfs_wal *wal, bool clean)
 
 	wal_super_put(wal->super_page, &super);
 	r = slot_io(wal, super.generation % 2, true);
+	DFS_FAILPOINT("super-written");
 	if (r == 0)
 		r = wal->disk->datasync(wal->disk->ctx, wal->super_fd);
 	if (r != 0)
 		return wal_fail(wal, r, "writing the superblock");
+	DFS_FAILPOINT("super-synced");
 	for (unsigned i = 0; i < DFS_WAL_SEGMENTS_MAX; i++)
 		wal->segments[i].listed = super.segment[i].epoch;
 	wal_super_listed(wal, &super);

@@ -12,6 +12,7 @@
 #include <dittofs/metadata_store.h>
 
 #include "base/cond.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "payload/wal/log.h"
 
@@ -240,6 +241,7 @@ dfs_wal_close(struct dfs_wal *wal)
 	if (wal->recovered && !atomic_load(&wal->failed))
 		dfs_gate_wait_sync(wal->gate, dfs_wal_last(wal), DFS_SYNC_POWER, INT64_MAX);
 	dfs_gate_free(wal->gate);
+	DFS_FAILPOINT("log-close");
 	if (wal->recovered && !atomic_load(&wal->failed) && wal_super_write(wal, true) != DFS_OK)
 		dfs_log(DFS_LOG_ERROR, "wal %s: %s", wal->path, dfs_fail_text());
 	release(wal);

@@ -17,6 +17,7 @@
 
 #include <dittofs/metadata_store.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "payload/wal/log.h"
 
@@ -65,11 +66,28 @@ wal_fail(struct dfs_wal *wal, int error, const char *what)
 			strerror(-error));
 }
 
+/* Half of it reaches the disk. */
+static void
+tear(struct dfs_wal *wal, struct wal_segment *seg)
+{
+	struct wal_writer *w = wal->writer;
+
+	if (w->n > 1)
+		w->n /= 2;
+	else if (w->n == 1 && w->iov[0].iov_len >= 2 * WAL_PAGE)
+		w->iov[0].iov_len = wal_page_up(w->iov[0].iov_len / 2);
+	if (w->n)
+		wal->persister->append(wal, seg, w->iov, w->n, w->offset);
+	DFS_FAILPOINT_DIE();
+}
+
 static void
 flush(struct dfs_wal *wal, struct wal_segment *seg)
 {
 	struct wal_writer *w = wal->writer;
 
+	if (DFS_FAILPOINT_DUE("wal-torn"))
+		tear(wal, seg);
 	if (w->n && !w->error)
 		w->error = wal->persister->append(wal, seg, w->iov, w->n, w->offset);
 	w->offset += w->bytes;
@@ -207,17 +225,22 @@ write_run(struct dfs_wal *wal, uint64_t *bytes, bool *idle)
 		return DFS_OK;
 	seg = &wal->segments[b->segment];
 	/* Before the first byte goes over those of the segment's last use. */
-	if (seg->listed != b->epoch && wal_super_write(wal, false) != DFS_OK)
-		return DFS_IO;
+	if (seg->listed != b->epoch) {
+		if (wal_super_write(wal, false) != DFS_OK)
+			return DFS_IO;
+		DFS_FAILPOINT("segment-recycled");
+	}
 	start = b->offset;
 	w->offset = start;
 	w->error = 0;
 	put_batch(wal, seg, b);
 	for (unsigned i = 1; i < n; i++)
 		put_batch(wal, seg, b = b->next);
+	DFS_FAILPOINT("wal-built");
 	flush(wal, seg);
 	if (w->error)
 		return wal_fail(wal, w->error, "writing");
+	DFS_FAILPOINT("wal-written");
 	len = w->offset - start;
 	if (seg->dirty == seg->dirtied || start < seg->dirty)
 		seg->dirty = start;
@@ -249,6 +272,7 @@ sync_segments(struct dfs_wal *wal)
 		seg->dirty = seg->dirtied = 0;
 	}
 	wal->unsynced = 0;
+	DFS_FAILPOINT("wal-synced");
 	pthread_mutex_lock(&wal->mu);
 	wal->durable = written;
 	wal->syncs++;
