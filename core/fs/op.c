@@ -250,9 +250,11 @@ op_file(struct dfs_ctx *ctx, struct dfs_inode *inode)
 bool
 op_has_content(struct dfs_inode *inode, const struct dfs_attr *attr)
 {
+	/* What an earlier run made may have objects that it put and never published. */
 	return attr->type == DFS_TYPE_REG &&
 	       (attr->length || attr->used ||
-		atomic_load_explicit(&inode->file, memory_order_acquire));
+		atomic_load_explicit(&inode->file, memory_order_acquire) ||
+		!dfs_content_id_recent(inode->ns, &inode->content));
 }
 
 bool

@@ -93,6 +93,14 @@ dfs_fileid_new(const struct dfs_ctx *ctx, struct dfs_namespace *ns, uint64_t *fi
 	return status;
 }
 
+bool
+dfs_content_id_recent(const struct dfs_namespace *ns, const struct dfs_content_id *id)
+{
+	uint64_t hi = htobe64(ns->content_hi);
+
+	return memcmp(id->bytes, &hi, 8) == 0;
+}
+
 void
 dfs_content_id_new(struct dfs_namespace *ns, struct dfs_content_id *id)
 {

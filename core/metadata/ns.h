@@ -47,6 +47,8 @@ struct dfs_namespace {
 void dfs_inode_bucket_lock(struct dfs_inode *inode);
 void dfs_inode_bucket_unlock(struct dfs_inode *inode);
 
+/* Whether the content was made since the share was opened: nothing of it can be left of a crash. */
+bool dfs_content_id_recent(const struct dfs_namespace *ns, const struct dfs_content_id *id);
 /* A file id that was never used; DFS_AGAIN when a new range must be leased. */
 enum dfs_status dfs_fileid_new(const struct dfs_ctx *ctx, struct dfs_namespace *ns,
 			       uint64_t *fileid);
