@@ -114,8 +114,8 @@ zeros_beside_zeros_are_one_segment(void)
 		flush(file);
 		dfs_cache_reclaim(rig->cache, UINT32_MAX);
 	}
-	g_assert_cmpuint(dfs_block_find(file, 0)->n_segs, ==, 1);
 	assert_reads(file, 40 * 8192, 0, zeros, 40 * 8192);
+	g_assert_cmpuint(dfs_block_find(file, 0)->n_segs, ==, 1);
 	end(rig, file);
 }
 
