@@ -26,9 +26,9 @@ tests_s3_faultd_faultd_LDADD = $(S3_LIBS) -lssl $(GLIB_LIBS) -lpthread
 TESTS += tests/s3/conform.sh
 dist_check_SCRIPTS += tests/s3/conform.sh
 if WITH_ADAPTER_NFS
-TESTS += tests/s3/server.sh
+TESTS += tests/s3/outage.sh tests/s3/server.sh
 endif
-dist_check_SCRIPTS += tests/s3/server.sh
+dist_check_SCRIPTS += tests/s3/outage.sh tests/s3/server.sh
 EXTRA_DIST += \
 	tests/s3/lib.sh \
 	tests/s3/request.py \
