@@ -131,7 +131,7 @@ row_units(const struct dfs_block *block, uint32_t p)
 		uint32_t a = s->at > from ? s->at : from;
 		uint32_t b = s->at + s->length < to ? s->at + s->length : to;
 
-		if (a < b)
+		if (a < b && !(s->flags & DFS_SEGMENT_HOLE))
 			units |= dfs_units_mask(a - from, b - from);
 	}
 	return units;
@@ -258,6 +258,7 @@ dfs_block_set_row(struct dfs_block *block, const struct dfs_row *row)
 	if (row->lsn > block->lsn)
 		block->lsn = row->lsn;
 	block->row_known = true;
+	block->overlaid = false;
 	for (uint32_t p = 0; p < block->n_slots; p++) {
 		struct dfs_page *page = &block->pages[p];
 		/* What is clean is in the row: a new one may list fewer zeros than the old. */
@@ -273,7 +274,10 @@ dfs_block_overlay(struct dfs_block *block, const struct dfs_segment *seg)
 	struct dfs_row row = {.n = block->n_segs};
 
 	memcpy(row.segs, block->segs, row.n * sizeof row.segs[0]);
-	return dfs_row_overlay(&row, seg) && dfs_block_set_row(block, &row);
+	if (!dfs_row_overlay(&row, seg) || !dfs_block_set_row(block, &row))
+		return false;
+	block->overlaid = true;
+	return true;
 }
 
 void
@@ -367,7 +371,8 @@ bool
 dfs_block_stored(const struct dfs_block *block, uint32_t from, uint32_t to)
 {
 	for (uint32_t i = 0; i < block->n_segs; i++)
-		if (block->segs[i].at < to && block->segs[i].at + block->segs[i].length > from)
+		if (block->segs[i].at < to && block->segs[i].at + block->segs[i].length > from &&
+		    !(block->segs[i].flags & DFS_SEGMENT_HOLE))
 			return true;
 	return false;
 }

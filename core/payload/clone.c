@@ -5,7 +5,7 @@
  * Both files are written through before, under the locks of both inodes, so that the rows say all; the
  * caller's transaction then marks the source's segments as shared, counts, and lays them into the
  * destination's rows.  Those rows get an LSN above all slices of the destination that the log has, so
- * that none of them comes back; a row that loses its last byte keeps one zero for that reason.
+ * that none of them comes back; a row that loses its last byte stays as a mark for that reason.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -148,8 +148,8 @@ clone_block(struct dfs_clone *c, struct dfs_txn *txn, uint64_t block, uint32_t f
 		return DFS_OK;
 	if (payload->wal)
 		row.lsn = dfs_wal_last(payload->wal);
-	if (row.n == 0 && payload->wal)
-		row.segs[row.n++] = (struct dfs_segment){.length = 1, .flags = DFS_SEGMENT_ZERO};
+	if (row.n == 0 && dfs_log_has(payload, old.lsn))
+		row.segs[row.n++] = DFS_SEGMENT_MARKER;
 	c->freed += dfs_row_bytes(&old);
 	c->added += dfs_row_bytes(&row);
 	dfs_drops_add(&c->drops, &c->dst->content, block, old.segs, old.n, row.segs, row.n);

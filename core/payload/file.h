@@ -64,6 +64,7 @@ struct dfs_block {
 	bool counted : 1; /* n_units is part of file->used */
 	bool whole : 1;   /* all of it is dirty: it will hardly get better */
 	bool log_cut : 1; /* a truncation took dirty pages, which it alone makes void */
+	bool overlaid : 1; /* segs hide some of the stored row behind what is in the log */
 	_Atomic bool referenced;
 };
 
@@ -263,6 +264,8 @@ enum dfs_status dfs_fetch_pages(struct dfs_ctx *ctx, struct dfs_block *block, ui
 /* log.c: the share's pins of the log, which are counted against its quota. */
 void dfs_log_pin(struct dfs_payload *payload, uint64_t segments);
 void dfs_log_unpin(struct dfs_payload *payload, uint64_t segments);
+/* Whether a recovery could find slices up to lsn. */
+bool dfs_log_has(const struct dfs_payload *payload, uint64_t lsn);
 /* Whether the log, or the share's part of it, fills. */
 bool dfs_log_pressed(const struct dfs_payload *payload);
 /* Whether the log has room for a write of len bytes to the share. */

@@ -35,6 +35,7 @@ struct part {
 	uint64_t version;          /* put; 0: nothing */
 	uint64_t segments;         /* of the log: the pins that were the block's */
 	bool changed;              /* the row is new */
+	bool overlaid;             /* old is not all of the stored row */
 	uint16_t dirty[DFS_PAGES]; /* as they were taken */
 	uint8_t n_slots;
 };
@@ -313,6 +314,7 @@ take_old(struct part *part)
 
 	part->old = NULL;
 	part->n_old = 0;
+	part->overlaid = block->overlaid;
 	if (!part->changed || block->n_segs == 0)
 		return true;
 	part->old = malloc(block->n_segs * sizeof *part->old);
@@ -523,6 +525,45 @@ fenced(const struct batch *batch)
 	       batch->trunc_gen != batch->file->trunc_gen;
 }
 
+struct stored {
+	struct batch *batch;
+	const struct part *part;
+};
+
+static int
+drop_stored(void *arg, uint64_t block, uint64_t lsn, const struct dfs_segment *segs, uint32_t n)
+{
+	struct stored *s = arg;
+
+	if (block == s->part->block->index)
+		dfs_drops_add(&s->batch->drops, &s->batch->file->content, block, segs, n,
+			      s->part->row.segs, s->part->row.n);
+	return 0;
+}
+
+/* Replace the part's row, and note what it gives up. */
+static enum dfs_status
+publish_row(struct batch *batch, struct dfs_txn *txn, const struct part *part)
+{
+	struct dfs_file *file = batch->file;
+	struct dfs_payload *payload = file->payload;
+	struct dfs_metadata_store *metadata = payload->metadata;
+	uint64_t index = part->block->index;
+	struct stored stored = {batch, part};
+	enum dfs_status st = DFS_OK;
+
+	if (part->overlaid)
+		st = metadata->ops.scan_map(metadata->inst, txn, payload->share_id, &file->content,
+					    index, drop_stored, &stored);
+	else
+		dfs_drops_add(&batch->drops, &file->content, index, part->old, part->n_old,
+			      part->row.segs, part->row.n);
+	if (st != DFS_OK)
+		return st;
+	return metadata->ops.put_map(metadata->inst, txn, payload->share_id, &file->content, index,
+				     part->row.lsn, part->row.segs, part->row.n);
+}
+
 /* One attempt at the transaction.  DFS_BUSY: fenced. */
 static enum dfs_status
 publish(struct dfs_ctx *ctx, struct batch *batch)
@@ -548,13 +589,8 @@ publish(struct dfs_ctx *ctx, struct batch *batch)
 	for (uint32_t i = 0; i < batch->n && st == DFS_OK; i++) {
 		struct part *part = &batch->parts[i];
 
-		if (!part->changed)
-			continue;
-		st = metadata->ops.put_map(metadata->inst, txn, payload->share_id, &file->content,
-					   part->block->index, part->row.lsn, part->row.segs,
-					   part->row.n);
-		dfs_drops_add(&batch->drops, &file->content, part->block->index, part->old,
-			      part->n_old, part->row.segs, part->row.n);
+		if (part->changed)
+			st = publish_row(batch, txn, part);
 	}
 	if (st == DFS_OK)
 		st = dfs_drops_apply(payload, txn, &batch->drops, &batch->garbage);

@@ -71,6 +71,12 @@ note_bytes(struct dfs_payload *payload, unsigned segment, uint64_t bytes)
 }
 
 bool
+dfs_log_has(const struct dfs_payload *payload, uint64_t lsn)
+{
+	return payload->wal && lsn >= dfs_wal_first(payload->wal);
+}
+
+bool
 dfs_log_pressed(const struct dfs_payload *payload)
 {
 	return payload->logging &&

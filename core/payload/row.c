@@ -109,6 +109,8 @@ dfs_row_bytes(const struct dfs_row *row)
 		uint32_t from = row->segs[i].at / UNIT;
 		uint32_t end = (row->segs[i].at + row->segs[i].length + UNIT - 1) / UNIT;
 
+		if (row->segs[i].flags & DFS_SEGMENT_HOLE)
+			continue;
 		if (from < next)
 			from = next;
 		if (end > from)

@@ -21,6 +21,10 @@ dfs_segment_in_object(const struct dfs_segment *seg)
 	return !(seg->flags & (DFS_SEGMENT_LOG | DFS_SEGMENT_ZERO));
 }
 
+/* All that is left of a row whose LSN must not be forgotten. */
+#define DFS_SEGMENT_MARKER                                                                         \
+	((struct dfs_segment){.length = 1, .flags = DFS_SEGMENT_ZERO | DFS_SEGMENT_HOLE})
+
 struct dfs_row {
 	uint64_t lsn; /* what was logged up to there is in the row */
 	uint32_t n;

@@ -74,6 +74,9 @@ cut_edge(struct cut *cut, struct dfs_txn *txn, uint32_t keep)
 		cut->freed += before - dfs_row_bytes(&cut->row);
 	dfs_drops_add(&cut->drops, &cut->file->content, cut->edge, old.segs, old.n, cut->row.segs,
 		      cut->row.n);
+	/* Below the cut the log may have slices that a clone has covered with a hole. */
+	if (cut->row.n == 0 && dfs_log_has(payload, cut->row.lsn))
+		cut->row.segs[cut->row.n++] = DFS_SEGMENT_MARKER;
 	if (cut->row.n == 0)
 		return metadata->ops.del_map(metadata->inst, txn, payload->share_id,
 					     &cut->file->content, cut->edge, cut->edge + 1);

@@ -99,6 +99,7 @@ struct dfs_dirent_record {
 
 #define DFS_SEGMENT_ZERO (1u << 0)   /* no object: zeros */
 #define DFS_SEGMENT_SHARED (1u << 1) /* others may refer to the object: it has a record of its own */
+#define DFS_SEGMENT_HOLE (1u << 2)   /* with ZERO: nothing is allocated, the row is there for its lsn */
 
 /* A block of a file is the newest-first list of these: bytes [at, at+length) of the block lie in
  * object {content}/chunk-{c}/block-{b}.{version} from offset on; with DFS_SEGMENT_SHARED the content
