@@ -589,6 +589,8 @@ publish(struct dfs_ctx *ctx, struct batch *batch)
 	for (uint32_t i = 0; i < batch->n && st == DFS_OK; i++) {
 		struct part *part = &batch->parts[i];
 
+		for (uint32_t k = 0; part->changed && k < part->row.n; k++)
+			assert(!(part->row.segs[k].flags & DFS_SEGMENT_LOG));
 		if (part->changed)
 			st = publish_row(batch, txn, part);
 	}

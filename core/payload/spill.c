@@ -36,8 +36,11 @@ relog(struct dfs_block *block, uint32_t p)
 	if (!dfs_log_room(file->payload, to - from) ||
 	    dfs_log_slice(file, page_at + from, to - from, &copy, &span, 1, &at) != DFS_OK)
 		return false;
-	/* The clean units between are in it too, and are dirty for the row that points there. */
-	dfs_page_mark(block, page, page->dirty | (dfs_units_mask(from, to) & page->units), page->held);
+	/* The units between are in it too, clean ones and holes, and are dirty for the row that points
+	 * there: a flush must put all that the row has of the log. */
+	dfs_page_add_units(block, page, dfs_units_mask(from, to));
+	dfs_page_add_units(block, page, dfs_units_mask(from, to));
+	dfs_page_mark(block, page, page->dirty | dfs_units_mask(from, to), page->held);
 	page->log = at;
 	dfs_counter_add(dfs_payload_metrics()->relogged_bytes, to - from);
 	DFS_FAILPOINT("spill-logged");
