@@ -7,7 +7,11 @@
  * directory's EPERM, a late ENOSPC of COMMIT).  JUKEBOX is allowed everywhere, and so is ACCES:
  * every procedure names a file of a share, and no rule may admit the peer.
  */
+#include <stdatomic.h>
+
 #include "adapters/nfs/nfs3/nfs3.h"
+#include "base/clock.h"
+#include "base/log.h"
 
 #define BIT(s) (UINT64_C(1) << DFS_##s)
 
@@ -82,9 +86,31 @@ static const struct {
 	[DFS_VERSION] = {0, DFS_IO},
 };
 
+static const char *const names[NFS3_PROCS] = {
+	"NULL",   "GETATTR", "SETATTR", "LOOKUP", "ACCESS", "READLINK", "READ",        "WRITE",
+	"CREATE", "MKDIR",   "SYMLINK", "MKNOD",  "REMOVE", "RMDIR",    "RENAME",      "LINK",
+	"READDIR", "READDIRPLUS", "FSSTAT", "FSINFO", "PATHCONF", "COMMIT",
+};
+
+/* The client learns a number only; whoever runs the server learns why.  At most once a second. */
+static void
+tell(enum nfs3_proc_number proc, enum dfs_status status)
+{
+	static _Atomic int64_t last;
+	int64_t now = dfs_clock_mono(), before = atomic_load(&last);
+
+	if ((before && now - before < DFS_SECOND) ||
+	    !atomic_compare_exchange_strong(&last, &before, now))
+		return;
+	dfs_log(DFS_LOG_ERROR, "%s is answered with an input/output error (%s): %s", names[proc],
+		dfs_status_name(status), dfs_fail_text());
+}
+
 uint32_t
 nfs3_status(enum nfs3_proc_number proc, enum dfs_status status)
 {
+	if (status == DFS_IO || status == DFS_CORRUPT)
+		tell(proc, status);
 	for (unsigned hops = 0; hops < 4; hops++) {
 		if ((unsigned)status >= sizeof rows / sizeof *rows)
 			break;
