@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 # What needs more than one part.
 include tests/attack/local.mk
+include tests/crash/local.mk
 include tests/fuzz/local.mk
 if WITH_BLOCK_S3
 include tests/s3/local.mk
 endif
 dist_check_SCRIPTS += \
 	tests/clients/libnfs-big.sh \
-	tests/crash/kill.sh \
 	tests/kernel/workload.sh \
 	tests/protocol/libnfs.sh \
 	tests/server/lifecycle.sh \
@@ -21,7 +21,6 @@ TESTS += \
 	tests/structure/includes.sh \
 	tests/server/lifecycle.sh \
 	tests/protocol/libnfs.sh \
-	tests/crash/kill.sh \
 	$(long_tests)
 EXTRA_DIST += \
 	tests/kernel/guest-init \
@@ -34,11 +33,9 @@ EXTRA_DIST += \
 	tests/tsan.supp
 
 if HAVE_LIBNFS
-check_PROGRAMS += tests/crash/crash-check tests/protocol/test-libnfs
+check_PROGRAMS += tests/protocol/test-libnfs
 tests_protocol_test_libnfs_CFLAGS = $(AM_CFLAGS) $(LIBNFS_CFLAGS)
 tests_protocol_test_libnfs_LDADD = $(LIBNFS_LIBS) $(GLIB_LIBS) -lpthread
-tests_crash_crash_check_CFLAGS = $(AM_CFLAGS) $(LIBNFS_CFLAGS)
-tests_crash_crash_check_LDADD = $(LIBNFS_LIBS) -lpthread
 endif
 
 # The long ones first, so that two runners end at about the same time.

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
  * A disk that hangs, for a server started with this in LD_PRELOAD: calls that reach a file whose
- * path matches the pattern $SLOW_PATH wait as long as the file $SLOW_SWITCH exists.
+ * path matches the pattern $SLOW_PATH wait as long as the file $SLOW_SWITCH exists.  With
+ * SLOW_DIE=CALL:N in the environment the N-th such call kills the process, as by kill -9; CALL is the
+ * function's name, "sync" for each of those, and with a '+' behind it is made before.
  *
  * Descriptors are looked up by their /proc link, so whatever opened them is caught.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +37,18 @@ is_slow(int fd)
 }
 
 static void
+die_at(int fd, const char *call)
+{
+	static _Atomic long passed;
+	const char *point = getenv("SLOW_DIE"), *colon = point ? strchr(point, ':') : NULL;
+
+	if (colon && strlen(call) == (size_t)(colon - point) &&
+	    strncmp(point, call, strlen(call)) == 0 && is_slow(fd) &&
+	    atomic_fetch_add(&passed, 1) + 1 == strtol(colon + 1, NULL, 10))
+		kill(getpid(), SIGKILL);
+}
+
+static void
 hang(int fd)
 {
 	const char *gate = getenv("SLOW_SWITCH");
@@ -50,6 +66,7 @@ ssize_t
 writev(int fd, const struct iovec *iov, int n)
 {
 	hang(fd);
+	die_at(fd, "writev");
 	return NEXT(writev)(fd, iov, n);
 }
 
@@ -75,9 +92,22 @@ write(int fd, const void *buf, size_t n)
 }
 
 int
+renameat(int from, const char *old, int to, const char *new)
+{
+	int r;
+
+	hang(from);
+	die_at(from, "renameat");
+	r = NEXT(renameat)(from, old, to, new);
+	die_at(from, "renameat+");
+	return r;
+}
+
+int
 fdatasync(int fd)
 {
 	hang(fd);
+	die_at(fd, "sync");
 	return NEXT(fdatasync)(fd);
 }
 
@@ -85,6 +115,7 @@ int
 fsync(int fd)
 {
 	hang(fd);
+	die_at(fd, "sync");
 	return NEXT(fsync)(fd);
 }
 
@@ -92,5 +123,6 @@ int
 syncfs(int fd)
 {
 	hang(fd);
+	die_at(fd, "sync");
 	return NEXT(syncfs)(fd);
 }

@@ -244,6 +244,7 @@ dfs_wal_close(struct dfs_wal *wal)
 	DFS_FAILPOINT("log-close");
 	if (wal->recovered && !atomic_load(&wal->failed) && wal_super_write(wal, true) != DFS_OK)
 		dfs_log(DFS_LOG_ERROR, "wal %s: %s", wal->path, dfs_fail_text());
+	DFS_FAILPOINT("log-closed");
 	release(wal);
 }
 

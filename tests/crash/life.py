@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""Lives of one server on one state folder: load, death, start, check."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.environ["DFS_SRCDIR"], "tests/attack"))
+import rpc  # noqa: E402
+import world  # noqa: E402
+from load import MIXED, Worker, Wrong  # noqa: E402
+from rpc import Conn, Gone  # noqa: E402
+from wal import Super  # noqa: E402
+from world import BUILD, Server, folder, share, wait_for  # noqa: E402
+
+SMALL = 'cache_size = "16M"; wal = { size = "32M"; segment_size = "8M"; };'
+# So much faster or slower is what a test waits for when the build is instrumented.
+PATIENCE = 4 if world.sanitized() else 1
+
+
+def shim_env(**more):
+    """A server with the shim of tests/attack/slow.c below it: the switch's file makes puts hang."""
+    shim = os.path.join(BUILD, "tests/attack/.libs/slow.so")
+    if not os.path.exists(shim):
+        world.skip_all("there is no shim that makes a disk slow")
+    before = os.environ.get("LD_PRELOAD")
+    return dict({"LD_PRELOAD": before + ":" + shim if before else shim, "SLOW_PATH": "*-data/.tmp*",
+                 "SLOW_SWITCH": os.path.join(folder(), "hang"),
+                 "ASAN_OPTIONS": "verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", "")}, **more)
+
+
+class Lives:
+    def __init__(self, seed, workers=3, settings=SMALL, durability="power", env=None, **shape):
+        self.env = env or {}
+        self.server = Server(server=settings, start=False)
+        self.durability(durability)
+        self.workers, self.seed, self.count, self.shape = [], seed, workers, shape
+        self.verifiers, self.steps = set(), 0
+
+    def durability(self, level):
+        self.server.shares = [share("export", "leveldb", "filesystem", 'durability = "%s";' % level)]
+        self.server.write_config()
+
+    @property
+    def wal(self):
+        return os.path.join(self.server.state, "wal")
+
+    def data(self):
+        """The paths of all objects."""
+        base = os.path.join(self.server.state, "export-data")
+        return [os.path.join(d, f) for d, _, files in os.walk(base) for f in files if f[0] != "."]
+
+    def launch(self, **env):
+        """False: it died before it was ready."""
+        self.server.env = dict(self.env, **env)
+        self.server.launch()
+        s = self.server
+        for w in self.workers:
+            w.verifier = None
+        if not wait_for(lambda: os.path.exists(s.ready) or not s.alive(), 60) or not os.path.exists(s.ready):
+            return False
+        try:
+            c = Conn(s.port, 60)
+            self.root = c.mount()
+            c.close()
+            for i in range(len(self.workers), self.count):
+                self.workers.append(Worker(s, self.root, i, self.seed * 100 + i, **self.shape))
+        except (Gone, ConnectionError):
+            return False
+        return True
+
+    def dead(self):
+        """Ended by SIGKILL, and by nothing else."""
+        return self.server.process.poll() == -9
+
+    def load(self, until, seconds, shape=MIXED):
+        """Run until the condition holds; False: it did not in so many seconds."""
+        self.workers = [w.again() for w in self.workers]
+        for w in self.workers:
+            w.shape = shape
+            w.start()
+        good = wait_for(lambda: until() or not self.server.alive(), seconds * PATIENCE)
+        return bool(good)
+
+    def end_load(self):
+        """Workers end by themselves once the server is gone; else at their next step."""
+        for w in self.workers:
+            w.stopping = True
+        for w in self.workers:
+            if w.ident:
+                w.join(90)
+        self.steps += sum(w.steps for w in self.workers)
+        for w in self.workers:
+            if w.is_alive():
+                raise Wrong("%s does not end: %s" % (w.folder, w.doing))
+            if w.error:
+                raise Wrong(w.error)
+
+    def verifier(self):
+        """Another one than in all lives before."""
+        c = Conn(self.server.port, 60)
+        name = b"verifier"
+        st, fh = c.create(self.root, name, 0)
+        v = c.write(fh, 0, b"v", rpc.UNSTABLE)[1]
+        if v in self.verifiers:
+            raise Wrong("the write verifier %x came back" % v)
+        self.verifiers.add(v)
+        for w in self.workers:
+            w.verifier = v
+        c.remove(self.root, name)
+        c.close()
+
+    def check(self):
+        self.verifier()
+        c = Conn(self.server.port, 60)
+        for w in self.workers:
+            w.tree(c)
+        c.close()
+
+    def kill(self):
+        self.server.kill()
+        self.end_load()
+
+    def empty(self):
+        """Remove all; what is left of log and objects must go, too.  The text of what does not."""
+        c = Conn(self.server.port, 60)
+        for w in self.workers:
+            for name in list(w.files):
+                st = c.remove(w.dir, name)
+                if st:
+                    return "removing %s: status %d" % (name, st)
+                del w.files[name]
+        c.close()
+        if not wait_for(lambda: not self.data(), 40 * PATIENCE):
+            return "objects are left of files that are gone: %s" % self.data()[:5]
+        return None
+
+    def stop(self):
+        """In order; the text of what is wrong with that."""
+        status = self.server.stop(seconds=90)
+        if status != 0:
+            return "exit status %s\n%s" % (status, self.server.text()[-2000:])
+        s = Super(self.wal)
+        if not s.clean or s.used > 1:
+            return "the log is %sclean and %d of its segments are in use" % ("" if s.clean else "not ", s.used)
+        return None

@@ -1,0 +1,249 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The server dies at each fail point, under a load that reaches it; after a restart all is as it was
+acknowledged.  A point that is never reached fails.
+
+DFS_CRASH_ROUNDS: how often each (1), at other passings.  DFS_CRASH_POINT: only those that begin so.
+DFS_CRASH_SEED repeats the same choices.
+"""
+import glob
+import os
+import random
+import re
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from life import PATIENCE, Lives, shim_env, wait_for  # noqa: E402
+from load import BIG, COMMITS, KEEP, MIXED, NAMES, READS, Wrong  # noqa: E402
+from world import check, done, note, skip_all  # noqa: E402
+
+with open(os.path.join(os.environ["DFS_BUILDDIR"], "Makefile")) as f:
+    if "-DDFS_FAILPOINTS" not in f.read():
+        skip_all("configured without fail points (--enable-failpoints)")
+rounds = int(os.environ.get("DFS_CRASH_ROUNDS", 1))
+only = os.environ.get("DFS_CRASH_POINT", "")
+seed = int(os.environ.get("DFS_CRASH_SEED", 0)) or int.from_bytes(os.urandom(3), "big") + 1
+note("DFS_CRASH_SEED=%d" % seed)
+rng = random.Random(seed)
+
+# Under load: the point, how many passings come before the fatal one at most, and the load.
+RUN = [
+    ("write-logged", 200, MIXED), ("write-cached", 200, MIXED),
+    ("wal-built", 60, COMMITS), ("wal-torn", 60, COMMITS), ("wal-torn", 10, BIG), ("wal-written", 60, COMMITS),
+    ("wal-synced", 60, COMMITS), ("reply-half", 300, MIXED), ("reply-sent", 300, MIXED),
+    ("segment-opened", 3, BIG), ("segment-recycled", 6, BIG), ("segment-freed", 3, BIG),
+    ("super-torn", 7, BIG), ("super-written", 7, BIG), ("super-synced", 7, BIG),
+    ("blocks-put", 8, BIG), ("blocks-synced", 8, BIG), ("flush-committed", 8, BIG), ("flush-settled", 8, BIG),
+    ("log-unpin", 8, BIG), ("object-erased", 4, BIG),
+    ("truncate-logged", 10, MIXED), ("truncate-committed", 10, MIXED),
+    ("create-committed", 20, NAMES), ("rename-committed", 10, NAMES), ("remove-committed", 10, NAMES),
+    ("names-written", 20, NAMES), ("names-synced", 20, NAMES), ("ids-leased", 1, NAMES),
+    ("orphan-reclaimed", 3, NAMES), ("reclaim-objects", 2, BIG), ("reclaim-rows", 2, BIG),
+]
+# While the block store hangs.
+STUCK = [("spill-logged", 10, KEEP), ("spill-out", 20, BIG), ("spill-read", 3, READS)]
+# Calls of the block store itself.
+STORE = [("writev", 4), ("renameat", 4), ("renameat+", 4), ("sync", 2)]
+# In the first start on an empty folder.
+FRESH = [("segment-allocated", 1), ("segment-allocated", 2), ("segment-made", 1), ("segment-made", 2), ("super-torn", 1), ("super-torn", 2),
+         ("super-written", 1), ("super-synced", 2), ("recover-end", 1), ("recovered", 1)]
+# In the first load of an empty folder.
+GROW = [("segment-allocated", 3), ("segment-made", 3), ("segment-made", 4)]
+# In a start that finds a full log.
+START = ["recover-end", "super-torn", "super-written", "recovered"]
+PARTS = [("recover-record", 0.1), ("recover-record", 0.5), ("recover-record", 0.9),
+         ("replay-slice", 0.1), ("replay-slice", 0.5), ("replay-slice", 0.9)]
+# In a stop in order, with load before or without.
+STOP = [("drain", 1, MIXED), ("drained", 1, MIXED), ("log-close", 1, MIXED), ("log-closed", 1, MIXED),
+        ("super-torn", 2, None), ("super-written", 2, None), ("super-synced", 2, None)]
+
+lives = None
+switch = shim_env()["SLOW_SWITCH"]
+
+
+def fresh():
+    global lives
+    if lives:
+        lives.server.kill()
+    lives = Lives(rng.randrange(1 << 24), env=shim_env(), names=6, large=5 << 20, spread=1 << 20)
+
+
+def hang(on):
+    if on:
+        open(switch, "w").close()
+    elif os.path.exists(switch):
+        os.unlink(switch)
+
+
+def restart():
+    if not lives.launch():
+        raise Wrong("the server does not start again")
+    lives.check()
+
+
+def under_load(passing, shape, seconds=40, **env):
+    if lives.launch(**env):
+        lives.load(lambda: False, seconds, shape)
+        lives.end_load()
+    if not lives.dead():
+        raise Wrong("not reached in %d s under load (passing %d)" % (seconds * PATIENCE, passing))
+    hang(False)
+    restart()
+    lives.kill()
+
+
+def at_start(name, passing):
+    if lives.launch(DFS_CRASH="%s:%d" % (name, passing)):
+        wait_for(lambda: not lives.server.alive(), 20 * PATIENCE)
+    if not lives.dead():
+        raise Wrong("not reached at a start (passing %d)" % passing)
+
+
+def point(name, work):
+    """work(): raises Wrong.  What follows a failure begins on an empty folder."""
+    if not name.startswith(only):
+        return
+    try:
+        begin = time.monotonic()
+        text = work()
+        note("%.1f s" % (time.monotonic() - begin))
+        check(name, not text, text)
+    except Wrong as e:
+        check(name, False, e, lives.server.text()[-3000:])
+        hang(False)
+        fresh()
+
+
+def passing(most):
+    return rng.randint(max(1, most // 2), most)
+
+
+def full_log():
+    """A log full of slices, and no block store to take them."""
+    hang(True)
+    if not lives.launch():
+        raise Wrong("the server does not start")
+    lives.load(lambda: sum(w.steps for w in lives.workers) > 150, 30, KEEP)
+    lives.kill()
+    before = len(lives.server.text())
+    restart()
+    lives.kill()
+    found = re.search(r"(\d+) records, \d+ bytes", lives.server.text()[before:])
+    return int(found.group(1)) if found else 0
+
+
+def stop_at(name, n, shape):
+    if not lives.launch(DFS_CRASH="%s:%d" % (name, n)):
+        raise Wrong("it died at its start")
+    if shape:
+        lives.load(lambda: sum(w.steps for w in lives.workers) > 100, 30, shape)
+        lives.end_load()
+    lives.server.stop(seconds=90)
+    if not lives.dead():
+        raise Wrong("not reached by a stop in order")
+    restart()
+    lives.kill()
+
+
+def first_start(name, n):
+    fresh()
+    at_start(name, n)
+    restart()
+    lives.load(lambda: sum(w.steps for w in lives.workers) > 20, 30, COMMITS)
+    lives.kill()
+    restart()
+    lives.kill()
+
+
+def part(name, share):
+    fresh()
+    n = full_log()
+    at_start(name, max(1, int(n * share)))
+    hang(False)
+    restart()
+    lives.kill()
+
+
+def start(name):
+    full_log()
+    at_start(name, 1)
+    hang(False)
+    restart()
+    lives.kill()
+
+
+def stuck(name, most, shape):
+    fresh()
+    hang(True)
+    n = passing(most)
+    under_load(n, shape, DFS_CRASH="%s:%d" % (name, n))
+
+
+def run(name, most, shape):
+    n = passing(most)
+    under_load(n, shape, DFS_CRASH="%s:%d" % (name, n))
+
+
+def store(call, most):
+    n = passing(most)
+    under_load(n, BIG, SLOW_DIE="%s:%d" % (call, n), SLOW_PATH="*-data/*")
+
+
+def unnamed():
+    """A COMMIT puts an object; the server dies before a row names it, and before the log is written."""
+    lives.durability("remote")
+    if not lives.launch(DFS_CRASH="blocks-put"):
+        raise Wrong("it died at its start")
+    lives.load(lambda: False, 20, COMMITS)
+    lives.end_load()
+    if not lives.dead():
+        raise Wrong("not reached")
+    if not lives.data():
+        raise Wrong("no object was put")
+    restart()
+    return lives.empty() or lives.stop()
+
+
+def nothing_left():
+    restart()
+    text = lives.empty() or lives.stop()
+    return text
+
+
+def all_known():
+    """The points of the source and of the tables."""
+    there = set()
+    for path in glob.glob(os.environ["DFS_SRCDIR"] + "/core/**/*.c", recursive=True):
+        with open(path) as f:
+            there |= set(re.findall(r'DFS_FAILPOINT(?:_DUE)?\("([^"]+)"\)', f.read()))
+    here = {p[0] for t in (RUN, STUCK, FRESH, PARTS, STOP) for p in t} | set(START)
+    return sorted(there ^ here)
+
+
+check("every fail point has a row here", not all_known(), all_known())
+for _ in range(rounds):
+    fresh()
+    for name, n in FRESH:
+        point("%s, passing %d of the first start" % (name, n), lambda: first_start(name, n))
+    for name, n in GROW:
+        fresh()
+        point("%s, passing %d, under the first load" % (name, n),
+              lambda: under_load(n, BIG, DFS_CRASH="%s:%d" % (name, n)))
+    fresh()
+    point("an object that no row names goes with its file, though that seems empty", unnamed)
+    fresh()
+    for name, most, shape in RUN:
+        point("%s under load" % name, lambda: run(name, most, shape))
+    for name, most, shape in STUCK:
+        point("%s, the block store hanging" % name, lambda: stuck(name, most, shape))
+    for call, most in STORE:
+        point("the block store at %s" % call, lambda: store(call, most))
+    for name in START:
+        point("%s at a start" % name, lambda: start(name))
+    for name, share in PARTS:
+        point("%s at a start, at %d %%" % (name, 100 * share), lambda: part(name, share))
+    for name, n, shape in STOP:
+        point("%s at a stop" % name, lambda: stop_at(name, n, shape))
+    point("nothing is left when all is removed", nothing_left)
+done()
