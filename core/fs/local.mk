@@ -35,10 +35,9 @@ noinst_PROGRAMS += core/fs/bench-fs
 core_fs_bench_fs_SOURCES = core/fs/bench-fs.c $(core_fs_fixture)
 core_fs_bench_fs_LDADD = core/libdittofs.la $(GLIB_LIBS)
 
-core_fs_tests = core/metadata/test-cache core/fs/test-clone core/fs/test-content core/fs/test-crash core/fs/test-crash-clone core/fs/test-model \
-	core/fs/test-names core/fs/test-permissions core/fs/test-threads
-core_fs_tests = core/metadata/test-cache core/fs/test-content core/fs/test-crash core/fs/test-model \
-	core/fs/test-names core/fs/test-permissions core/fs/test-spill core/fs/test-threads
+core_fs_tests = core/metadata/test-cache core/fs/test-clone core/fs/test-content \
+	core/fs/test-crash core/fs/test-crash-clone core/fs/test-model core/fs/test-names \
+	core/fs/test-permissions core/fs/test-spill core/fs/test-threads
 check_PROGRAMS += $(core_fs_tests)
 TESTS += $(core_fs_tests)
 core_metadata_test_cache_SOURCES = core/metadata/test-cache.c $(core_fs_fixture)
@@ -47,13 +46,10 @@ core_fs_test_clone_SOURCES = core/fs/test-clone.c $(core_fs_fixture)
 core_fs_test_clone_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_content_SOURCES = core/fs/test-content.c $(core_fs_fixture)
 core_fs_test_content_LDADD = core/libdittofs.la $(GLIB_LIBS)
-core_fs_crash_world = core/fs/test-crash-world.c core/fs/test-crash.h $(core_fs_fixture) \
-	core/payload/wal/test-disk.c core/payload/wal/test-disk-power.c \
-	core/payload/wal/test-disk.h core/payload/wal/test-disk-sim.h
+core_fs_crash_world = core/fs/test-crash-world.c core/fs/test-crash.h $(core_fs_fixture) $(wal_sim)
 core_fs_test_crash_SOURCES = core/fs/test-crash.c $(core_fs_crash_world)
 core_fs_test_crash_clone_SOURCES = core/fs/test-crash-clone.c $(core_fs_crash_world)
 core_fs_test_crash_clone_LDADD = core/libdittofs.la $(GLIB_LIBS)
-core_fs_test_crash_SOURCES = core/fs/test-crash.c $(core_fs_fixture) $(wal_sim)
 core_fs_test_crash_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_model_SOURCES = core/fs/test-model.c $(core_fs_fixture)
 core_fs_test_model_LDADD = core/libdittofs.la $(GLIB_LIBS)
