@@ -9,6 +9,8 @@
 #include "config/tables.h"
 #include "plugin/nearest.h"
 
+#define LOG_QUOTA_MIN (UINT64_C(8) << 20) /* some of the largest writes */
+
 static const char *
 path_mistake(const char *path)
 {
@@ -122,6 +124,9 @@ read_share(const struct dfs_config_reader *r, const config_setting_t *group,
 	share->gc_grace = values->gc_grace;
 	share->gc_reconcile = values->gc_reconcile;
 	share->gc_reconcile_interval = values->gc_reconcile_interval;
+	if (share->log_quota && (share->log_quota < LOG_QUOTA_MIN || share->log_quota > r->config->wal.size))
+		return dfs_reader_refuse(r, member(group, "log_quota"),
+					 "%s.log_quota: want 0, or from 8M to server.wal.size", path);
 	if (!check_path(r, group, path, share))
 		return false;
 	share->metadata =

@@ -90,6 +90,7 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 	share->read_only = o->read_only;
 	share->ns = ns;
 	share->blocks = o->blocks;
+	share->recovered = o->recovered;
 	share->rules = rules_copy(o->rules);
 	payload = (struct dfs_payload_options){
 		.cache = o->pages,
@@ -118,7 +119,7 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 		status = dfs_share_replay(share, o->recovered);
 	if (status != DFS_OK) {
 		dfs_orphans_start(ns, share->lane, level);
-		dfs_share_close(share, 0);
+		dfs_share_close(share, dfs_clock_mono() + 10 * DFS_SECOND);
 		return status;
 	}
 	dfs_orphans_start(ns, share->lane, level);
@@ -144,9 +145,11 @@ dfs_share_close(struct dfs_share *share, int64_t deadline)
 	DFS_FAILPOINT("drain");
 	status = dfs_payload_flush(share->payload, deadline);
 	DFS_FAILPOINT("drained");
-	if (status != DFS_OK && dfs_payload_logs(share->payload))
+	if (status != DFS_OK && dfs_payload_logs(share->payload)) {
 		dfs_log(DFS_LOG_INFO, "%s: what is not in the block store yet stays in the log",
 			share->name);
+		dfs_recovered_leave(share->recovered, share->uuid);
+	}
 	else if (status != DFS_OK)
 		dfs_log(DFS_LOG_ERROR, "%s: not everything could be written (%s): %s", share->name,
 			dfs_status_name(status), dfs_fail_text());

@@ -47,6 +47,7 @@ struct dfs_share {
 	struct dfs_lock rules_lock;          /* held for as long as a rule is read */
 	const struct dfs_share_rules *rules; /* guarded by rules_lock: a reload replaces and frees them */
 	struct dfs_block_store *blocks;
+	struct dfs_recovered *recovered; /* the log's; NULL: none */
 };
 
 /* What dfs_share_open needs; everything is borrowed until dfs_share_close, strings and rules

@@ -71,6 +71,9 @@ write_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
 	status = src->pages ? dfs_file_write(*file, &slice, src->pages)
 			    : dfs_file_copy_in(*file, &slice, src->offset, src->data, src->len);
 	if (status != DFS_OK) {
+		/* Somebody may have seen them: they are never used for another state. */
+		before.change = attr->change;
+		before.ctime = attr->ctime;
 		dfs_inode_publish(inode, &before, DFS_PUBLISH_CONTENT);
 		return status;
 	}

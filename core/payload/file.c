@@ -32,6 +32,8 @@ dfs_file_new(struct dfs_payload *payload, uint64_t fileid, const struct dfs_cont
 	file->used = used;
 	/* One before us, which left memory, may have been flushed and not be durable yet. */
 	file->meta_seq = atomic_load(&payload->metadata->last_seq);
+	if (payload->logging)
+		file->log_lsn = dfs_wal_last(payload->wal);
 	return file;
 }
 
@@ -166,7 +168,7 @@ dfs_file_free(struct dfs_file *file)
 	dfs_file_lock(file);
 	while (file->flushing)
 		dfs_file_wait(file, dfs_clock_mono() + DFS_SECOND);
-	if (file->n_dirty > 0 && !file->payload->wal) {
+	if (file->n_dirty > 0 && !file->payload->logging) {
 		/* After a flush that failed; what clients have not made stable they must send again. */
 		dfs_log(DFS_LOG_ERROR, "share %s: a file was dropped with dirty data",
 			file->payload->prefix);

@@ -116,7 +116,7 @@ struct dfs_payload {
 struct dfs_garbage {
 	struct dfs_garbage *next;
 	uint64_t seq;
-	uint16_t pins[DFS_WAL_SEGMENTS_MAX]; /* how many on each */
+	uint32_t pins[DFS_WAL_SEGMENTS_MAX]; /* how many on each */
 	uint32_t n, cap;
 	struct {
 		struct dfs_content_id content;
@@ -278,8 +278,9 @@ enum dfs_status dfs_log_slice(struct dfs_file *file, uint64_t offset, uint32_t l
 			      const struct dfs_slice *slice, const struct dfs_span *spans,
 			      uint32_t n, dfs_wal_at *at);
 
-/* The block has what was logged in `segments`, up to lsn: pins them. */
-void dfs_log_adopt(struct dfs_block *block, uint64_t segments, uint64_t lsn);
+/* The block has what was logged in `segments`, up to lsn: pins them.  bytes: of a replayed slice, which
+ * count against the quota; 0: they are counted. */
+void dfs_log_adopt(struct dfs_block *block, uint64_t segments, uint64_t lsn, uint32_t bytes);
 
 /* throttle.c: before a write of len bytes.  DFS_AGAIN (nonblock), DFS_DELAY, or what a share whose store
  * takes nothing shall say. */

@@ -37,12 +37,14 @@ struct part {
 	bool changed;              /* the row is new */
 	bool overlaid;             /* old is not all of the stored row */
 	uint16_t dirty[DFS_PAGES]; /* as they were taken */
+	dfs_wal_at log[DFS_PAGES];
 	uint8_t n_slots;
 };
 
 struct batch {
 	struct dfs_file *file;
 	struct dfs_txn *txn; /* open already: the flush runs on an event loop */
+	bool unsure;         /* the transaction failed in its commit: it may have happened */
 	uint32_t trunc_gen;
 	uint32_t n;
 	uint64_t put_seq;
@@ -340,6 +342,7 @@ take_dirty(struct part *part)
 		struct dfs_page *page = &block->pages[p];
 
 		part->dirty[p] = page->dirty;
+		part->log[p] = page->log;
 		if (page->dirty)
 			dfs_page_mark(block, page, 0, true);
 	}
@@ -443,13 +446,15 @@ restore(struct batch *batch)
 			uint16_t back =
 				p < part->n_slots && page->buf ? part->dirty[p] & page->units : 0;
 
-			if (page->dirty && back)
-				page->log = 0;
+			/* Beside newer units the old ones do not lie in one piece with them. */
+			if (back)
+				page->log = page->dirty ? 0 : part->log[p];
 			dfs_page_mark(block, page, page->dirty | back, false);
 			dirty |= page->dirty != 0;
 		}
 		dfs_log_unpin(batch->file->payload, part->segments & block->log_segments);
 		block->log_segments |= part->segments;
+		block->log_stale &= ~part->segments; /* newest again */
 		if (!dirty) {
 			garbage = dfs_garbage_add_pins(garbage, block->log_segments);
 			block->log_segments = 0;
@@ -605,7 +610,9 @@ publish(struct dfs_ctx *ctx, struct batch *batch)
 		dfs_metadata_abort(metadata, txn);
 		return st;
 	}
-	return dfs_metadata_commit(metadata, txn, NULL);
+	st = dfs_metadata_commit(metadata, txn, NULL);
+	batch->unsure = st != DFS_OK && st != DFS_AGAIN;
+	return st;
 }
 
 static void
@@ -669,7 +676,8 @@ batch_release(struct batch *batch)
 
 /* Flush up to BATCH_BLOCKS of the *left blocks that were dirty at the start.  Called with mu. */
 static enum dfs_status
-flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what, uint32_t *left)
+flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what, uint32_t *left,
+	    enum dfs_status *own)
 {
 	struct dfs_payload *payload = file->payload;
 	struct batch batch;
@@ -679,6 +687,7 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what, uin
 
 	batch.file = file;
 	batch.txn = NULL;
+	batch.unsure = false;
 	batch.trunc_gen = file->trunc_gen;
 	file->trunc_min = UINT64_MAX;
 	batch.n = 0;
@@ -703,6 +712,17 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what, uin
 		part->block->pins++;
 		batch.n++;
 		st = put_block(ctx, &batch, part);
+		if (st != DFS_OK && st != DFS_BUSY && !part->n_slots && file->n_dirty > 1 &&
+		    !ctx->nonblock) {
+			/* Its own trouble (what it needs cannot be read): the others go without it. */
+			dfs_block_list_clean(part->block);
+			dfs_block_list_dirty(part->block);
+			part->block->pins--;
+			batch.n--;
+			*own = st;
+			st = DFS_OK;
+			continue;
+		}
 		if (st == DFS_OK || part->n_slots)
 			dfs_block_list_clean(part->block);
 		if (st == DFS_OK && dirty_units(part->block))
@@ -714,7 +734,7 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what, uin
 		st = make_current(ctx, &batch);
 	if (batch.txn)
 		dfs_metadata_abort(payload->metadata, batch.txn);
-	if (st != DFS_OK)
+	if (st != DFS_OK && !batch.unsure)
 		erase_put(ctx, &batch);
 	seq = atomic_load(&payload->metadata->last_seq);
 	if (st == DFS_OK)
@@ -741,7 +761,7 @@ static enum dfs_status
 flush_blocks(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what)
 {
 	uint32_t left = file->n_dirty, target = file->write_seq;
-	enum dfs_status st = DFS_OK;
+	enum dfs_status st = DFS_OK, own = DFS_OK; /* own: of blocks that were left out */
 	int fences = 0;
 
 	while (left > 0 && next_dirty(file, what) && st == DFS_OK) {
@@ -753,7 +773,7 @@ flush_blocks(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what)
 		}
 		if (file->discarded || st != DFS_OK)
 			break;
-		st = flush_batch(ctx, file, what, &left);
+		st = flush_batch(ctx, file, what, &left, &own);
 		if (st == DFS_BUSY) {
 			/* Fenced: take what is left of it again. */
 			left = file->n_dirty;
@@ -762,6 +782,8 @@ flush_blocks(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what)
 	}
 	if (file->discarded)
 		return DFS_OK;
+	if (st == DFS_OK)
+		st = own;
 	if (st == DFS_OK && what == DFS_FLUSH_ALL)
 		file->flushed_seq = target;
 	if (st != DFS_AGAIN)

@@ -107,6 +107,20 @@ erase(struct dfs_payload *payload, const struct dfs_garbage *g)
 	}
 }
 
+/* The metadata store takes its time: they wait on. */
+static void
+give_back(struct dfs_payload *payload, struct dfs_garbage *all)
+{
+	struct dfs_garbage *last = all;
+
+	while (last->next)
+		last = last->next;
+	pthread_mutex_lock(&payload->garbage_mu);
+	last->next = payload->garbage;
+	payload->garbage = all;
+	pthread_mutex_unlock(&payload->garbage_mu);
+}
+
 static void
 reap(struct dfs_task *task)
 {
@@ -128,6 +142,11 @@ reap(struct dfs_task *task)
 		if (gate)
 			st = dfs_gate_wait_sync(gate, seq, dfs_sync_level_of(payload),
 						dfs_clock_mono() + GATE_DEADLINE);
+		if (st == DFS_TIMEDOUT) {
+			give_back(payload, all);
+			pthread_mutex_lock(&payload->garbage_mu);
+			continue;
+		}
 		while (all) {
 			struct dfs_garbage *g = all;
 

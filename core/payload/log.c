@@ -121,9 +121,13 @@ dfs_log_wait_room(struct dfs_payload *payload, uint32_t len, int64_t deadline)
 }
 
 void
-dfs_log_adopt(struct dfs_block *block, uint64_t segments, uint64_t lsn)
+dfs_log_adopt(struct dfs_block *block, uint64_t segments, uint64_t lsn, uint32_t bytes)
 {
-	dfs_log_pin(block->file->payload, segments & ~block->log_segments);
+	struct dfs_payload *payload = block->file->payload;
+
+	dfs_log_pin(payload, segments & ~block->log_segments);
+	if (bytes)
+		note_bytes(payload, (unsigned)__builtin_ctzll(segments), bytes);
 	block->log_segments |= segments;
 	block->lsn = lsn;
 }
@@ -148,7 +152,7 @@ live_segments(const struct dfs_block *block)
 /* The block has come to another segment, `newest`: let go of those that it has overwritten.  What
  * overwrote it must be durable first, so that happens a segment later. */
 static void
-drop_stale(struct dfs_block *block, uint64_t newest)
+drop_stale(struct dfs_block *block, uint64_t newest, uint64_t lsn)
 {
 	struct dfs_payload *payload = block->file->payload;
 
@@ -161,7 +165,7 @@ drop_stale(struct dfs_block *block, uint64_t newest)
 	if (block->log_cut)
 		return; /* until the next flush: the truncation may not be durable yet */
 	block->log_stale |= block->log_segments & ~newest & ~live_segments(block);
-	block->stale_lsn = block->lsn;
+	block->stale_lsn = lsn;
 }
 
 enum dfs_status
@@ -195,11 +199,11 @@ dfs_log_slice(struct dfs_file *file, uint64_t offset, uint32_t len, const struct
 		note_bytes(payload, DFS_WAL_SEGMENT(*at), len);
 	} else {
 		note_pins(payload, bit, len);
-		drop_stale(first, bit);
+		drop_stale(first, bit, lsn);
 	}
 	first->lsn = lsn;
 	for (uint64_t i = first->index + 1; i <= last; i++)
-		dfs_log_adopt(dfs_block_find(file, i), bit, lsn);
+		dfs_log_adopt(dfs_block_find(file, i), bit, lsn, 0);
 	file->log_lsn = lsn;
 	return DFS_OK;
 }

@@ -11,6 +11,7 @@ struct share {
 	uint64_t segments; /* pinned once each */
 	struct dfs_recovered_slice *slices;
 	uint32_t n, cap;
+	bool left; /* what is in the log of it is not here */
 };
 
 struct dfs_recovered {
@@ -132,6 +133,9 @@ dfs_recovered_take(struct dfs_recovered *r, const uint8_t uuid[16], dfs_recovere
 	s = *link;
 	if (!s)
 		return DFS_OK;
+	if (s->left)
+		return dfs_fail(DFS_BUSY, "the log has data of it that was not in the block store "
+				"when it was closed: restart the server");
 	qsort(s->slices, s->n, sizeof s->slices[0], by_content);
 	for (uint32_t i = 0, end; i < s->n && st == DFS_OK; i = end) {
 		for (end = i + 1; end < s->n && memcmp(&s->slices[end].content,
@@ -148,6 +152,15 @@ dfs_recovered_take(struct dfs_recovered *r, const uint8_t uuid[16], dfs_recovere
 	free(s->slices);
 	free(s);
 	return DFS_OK;
+}
+
+void
+dfs_recovered_leave(struct dfs_recovered *r, const uint8_t uuid[16])
+{
+	struct share *s = r ? share_of(r, uuid) : NULL;
+
+	if (s)
+		s->left = true;
 }
 
 uint64_t

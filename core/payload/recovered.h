@@ -24,7 +24,7 @@ struct dfs_recovered_slice {
 
 /* Recover the log into a new set.  NULL: dfs_fail_text() says why. */
 struct dfs_recovered *dfs_recovered_new(struct dfs_wal *wal, struct dfs_wal_recovery *found);
-/* Unpins what nobody took only when the log is to forget it: it does not; see above. */
+/* What nobody took stays pinned. */
 void dfs_recovered_free(struct dfs_recovered *recovered);
 
 /* All slices of one content, in order.  Not DFS_OK: the visit ends with it. */
@@ -34,6 +34,9 @@ typedef enum dfs_status (*dfs_recovered_fn)(void *arg, const struct dfs_recovere
  * it: fn has pinned what it keeps. */
 enum dfs_status dfs_recovered_take(struct dfs_recovered *recovered, const uint8_t share[16],
 				   dfs_recovered_fn fn, void *arg);
+/* The share closes with slices in the log that only a recovery finds again: until then nobody may take
+ * it (DFS_BUSY).  recovered: may be NULL. */
+void dfs_recovered_leave(struct dfs_recovered *recovered, const uint8_t share[16]);
 /* How many slices nobody has taken. */
 uint64_t dfs_recovered_left(const struct dfs_recovered *recovered);
 

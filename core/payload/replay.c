@@ -59,12 +59,14 @@ replay_block(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index, uint64_
 	struct dfs_block *block =
 		dfs_block_get_slots(file, index, (to - 1) / DFS_PAGE_SIZE);
 	enum dfs_status st;
+	uint32_t len;
 
 	if (!block)
 		return DFS_NOMEM;
 	st = dfs_fetch_row(ctx, block);
 	if (st != DFS_OK || block->lsn >= lsn)
 		return st;
+	len = to - from;
 	block->pins++;
 	while (from < to && st == DFS_OK) {
 		uint32_t end = (from / DFS_PAGE_SIZE + 1) * DFS_PAGE_SIZE;
@@ -77,7 +79,7 @@ replay_block(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index, uint64_
 	}
 	block->pins--;
 	if (st == DFS_OK)
-		dfs_log_adopt(block, 1ull << DFS_WAL_SEGMENT(at), lsn);
+		dfs_log_adopt(block, 1ull << DFS_WAL_SEGMENT(at), lsn, len);
 	return st;
 }
 

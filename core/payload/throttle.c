@@ -85,21 +85,28 @@ refuse(struct dfs_payload *payload, enum dfs_status store)
 	return DFS_DELAY;
 }
 
+/* Whether a share that became read-only may be written again: then it is writable from now on. */
+static bool
+recovered(struct dfs_payload *payload)
+{
+	int64_t since = atomic_load(&payload->throttle.good_since);
+
+	if (!since || dfs_clock_mono() - since <= RECOVERED)
+		return false;
+	if (atomic_exchange(&payload->throttle.readonly, false))
+		dfs_log(DFS_LOG_WARN, "share %s: its block store serves again: writable",
+			payload->prefix);
+	return true;
+}
+
 void
 dfs_throttle_flushed(struct dfs_payload *payload, enum dfs_status status)
 {
-	int64_t now = dfs_clock_mono(), since = atomic_load(&payload->throttle.good_since);
-
 	atomic_store(&payload->flush_status, status);
-	if (status != DFS_OK) {
+	if (status != DFS_OK)
 		atomic_store(&payload->throttle.good_since, 0);
-		return;
-	}
-	if (!since)
-		atomic_store(&payload->throttle.good_since, now);
-	else if (now - since > RECOVERED && atomic_exchange(&payload->throttle.readonly, false))
-		dfs_log(DFS_LOG_WARN, "share %s: its block store serves again: writable",
-			payload->prefix);
+	else if (!atomic_load(&payload->throttle.good_since))
+		atomic_store(&payload->throttle.good_since, dfs_clock_mono());
 }
 
 enum dfs_status
@@ -107,7 +114,8 @@ dfs_throttle_write(struct dfs_ctx *ctx, struct dfs_payload *payload, uint32_t le
 {
 	enum dfs_status store = atomic_load(&payload->flush_status);
 
-	if (atomic_load_explicit(&payload->throttle.readonly, memory_order_relaxed))
+	if (atomic_load_explicit(&payload->throttle.readonly, memory_order_relaxed) &&
+	    !recovered(payload))
 		return DFS_ROFS;
 	if (has_room(payload, len)) {
 		if (!hold_for(payload, len))

@@ -246,5 +246,11 @@ dfs_payload_reclaim(struct dfs_payload *payload, const struct dfs_content_id *co
 			st = DFS_OK;
 	}
 	dfs_drops_free(&r.drops);
+	/* Objects that earlier runs have put and never named.  In a far store a listing costs more than
+	 * they do: there they are the reconciliation's. */
+	if (st == DFS_OK && payload->gc.records && !payload->far) {
+		st = dfs_orphans_of_content(payload, content);
+		dfs_gc_kick(payload);
+	}
 	return st;
 }

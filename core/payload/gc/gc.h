@@ -117,6 +117,10 @@ enum dfs_status dfs_object_named(struct dfs_payload *payload, struct dfs_txn *tx
 /* Erase what the last run has put and not named, of the contents that it may have done so for. */
 enum dfs_status dfs_orphans_of_last_run(struct dfs_payload *payload);
 
+/* Erase all that nothing names of a content whose rows are gone. */
+enum dfs_status dfs_orphans_of_content(struct dfs_payload *payload,
+				       const struct dfs_content_id *content);
+
 /* clock.c: one thread of the server that hands a share's work, when it is due, to the lane of its block
  * store. */
 void dfs_gc_init(struct dfs_gc *gc);

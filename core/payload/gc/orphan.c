@@ -77,6 +77,7 @@ dfs_payload_suspect(struct dfs_payload *payload, const struct dfs_content_id *co
 struct piece {
 	struct dfs_payload *payload;
 	const struct dfs_content_id *content;
+	uint64_t from, to; /* versions that are looked at: [from, to) */
 	uint32_t n;
 	struct {
 		uint64_t block, version;
@@ -88,14 +89,13 @@ static int
 collect(void *arg, const char *key, uint64_t length)
 {
 	struct piece *p = arg;
-	const struct dfs_gc *gc = &p->payload->gc;
 	struct dfs_content_id content;
 	uint64_t block, version;
 
 	snprintf(p->last, sizeof p->last, "%s", key);
 	if (!dfs_block_key_parse(key, p->payload->prefix, &content, &block, &version) ||
-	    memcmp(&content, p->content, sizeof content) != 0 || version < gc->left_version ||
-	    version >= gc->first_version)
+	    memcmp(&content, p->content, sizeof content) != 0 || version < p->from ||
+	    version >= p->to)
 		return 1;
 	p->objects[p->n].block = block;
 	p->objects[p->n].version = version;
@@ -158,12 +158,31 @@ search(struct dfs_payload *payload, const struct dfs_content_id *content, struct
 }
 
 enum dfs_status
+dfs_orphans_of_content(struct dfs_payload *payload, const struct dfs_content_id *content)
+{
+	struct piece *p = malloc(sizeof *p);
+	enum dfs_status st = DFS_NOMEM;
+
+	if (p) {
+		p->from = 0;
+		p->to = UINT64_MAX;
+		st = search(payload, content, p);
+	}
+	free(p);
+	return st;
+}
+
+enum dfs_status
 dfs_orphans_of_last_run(struct dfs_payload *payload)
 {
 	struct dfs_gc *gc = &payload->gc;
 	struct piece *p = malloc(sizeof *p);
 	enum dfs_status st = p ? DFS_OK : DFS_NOMEM;
 
+	if (p) {
+		p->from = gc->left_version;
+		p->to = gc->first_version;
+	}
 	while (st == DFS_OK) {
 		struct dfs_content_id content;
 		bool any;
