@@ -3,7 +3,7 @@
 pkglib_LTLIBRARIES += core/libdittofs.la
 core_libdittofs_la_SOURCES =
 core_libdittofs_la_LDFLAGS = -avoid-version $(PLUGIN_NO_UNDEFINED) -Wl,-Bsymbolic-functions $(AM_LDFLAGS)
-core_libdittofs_la_LIBADD = $(GLIB_LIBS) $(LIBCONFIG_LIBS) $(XXHASH_LIBS) $(LTDL_LIBS) -lpthread
+core_libdittofs_la_LIBADD = $(GLIB_LIBS) $(LIBCONFIG_LIBS) $(XXHASH_LIBS) $(CRYPTO_LIBS) $(LTDL_LIBS) -lpthread
 
 dittofsincludedir = $(includedir)/dittofs
 dittofsinclude_HEADERS = \

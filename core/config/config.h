@@ -58,6 +58,7 @@ struct dfs_config_share {
 	bool read_only;
 	uint64_t log_quota; /* bytes, 0: the default */
 	enum dfs_stuck_write stuck_write;
+	bool dedup;
 	uint64_t gc_grace;  /* ns, 0: as the block store wants it */
 	uint32_t gc_reconcile; /* enum dfs_gc_reconcile of payload/payload.h */
 	uint64_t gc_reconcile_interval; /* ns */

@@ -121,6 +121,7 @@ read_share(const struct dfs_config_reader *r, const config_setting_t *group,
 	share->read_only = values->read_only;
 	share->log_quota = values->log_quota;
 	share->stuck_write = values->stuck_write;
+	share->dedup = values->dedup;
 	share->gc_grace = values->gc_grace;
 	share->gc_reconcile = values->gc_reconcile;
 	share->gc_reconcile_interval = values->gc_reconcile_interval;

@@ -48,6 +48,7 @@ const struct dfs_config_item dfs_wal_table[] = {
 #define SHARE(field) offsetof(struct share_values, field)
 static const char *const durability_names[] = {"none", "process", "power", "remote", NULL};
 static const char *const stuck_names[] = {"delay", "enospc", "readonly", NULL};
+static const char *const dedup_names[] = {"off", "on", NULL};
 /* In the order of enum dfs_gc_reconcile. */
 static const char *const reconcile_names[] = {"report", "erase", "off", NULL};
 const struct dfs_config_item dfs_share_table[] = {
@@ -67,6 +68,9 @@ const struct dfs_config_item dfs_share_table[] = {
 	 "What writers are told when the block store takes nothing and the share's part of the log is "
 	 "full: to come again later, that there is no space, or that the share is read-only until the "
 	 "store has served for two minutes."},
+	{"dedup", DFS_CONFIG_ENUM, 0, SHARE(dedup), 0, 0, "off", dedup_names,
+	 "Whether blocks of the share whose bytes are equal are stored once; it costs a SHA-256 of "
+	 "what is written."},
 	{"gc_grace", DFS_CONFIG_DURATION, 0, SHARE(gc_grace), 0, 30 * 86400000000000ll, "0", NULL,
 	 "How long an object that no file names any more is kept; 0 is ten minutes in a remote store, "
 	 "which others may be reading, and no time in a local one."},

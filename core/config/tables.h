@@ -16,6 +16,7 @@ struct share_values {
 	uint8_t read_only;
 	uint64_t log_quota;
 	uint32_t stuck_write; /* enum dfs_stuck_write */
+	uint32_t dedup; /* 0 off, 1 on */
 	uint64_t gc_grace, gc_reconcile_interval; /* ns */
 	uint32_t gc_reconcile;                    /* enum dfs_gc_reconcile */
 };

@@ -102,6 +102,7 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 		.durability = o->durability,
 		.log_quota = o->log_quota,
 		.stuck_write = o->stuck_write,
+		.dedup = o->dedup,
 		.gc_grace = o->gc_grace,
 		.gc_reconcile = o->gc_reconcile,
 		.gc_reconcile_interval = o->gc_reconcile_interval,

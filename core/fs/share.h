@@ -66,6 +66,7 @@ struct dfs_share_options {
 	bool read_only;
 	enum dfs_stuck_write stuck_write;
 	uint64_t log_quota; /* bytes of the log that the share may hold, 0: the default */
+	bool dedup;       /* blocks of equal content are one object */
 	int64_t gc_grace; /* as in struct dfs_payload_options, and so the next two */
 	uint32_t gc_reconcile;
 	int64_t gc_reconcile_interval;

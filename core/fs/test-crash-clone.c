@@ -54,6 +54,21 @@ step_clone(struct world *w, bool ack)
 	crash_settle(dst);
 }
 
+/* The same bytes at the same place of two files: a whole block. */
+static void
+step_twins(struct world *w)
+{
+	uint32_t at = (uint32_t)g_rand_int_range(w->rand, 0, 2) * (4u << 20);
+	uint64_t stamp = ++w->stamps;
+
+	for (int i = 0; i < 2; i++) {
+		struct file *file = crash_any_file(w);
+
+		for (uint32_t k = 0; k < 4; k++)
+			crash_write(w, file, at + k * (1u << 20), 1u << 20, stamp, false);
+	}
+}
+
 /* The name's next file is a new one. */
 static void
 step_remove(struct world *w)
@@ -86,17 +101,18 @@ recount(struct world *w)
 }
 
 static void
-references_hold(void)
+run(unsigned n, bool dedup)
 {
-	unsigned n = world_crashes(100);
-	struct world w = {0};
+	struct world w = {.f.dedup = dedup};
 
 	world_open(&w);
 	while (w.cycle < n) {
 		for (int i = g_rand_int_range(w.rand, 0, 40); i > 0; i--) {
 			int what = g_rand_int_range(w.rand, 0, 100);
 
-			if (what < 20)
+			if (dedup && what < 10)
+				step_twins(&w);
+			else if (what < 20)
 				step_clone(&w, true);
 			else if (what < 23)
 				step_remove(&w);
@@ -112,11 +128,25 @@ references_hold(void)
 	world_close(&w);
 }
 
+static void
+references_hold(void)
+{
+	run(world_crashes(100), false);
+}
+
+static void
+references_hold_with_twins(void)
+{
+	run(world_crashes(50), true);
+}
+
 int
 main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/crash/references hold over clones, removals and losses of power",
 			references_hold);
+	g_test_add_func("/crash/references hold where equal blocks are one object",
+			references_hold_with_twins);
 	return g_test_run();
 }

@@ -179,22 +179,19 @@ crash_commit(struct world *w, struct file *file)
 	crash_settle(file);
 }
 
-static void
-step_write(struct world *w, struct file *file)
+void
+crash_write(struct world *w, struct file *file, uint32_t offset, uint32_t len, uint64_t stamp,
+	    bool stable)
 {
 	struct dfs_ctx ctx = ctx_as(&w->f, 0, 0);
-	uint32_t offset = crash_random_offset(w), len = random_len(w, offset);
-	bool stable = g_rand_int_range(w->rand, 0, 4) == 0;
-	uint64_t stamp = ++w->stamps, verifier;
 	enum dfs_stable committed;
 	struct dfs_wcc wcc;
+	uint64_t verifier;
 
-	if (len == 0)
-		return;
 	if (file->n_pending > PENDING_MAX - 4)
 		crash_commit(w, file);
 	crash_note(file, "write %u+%u stamp %" G_GUINT64_FORMAT "%s\n", offset, len, stamp,
-	     stable ? " stable" : "");
+		   stable ? " stable" : "");
 	fill(w->scratch, stamp, offset, len);
 	assert_status(dfs_fs_write(&ctx, &file->ref, offset, w->scratch, len,
 				   stable ? DFS_FILE_SYNC : DFS_UNSTABLE, &committed, &verifier,
@@ -202,11 +199,21 @@ step_write(struct world *w, struct file *file)
 		      DFS_OK);
 	memcpy(file->now + offset, w->scratch, len);
 	file->length = MAX(file->length, offset + len);
-	crash_remember(file, (struct pending){offset, len, stamp, false});
+	crash_remember(file, (struct pending){.offset = offset, .len = len, .stamp = stamp});
 	if (stable) {
 		g_assert_true(crash_acknowledged(&ctx));
 		crash_settle(file);
 	}
+}
+
+static void
+step_write(struct world *w, struct file *file)
+{
+	uint32_t offset = crash_random_offset(w), len = random_len(w, offset);
+	bool stable = g_rand_int_range(w->rand, 0, 4) == 0;
+
+	if (len > 0)
+		crash_write(w, file, offset, len, ++w->stamps, stable);
 }
 
 /* ack: wait for the reply. */
@@ -225,7 +232,7 @@ crash_truncate(struct world *w, struct file *file, bool ack)
 	if (set.length < file->length)
 		memset(file->now + set.length, 0, file->length - set.length);
 	file->length = (uint32_t)set.length;
-	crash_remember(file, (struct pending){(uint32_t)set.length, 0, 0, true});
+	crash_remember(file, (struct pending){.offset = (uint32_t)set.length, .cut = true});
 	if (!ack)
 		return;
 	g_assert_true(crash_acknowledged(&ctx));
@@ -457,6 +464,7 @@ world_open(struct world *w)
 		.disk = sim_ops(w->disk),
 	};
 	w->f = (struct fixture){
+		.dedup = w->f.dedup,
 		.kind = "test-durable",
 		.durability = DFS_DURABILITY_POWER,
 		.durable_blocks = true,

@@ -60,6 +60,8 @@ bool crash_acknowledged(struct dfs_ctx *ctx);
 void crash_settle(struct file *file);
 void crash_remember(struct file *file, struct pending p);
 void crash_note(struct file *file, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+void crash_write(struct world *w, struct file *file, uint32_t offset, uint32_t len, uint64_t stamp,
+		 bool stable);
 void crash_commit(struct world *w, struct file *file);
 void crash_truncate(struct world *w, struct file *file, bool ack);
 struct file *crash_any_file(struct world *w);

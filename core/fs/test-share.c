@@ -94,6 +94,7 @@ open_share(struct fixture *f)
 		.workers = f->workers,
 		.durability = f->durability,
 		.wal = f->wal,
+		.dedup = f->dedup,
 		.recovered = recovered,
 	};
 	enum dfs_status status = dfs_share_open(&o, &f->share);

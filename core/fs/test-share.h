@@ -31,6 +31,7 @@ struct fixture {
 	struct dfs_block_store *blocks;
 	struct dfs_wal_config *log; /* NULL: no log */
 	struct dfs_wal *wal;
+	bool dedup;
 	bool durable_blocks; /* the memory block store says that it keeps what it has */
 	struct dfs_share *share;
 	struct dfs_ctx ctx; /* uid 0 */

@@ -24,6 +24,7 @@
 
 #define BATCH_BLOCKS 16  /* of one transaction */
 #define SEGMENTS_GOAL 16 /* a row of more is written as a whole when that is possible */
+#define DEDUP_MIN DFS_PAGE_SIZE /* bytes of a block that is worth a hash */
 #define TRIES_MAX 64     /* transactions that the store wants repeated */
 #define SPANS_MAX 160    /* pages, their zero tails, and as many gaps as segments */
 
@@ -36,6 +37,9 @@ struct part {
 	uint64_t segments;         /* of the log: the pins that were the block's */
 	bool changed;              /* the row is new */
 	bool overlaid;             /* old is not all of the stored row */
+	bool hashed;               /* the row is one object, whose hash this is */
+	uint64_t twin;             /* that object was there before, as this version; 0: it is put */
+	uint8_t hash[32];
 	uint16_t dirty[DFS_PAGES]; /* as they were taken */
 	dfs_wal_at log[DFS_PAGES];
 	uint8_t n_slots;
@@ -357,6 +361,27 @@ class_of(const struct dfs_ctx *ctx, const struct part *part)
 							       : DFS_AGED_PUT;
 }
 
+/* Whether an object of the same bytes is there already: then the row names that one.  Called without
+ * mu. */
+static bool
+find_twin(const struct dfs_ctx *ctx, struct dfs_payload *payload, struct part *part,
+	  const struct object *o, uint64_t version)
+{
+	struct dfs_segment *seg = &part->row.segs[0];
+
+	/* Not on an event loop: a hash takes milliseconds. */
+	if (!payload->dedup || ctx->nonblock || part->row.n != 1 || seg->version != version ||
+	    seg->at != 0 || seg->length < DEDUP_MIN ||
+	    !dfs_dedup_hash(o->spans, o->n_spans, part->hash))
+		return false;
+	part->hashed = true;
+	seg->flags |= DFS_SEGMENT_SHARED;
+	part->twin = dfs_dedup_find(ctx, payload, part->hash, seg->length);
+	if (part->twin)
+		seg->version = part->twin;
+	return part->twin != 0;
+}
+
 /* Put the block's new object, or start to.  Called with mu; the block is pinned. */
 static enum dfs_status
 put_block(struct dfs_ctx *ctx, struct batch *batch, struct part *part)
@@ -372,8 +397,8 @@ put_block(struct dfs_ctx *ctx, struct batch *batch, struct part *part)
 	part->old = NULL;
 	part->n_slots = 0;
 	part->segments = 0;
-	part->version = 0;
-	part->changed = false;
+	part->version = part->twin = 0;
+	part->changed = part->hashed = false;
 	for (int tries = 0;; tries++) {
 		st = dfs_fetch_row(ctx, part->block);
 		if (st == DFS_OK)
@@ -396,6 +421,11 @@ put_block(struct dfs_ctx *ctx, struct batch *batch, struct part *part)
 	}
 	class = class_of(ctx, part);
 	dfs_file_unlock(file);
+	if (find_twin(ctx, payload, part, &o, version)) {
+		object_release(&o);
+		dfs_file_lock(file);
+		return DFS_OK;
+	}
 	dfs_block_key(key, payload->prefix, &file->content, part->block->index, version);
 	if (batch->upload.offload)
 		st = dfs_upload_add(&batch->upload, class, key, o.spans, o.n_spans);
@@ -530,19 +560,40 @@ fenced(const struct batch *batch)
 	       batch->trunc_gen != batch->file->trunc_gen;
 }
 
+/* The new row's object, of which others may be found: a record of its own, or one reference more to
+ * the twin.  old: the row before.  DFS_BUSY: the twin is gone. */
+static enum dfs_status
+publish_hashed(struct batch *batch, struct dfs_txn *txn, const struct part *part,
+	       const struct dfs_segment *old, uint32_t n_old)
+{
+	struct dfs_payload *payload = batch->file->payload;
+	const struct dfs_segment *seg = &part->row.segs[0];
+	enum dfs_status st;
+
+	if (!part->twin)
+		return dfs_dedup_record(payload, txn, &batch->file->content, part->block->index,
+					seg->version, part->hash, seg->length);
+	if (dfs_row_has(old, n_old, part->twin))
+		return DFS_OK; /* the same bytes once more */
+	st = dfs_dedup_ref(payload, txn, part->twin, part->hash, seg->length);
+	return st == DFS_NOENT ? DFS_BUSY : st;
+}
+
 struct stored {
-	struct batch *batch;
-	const struct part *part;
+	uint64_t block;
+	uint32_t n;
+	struct dfs_segment segs[DFS_SEGMENTS_MAX];
 };
 
 static int
-drop_stored(void *arg, uint64_t block, uint64_t lsn, const struct dfs_segment *segs, uint32_t n)
+take_stored(void *arg, uint64_t block, uint64_t lsn, const struct dfs_segment *segs, uint32_t n)
 {
 	struct stored *s = arg;
 
-	if (block == s->part->block->index)
-		dfs_drops_add(&s->batch->drops, &s->batch->file->content, block, segs, n,
-			      s->part->row.segs, s->part->row.n);
+	if (block == s->block) {
+		s->n = n;
+		memcpy(s->segs, segs, n * sizeof *segs);
+	}
 	return 0;
 }
 
@@ -554,17 +605,23 @@ publish_row(struct batch *batch, struct dfs_txn *txn, const struct part *part)
 	struct dfs_payload *payload = file->payload;
 	struct dfs_metadata_store *metadata = payload->metadata;
 	uint64_t index = part->block->index;
-	struct stored stored = {batch, part};
+	const struct dfs_segment *old = part->old;
+	struct stored stored = {.block = index};
+	uint32_t n_old = part->n_old;
 	enum dfs_status st = DFS_OK;
 
-	if (part->overlaid)
+	if (part->overlaid) {
 		st = metadata->ops.scan_map(metadata->inst, txn, payload->share_id, &file->content,
-					    index, drop_stored, &stored);
-	else
-		dfs_drops_add(&batch->drops, &file->content, index, part->old, part->n_old,
-			      part->row.segs, part->row.n);
+					    index, take_stored, &stored);
+		old = stored.segs;
+		n_old = stored.n;
+	}
+	if (st == DFS_OK && part->hashed)
+		st = publish_hashed(batch, txn, part, old, n_old);
 	if (st != DFS_OK)
 		return st;
+	dfs_drops_add(&batch->drops, &file->content, index, old, n_old, part->row.segs,
+		      part->row.n);
 	return metadata->ops.put_map(metadata->inst, txn, payload->share_id, &file->content, index,
 				     part->row.lsn, part->row.segs, part->row.n);
 }

@@ -16,6 +16,7 @@ core_libdittofs_la_SOURCES += \
 	core/payload/garbage.c \
 	core/payload/gc/check.c \
 	core/payload/gc/clock.c \
+	core/payload/gc/dedup.c \
 	core/payload/gc/drop.c \
 	core/payload/gc/gc.h \
 	core/payload/gc/object.c \
@@ -151,3 +152,8 @@ check_PROGRAMS += core/payload/test-zero
 TESTS += core/payload/test-zero
 core_payload_test_zero_SOURCES = core/payload/test-zero.c core/payload/test-rig.c core/payload/test-rig.h
 core_payload_test_zero_LDADD = core/libdittofs.la $(GLIB_LIBS)
+
+check_PROGRAMS += core/payload/gc/test-dedup
+TESTS += core/payload/gc/test-dedup
+core_payload_gc_test_dedup_SOURCES = core/payload/gc/test-dedup.c core/payload/test-rig.c core/payload/test-rig.h
+core_payload_gc_test_dedup_LDADD = core/libdittofs.la $(GLIB_LIBS)

@@ -55,6 +55,7 @@ dfs_payload_new(const struct dfs_payload_options *o)
 		payload->log.quota = o->log_quota ? o->log_quota : stats.size / 4 * 3;
 	}
 	snprintf(payload->prefix, sizeof payload->prefix, "%s", o->prefix);
+	payload->dedup = o->dedup;
 	payload->gc.records = !volatile_metadata;
 	payload->gc.grace = o->gc_grace                                ? o->gc_grace
 			    : o->blocks->caps & DFS_BLOCK_CAP_DURABLE_PUT ? DFS_GC_GRACE_REMOTE

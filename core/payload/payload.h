@@ -49,6 +49,7 @@ struct dfs_payload_options {
 	const char *prefix; /* the object keys' first part, e.g. the share's name */
 	enum dfs_durability durability;
 	enum dfs_stuck_write stuck_write;
+	bool dedup;       /* blocks of equal content are one object */
 	int64_t gc_grace; /* ns that dead objects are kept; 0: as the block store wants it */
 	enum dfs_gc_reconcile gc_reconcile;
 	int64_t gc_reconcile_interval; /* ns; 0: DFS_GC_INTERVAL */

@@ -64,6 +64,7 @@ open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env, c
 		.read_only = row->read_only,
 		.log_quota = row->log_quota,
 		.stuck_write = row->stuck_write,
+		.dedup = row->dedup,
 		.gc_grace = (int64_t)row->gc_grace,
 		.gc_reconcile = row->gc_reconcile,
 		.gc_reconcile_interval = (int64_t)row->gc_reconcile_interval,

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <dittofs/block_store.h>
 #include <dittofs/metadata_store.h>
 
 #include "io/worker.h"
@@ -95,6 +96,19 @@ enum dfs_status dfs_object_share(struct dfs_payload *payload, struct dfs_txn *tx
 				 struct dfs_segment *segs, uint32_t n, uint32_t i);
 /* One reference more. */
 enum dfs_status dfs_object_ref(struct dfs_payload *payload, struct dfs_txn *txn, uint64_t version);
+
+/* dedup.c: SHA-256; false: it cannot be computed. */
+bool dfs_dedup_hash(const struct dfs_span *spans, uint32_t n, uint8_t hash[32]);
+/* The version of an object of these bytes, 0: none is known.  A hint. */
+uint64_t dfs_dedup_find(const struct dfs_ctx *ctx, struct dfs_payload *payload,
+			const uint8_t hash[32], uint32_t length);
+/* Inside the transaction that names it: one reference more; DFS_NOENT: it is not there any more. */
+enum dfs_status dfs_dedup_ref(struct dfs_payload *payload, struct dfs_txn *txn, uint64_t version,
+			      const uint8_t hash[32], uint32_t length);
+/* Inside the transaction that names the new object, with its first reference. */
+enum dfs_status dfs_dedup_record(struct dfs_payload *payload, struct dfs_txn *txn,
+				 const struct dfs_content_id *content, uint64_t block,
+				 uint64_t version, const uint8_t hash[32], uint32_t length);
 
 /* version.c */
 void dfs_versions_init(struct dfs_gc *gc);
