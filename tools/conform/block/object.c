@@ -298,6 +298,35 @@ test_never_again(struct conform *c)
 	box_close(&b);
 }
 
+static void
+test_erase_many(struct conform *c)
+{
+	const char *list[1000];
+	g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
+	struct box b;
+
+	if (!c->plugin->ops.block.erase_many) {
+		conform_skip(c, "the store erases one by one");
+		return;
+	}
+	if (!box_open(c, &b))
+		return;
+	for (unsigned i = 0; i < 1001; i++) {
+		g_ptr_array_add(keys, key_of(&b, "%u/x", i));
+		/* Some are absent. */
+		if (i % 10 != 3)
+			EXPECT(c, put_bytes(&b, keys->pdata[i], i, 10), DFS_OK);
+		if (i < 1000)
+			list[i] = keys->pdata[i];
+	}
+	EXPECT(c, b.ops->erase_many(b.inst, list, 1000), DFS_OK);
+	for (unsigned i = 0; i < 1000; i++)
+		expect_absent(&b, list[i]);
+	expect_object(&b, keys->pdata[1000], 1000, 10);
+	EXPECT(c, b.ops->erase_many(b.inst, list, 1), DFS_OK);
+	box_close(&b);
+}
+
 const struct conform_test object_tests[] = {
 	{"object", "objects of 1 byte to 4 MiB come back as they were put", test_sizes},
 	{"object", "a put replaces an object of the same key", test_replace},
@@ -312,4 +341,5 @@ const struct conform_test object_tests[] = {
 	{"object", "with the non-blocking flag an operation is done or had no effect",
 	 test_nonblock},
 	{"object", "a store at memory speed never answers AGAIN", test_never_again},
+	{"object", "many objects are erased at once, absent ones too", test_erase_many},
 	{NULL}};
