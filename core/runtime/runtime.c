@@ -111,17 +111,20 @@ open_wal(struct dfs_runtime *rt, char **error)
 		.size = c->size,
 		.segment_size = c->segment_size,
 	};
+	const char *dir = rt->config->server.state_dir;
 	struct dfs_wal_recovery found;
 
 	if (c->persister == DFS_WAL_NULL) {
 		if (!g_file_test(c->path, G_FILE_TEST_EXISTS))
-			return true;
+			return dfs_state_log_check(dir, c->path, error);
 		*error = g_strdup_printf(
 			"%s: server.wal.persister is \"null\", but there is a log in %s: start once "
-			"with the persister that wrote it, stop, and remove the folder",
-			rt->config->path, c->path);
+			"with the persister that wrote it, stop, and remove the folder and %s/wal-folder",
+			rt->config->path, c->path, dir);
 		return false;
 	}
+	if (!dfs_state_log_check(dir, c->path, error))
+		return false;
 	if (dfs_wal_open(&wal, &rt->wal) != DFS_OK ||
 	    !(rt->recovered = dfs_recovered_new(rt->wal, &found))) {
 		*error = g_strdup_printf("%s: the write-ahead log cannot be opened: %s",
@@ -134,7 +137,7 @@ open_wal(struct dfs_runtime *rt, char **error)
 			(unsigned long long)found.records, (unsigned long long)found.bytes,
 			found.clean ? "" : "; it was not closed in order",
 			found.damaged ? "; some are damaged" : "");
-	return true;
+	return dfs_state_log_note(dir, c->path, error);
 }
 
 static bool

@@ -13,6 +13,7 @@
 #include "runtime/state.h"
 
 #define SECRET_FILE "secret"
+#define LOG_FILE "wal-folder" /* where the log is */
 #define LOCK_FILE "lock"
 
 /* The holder's process id as the lock file says, 0 when it does not. */
@@ -134,6 +135,54 @@ dfs_state_open(struct dfs_state *state, const char *dir, char **error)
 	if (!good)
 		dfs_state_close(state);
 	return good;
+}
+
+/* What is there and no folder is for the log itself to complain of. */
+static bool
+has_log(const char *path)
+{
+	g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
+	const char *name = NULL;
+
+	if (!folder)
+		return g_file_test(path, G_FILE_TEST_EXISTS);
+	while ((name = g_dir_read_name(folder)))
+		if (strcmp(name, "SUPER") == 0 || g_str_has_prefix(name, "seg-"))
+			return true;
+	return false;
+}
+
+bool
+dfs_state_log_check(const char *dir, const char *path, char **error)
+{
+	g_autofree char *note = g_build_filename(dir, LOG_FILE, NULL);
+	g_autofree char *before = NULL;
+
+	if (!g_file_get_contents(note, &before, NULL, NULL) || has_log(path))
+		return true;
+	*error = g_strdup_printf(
+		"there is no write-ahead log in %s, and this server wrote one in %s: mount it or "
+		"put it back; when it is lost, remove the file %s to start without the "
+		"acknowledged data that only it had",
+		path, g_strchomp(before), note);
+	return false;
+}
+
+bool
+dfs_state_log_note(const char *dir, const char *path, char **error)
+{
+	g_autofree char *note = g_build_filename(dir, LOG_FILE, NULL);
+	g_autofree char *before = NULL, *line = g_strconcat(path, "\n", NULL);
+	g_autoptr(GError) failure = NULL;
+
+	if ((g_file_get_contents(note, &before, NULL, NULL) && strcmp(before, line) == 0) ||
+	    g_file_set_contents_full(note, line, -1,
+				     G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
+				     0600, &failure))
+		return true;
+	*error = g_strdup_printf("the state folder %s: cannot note where the write-ahead log is: %s",
+				 dir, failure->message);
+	return false;
 }
 
 void
