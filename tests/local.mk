@@ -2,6 +2,7 @@
 # What needs more than one part.
 include tests/attack/local.mk
 include tests/crash/local.mk
+include tests/fault/local.mk
 include tests/fuzz/local.mk
 if WITH_BLOCK_S3
 include tests/s3/local.mk
