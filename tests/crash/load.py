@@ -190,6 +190,19 @@ class Worker(threading.Thread):
                 self.put(name, at, self.rng.randbytes(min(1 << 20, size - at)), rpc.UNSTABLE)
         self.commit(name)
 
+    def whole(self, c, name):
+        got, end = b"", time.monotonic() + DEADLINE
+        while True:
+            st, data = c.read(self.files[name].fh, len(got), 1 << 20)
+            if st == rpc.JUKEBOX and time.monotonic() < end:
+                time.sleep(0.05)
+                continue
+            if st != 0:
+                raise Wrong("%s/%s: reading at %d: status %d" % (self.folder, name, len(got), st))
+            if not data:
+                return got
+            got += data
+
     def tree(self, c):
         """Compare names and content with the model, and adopt what is there."""
         names = set(c.listing(self.dir)) - {b".", b".."}
@@ -205,7 +218,7 @@ class Worker(threading.Thread):
                 self.folder, sorted(names), sorted(self.files), self.doing))
         for name, file in self.files.items():
             st, file.fh = c.lookup(self.dir, name)
-            got = c.read_all(file.fh)
+            got = self.whole(c, name)
             length = c.getattr(file.fh)[1]["size"]
             text = file.wrong(got) if length == len(got) else "its size is %d, %d bytes are read" % (length, len(got))
             if text:

@@ -15,7 +15,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from life import PATIENCE, Lives, shim_env, wait_for  # noqa: E402
-from load import BIG, COMMITS, KEEP, MIXED, NAMES, READS, Wrong  # noqa: E402
+from load import BIG, COMMITS, KEEP, MIXED, NAMES, READS, WRITES, Wrong  # noqa: E402
 from world import check, done, note, skip_all  # noqa: E402
 
 with open(os.path.join(os.environ["DFS_BUILDDIR"], "Makefile")) as f:
@@ -42,7 +42,7 @@ RUN = [
     ("orphan-reclaimed", 3, NAMES), ("reclaim-objects", 2, BIG), ("reclaim-rows", 2, BIG),
 ]
 # While the block store hangs.
-STUCK = [("spill-logged", 10, KEEP), ("spill-out", 20, BIG), ("spill-read", 3, READS)]
+STUCK = [("spill-logged", 10, WRITES), ("spill-out", 20, BIG), ("spill-read", 3, READS)]
 # Calls of the block store itself.
 STORE = [("writev", 4), ("renameat", 4), ("renameat+", 4), ("sync", 2)]
 # In the first start on an empty folder.
