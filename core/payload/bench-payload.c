@@ -101,7 +101,7 @@ resident_kib(void)
 static void
 bench_small_files(unsigned n)
 {
-	static char data[4096];
+	static char data[4096] = {1}; /* zeros are no object */
 	struct dfs_file **files = g_new(struct dfs_file *, n);
 	struct dfs_content_id id = {{0}};
 	struct dfs_ctx ctx = {.nonblock = true};

@@ -606,11 +606,13 @@ publish_row(struct batch *batch, struct dfs_txn *txn, const struct part *part)
 	struct dfs_metadata_store *metadata = payload->metadata;
 	uint64_t index = part->block->index;
 	const struct dfs_segment *old = part->old;
-	struct stored stored = {.block = index};
+	struct stored stored; /* large, and rarely needed */
 	uint32_t n_old = part->n_old;
 	enum dfs_status st = DFS_OK;
 
 	if (part->overlaid) {
+		stored.block = index;
+		stored.n = 0;
 		st = metadata->ops.scan_map(metadata->inst, txn, payload->share_id, &file->content,
 					    index, take_stored, &stored);
 		old = stored.segs;
