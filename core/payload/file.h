@@ -75,7 +75,6 @@ struct dfs_payload {
 	struct dfs_wal *wal; /* NULL: none; slices of an earlier run may be in it in any case */
 	bool far;            /* the store is: its calls take long, its durability is its own */
 	bool eager;          /* so whole blocks go out at once */
-	bool eager;          /* whole blocks go out at once: the store is far, its durability its own */
 	bool dedup;          /* blocks of equal content are one object */
 	bool logging;        /* writes go into it; else a commit writes through */
 	struct {
