@@ -111,8 +111,11 @@ enum dfs_status
 dfs_share_replay(struct dfs_share *share, struct dfs_recovered *recovered)
 {
 	struct replay replay = {.ctx = {.share = share, .deadline = INT64_MAX}};
-	enum dfs_status status =
-		dfs_recovered_take(recovered, share->uuid, replay_content, &replay);
+	enum dfs_status status;
+
+	dfs_payload_replaying(share->payload, true);
+	status = dfs_recovered_take(recovered, share->uuid, replay_content, &replay);
+	dfs_payload_replaying(share->payload, false);
 
 	if (status != DFS_OK)
 		return status;

@@ -76,6 +76,7 @@ struct dfs_payload {
 	bool far;            /* the store is: its calls take long, its durability is its own */
 	bool eager;          /* so whole blocks go out at once */
 	bool dedup;          /* blocks of equal content are one object */
+	_Atomic bool replaying; /* nothing leaves: a slice that is newer may still come */
 	bool logging;        /* writes go into it; else a commit writes through */
 	struct {
 		struct dfs_lock mu;

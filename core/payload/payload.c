@@ -77,6 +77,12 @@ dfs_payload_logs(const struct dfs_payload *payload)
 	return payload->logging;
 }
 
+void
+dfs_payload_replaying(struct dfs_payload *payload, bool on)
+{
+	atomic_store(&payload->replaying, on);
+}
+
 enum dfs_status
 dfs_payload_flush(struct dfs_payload *payload, int64_t deadline)
 {

@@ -163,6 +163,9 @@ bool dfs_payload_logs(const struct dfs_payload *payload);
 /* Whether dfs_file_commit never waits: it leaves a ticket at most. */
 bool dfs_payload_commits_at_once(const struct dfs_payload *payload);
 
+/* While on, the share's files are neither flushed nor spilled: what is logged anew meanwhile would pass
+ * for newer than slices that come after it. */
+void dfs_payload_replaying(struct dfs_payload *payload, bool on);
 /* A slice that the log still has, newer than all that came before: what of it the block store does
  * not have becomes dirty, without being read.  Blocking; before the share serves anybody.
  * damaged: the range cannot be read any more. */

@@ -327,7 +327,7 @@ pick(struct dfs_cache *cache, bool pressed)
 	for (struct dfs_payload *p = cache->first; p; p = p->next_dirty) {
 		struct flush_task *t;
 
-		if (atomic_load(&p->flush_tasks) >= TASKS_MAX)
+		if (atomic_load(&p->flush_tasks) >= TASKS_MAX || atomic_load(&p->replaying))
 			continue;
 		t = pick_of(cache, p, pressed || dfs_log_pressed(p));
 		if (!t)
@@ -357,7 +357,7 @@ spill(struct dfs_cache *cache)
 		uint32_t n = 0;
 		int64_t over;
 
-		if (!p->logging)
+		if (!p->logging || atomic_load(&p->replaying))
 			continue;
 		/* From the newest on: the oldest are about to be flushed. */
 		for (struct dfs_file *f = p->newest; f && n < SPILL_FILES; f = f->fifo_prev) {
