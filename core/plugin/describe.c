@@ -74,6 +74,7 @@ static const struct dfs_op_name block_ops[] = {
 	{BLOCK(stats)},
 	{BLOCK(health)},
 	{OPTIONAL(dfs_block_ops, erase_many)},
+	{OPTIONAL(dfs_block_ops, copy)},
 	{NULL, 0, false},
 };
 

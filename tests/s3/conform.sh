@@ -8,7 +8,7 @@
 requires python3 perl
 
 start_faultd
-for group in life object range key list parallel leak config; do
+for group in life object copy range key list parallel leak config; do
 	ok "faultd: $group" conform "$faultd" ak sk --only="$group"
 done
 ok "faultd, with a prefix: list" conform "$faultd" ak sk --set key_prefix=some/store. --only=list

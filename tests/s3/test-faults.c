@@ -72,6 +72,29 @@ test_wrong_secret(struct fix *f, gconstpointer unused)
 	f->config.secret_key = "sk";
 }
 
+/* A copy can fail behind a 200. */
+static void
+test_copy(struct fix *f, gconstpointer unused)
+{
+	uint64_t length;
+
+	fix_open(f);
+	OK(fix_put(f, "___temp/1", 1, MIB));
+	fix_fault(f, "rule PUT * 1 inside InternalError");
+	g_assert_cmpint(store_copy(f->inst, "___temp/1", "a/b", 0), ==, DFS_IO);
+	g_assert_nonnull(strstr(fix_text(), "InternalError"));
+	fix_fault(f, "rule PUT * 1 inside SlowDown");
+	g_assert_cmpint(store_copy(f->inst, "___temp/1", "a/b", 0), ==, DFS_DELAY);
+	fix_fault(f, "rule PUT * 1 status 501 NotImplemented");
+	g_assert_cmpint(store_copy(f->inst, "___temp/1", "a/b", 0), ==, DFS_NOTSUP);
+	g_assert_cmpint(store_head(f->inst, "a/b", &length, 0), ==, DFS_NOENT);
+	OK(store_copy(f->inst, "___temp/1", "a/b", 0));
+	OK(store_erase(f->inst, "___temp/1", 0));
+	/* The check values have come along. */
+	OK(fix_get(f, "a/b", 1, 0, MIB));
+	g_assert_cmpint(store_copy(f->inst, "___temp/1", "a/c", 0), ==, DFS_NOENT);
+}
+
 /* ---- connections ---- */
 
 static void
@@ -395,6 +418,7 @@ main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	ADD("each kind of failure has its status and sentence", test_statuses);
 	ADD("a bucket that is gone is no absent object", test_bucket_gone);
+	ADD("a copy that fails behind a 200 has failed", test_copy);
 	ADD("a wrong secret is refused and not printed", test_wrong_secret);
 	ADD("opening needs no server", test_no_server);
 	ADD("a kept connection that dies is replaced once", test_kept_connection_dies);

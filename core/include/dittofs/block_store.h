@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 #define DFS_BLOCK_ABI_MAJOR 1
-#define DFS_BLOCK_ABI_MINOR 0
+#define DFS_BLOCK_ABI_MINOR 1
 
 #define DFS_OBJECT_MAX (4u << 20)
 /* Keys: 1..DFS_KEY_MAX bytes of [A-Za-z0-9._-] in parts of 1..255 separated by single '/'; no
@@ -106,6 +106,13 @@ struct dfs_block_ops {
 	/* Optional.  Erase n objects (1..1000) at once; absent ones are no failure.  Not DFS_OK: some
 	 * may be there still.  Blocking.  Absent, the core calls erase n times. */
 	enum dfs_status (*erase_many)(void *inst, const char *const *keys, uint32_t n);
+
+	/* Optional, since 1.1.  The object `from` under the key `to` as well, which is another one, without
+	 * its bytes passing through the caller: there whole or not at all, and apart from `from`, which
+	 * may be erased at once.  An object of the key `to` is replaced.  Besides the above: DFS_NOENT,
+	 * there is no `from`; DFS_NOTSUP, this place cannot.  Absent, or DFS_NOTSUP, the core puts the
+	 * bytes under `to` instead. */
+	enum dfs_status (*copy)(void *inst, const char *from, const char *to, uint32_t flags);
 
 	/* append only */
 };

@@ -121,6 +121,7 @@ static const struct dfs_block_ops ops = {
 	.sync = store_sync,
 	.stats = store_stats,
 	.health = store_health,
+	.copy = store_copy,
 };
 
 DFS_PLUGIN_DEFINE(block_filesystem, .kind = DFS_KIND_BLOCK, .abi_major = DFS_BLOCK_ABI_MAJOR,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Putting an object: written under a temporary name, then renamed, so that it is there whole or not
+ * Putting an object: written, or linked, under a temporary name, then renamed, so that it is there whole or not
  * at all, whatever happens to the process.  What a power failure may do before the next sync is
  * told in dittofs-block-filesystem(5).
  */
@@ -116,6 +116,12 @@ leaves_reserve(const struct store *s, uint64_t length)
 	return s->reserve == 0 || fstatvfs(s->base, &v) != 0 || store_free(s, &v) >= length;
 }
 
+static void
+name_temp(struct store *s, char temp[32])
+{
+	snprintf(temp, 32, "%llx", (unsigned long long)atomic_fetch_add(&s->next_temp, 1));
+}
+
 enum dfs_status
 store_put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n, uint32_t flags)
 {
@@ -142,7 +148,7 @@ store_put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n,
 				     key);
 	if (!leaves_reserve(s, length))
 		return store_error(s, ENOSPC, "putting", key);
-	snprintf(temp, sizeof temp, "%llx", (unsigned long long)atomic_fetch_add(&s->next_temp, 1));
+	name_temp(s, temp);
 	fd = openat(s->temp, temp, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC,
 		    s->file_mode);
 	if (fd < 0)
@@ -160,5 +166,47 @@ store_put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n,
 	}
 	dirty_dir(s, key, path_folder(key));
 	dirty_file(s, fd, length);
+	return DFS_OK;
+}
+
+/* One more name of the file, which nobody writes to any more.  Its bytes are noted for the next sync,
+ * or durable, whatever becomes of the first name. */
+enum dfs_status
+store_copy(void *inst, const char *from, const char *to, uint32_t flags)
+{
+	struct store *s = inst;
+	const char *name;
+	char temp[32];
+	int fd, error = 0;
+
+	if (flags & DFS_NONBLOCK)
+		return DFS_AGAIN;
+	if (dfs_key_length(from) == 0 || dfs_key_length(to) == 0)
+		return store_bad_key(s, dfs_key_length(from) == 0 ? from : to);
+	if (atomic_load_explicit(&s->failed, memory_order_relaxed))
+		return s->host->fail(s->host->ctx, DFS_IO,
+				     "copying %s: an earlier sync has failed; reopen the store",
+				     from);
+	fd = path_parent(s, from, &name);
+	if (fd < 0)
+		return store_error(s, errno == ENOTDIR ? ENOENT : errno, "copying", from);
+	name_temp(s, temp);
+	if (linkat(fd, name, s->temp, temp, 0) != 0)
+		error = errno;
+	path_release(s, fd);
+	/* EPERM: the file system has no links, or from is a folder. */
+	if (error == EPERM || error == EMLINK || error == EOPNOTSUPP)
+		return s->host->fail(s->host->ctx, DFS_NOTSUP, "copying %s: %s", from,
+				     error == EMLINK ? "it has too many names"
+						     : "the file system has no hard links");
+	if (error)
+		return store_error(s, error, "copying", from);
+	if (place(s, temp, to) != 0)
+		error = errno;
+	/* It is there still when it failed, and when `to` was a name of the same file. */
+	unlinkat(s->temp, temp, 0);
+	if (error)
+		return put_error(s, error, to);
+	dirty_dir(s, to, path_folder(to));
 	return DFS_OK;
 }

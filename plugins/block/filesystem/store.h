@@ -91,6 +91,7 @@ enum dfs_status store_bad_key(struct store *s, const char *key);
 
 enum dfs_status store_put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n,
 			  uint32_t flags);
+enum dfs_status store_copy(void *inst, const char *from, const char *to, uint32_t flags);
 enum dfs_status store_get(void *inst, const char *key, uint64_t offset, uint64_t length,
 			  const struct dfs_sink *sink, uint32_t flags);
 enum dfs_status store_head(void *inst, const char *key, uint64_t *length, uint32_t flags);

@@ -203,25 +203,16 @@ destroy(void *inst)
 	free(m);
 }
 
+/* The arguments are checked. */
 static enum dfs_status
-put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n, uint32_t flags)
+put_object(struct memory *m, const char *key, uint32_t key_len, const struct dfs_span *spans,
+	   uint32_t n, uint32_t length)
 {
-	struct memory *m = inst;
-	uint32_t key_len = dfs_key_length(key);
 	struct object *o, *old;
-	uint64_t length, charge;
+	uint64_t charge;
 	enum dfs_status st;
 
-	if (key_len == 0)
-		return bad_key(m, key);
-	st = dfs_spans_check(spans, n, &length);
-	if (st != DFS_OK)
-		return m->host->fail(m->host->ctx, st,
-				     st == DFS_TOOBIG
-					     ? "the object %s is larger than 4 MiB"
-					     : "the object %s is empty or of too many spans",
-				     key);
-	st = object_new(m->host, key, key_len, spans, n, (uint32_t)length, &o);
+	st = object_new(m->host, key, key_len, spans, n, length, &o);
 	if (st != DFS_OK)
 		return st;
 	charge = o->charge + OBJECT_OVERHEAD;
@@ -239,6 +230,48 @@ put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n, uint3
 	if (old)
 		release(m, old);
 	return DFS_OK;
+}
+
+static enum dfs_status
+put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n, uint32_t flags)
+{
+	struct memory *m = inst;
+	uint32_t key_len = dfs_key_length(key);
+	uint64_t length;
+	enum dfs_status st;
+
+	if (key_len == 0)
+		return bad_key(m, key);
+	st = dfs_spans_check(spans, n, &length);
+	if (st != DFS_OK)
+		return m->host->fail(m->host->ctx, st,
+				     st == DFS_TOOBIG
+					     ? "the object %s is larger than 4 MiB"
+					     : "the object %s is empty or of too many spans",
+				     key);
+	return put_object(m, key, key_len, spans, n, (uint32_t)length);
+}
+
+/* The copy refers to the same buffers. */
+static enum dfs_status
+copy(void *inst, const char *from, const char *to, uint32_t flags)
+{
+	struct memory *m = inst;
+	uint32_t from_len = dfs_key_length(from), to_len = dfs_key_length(to);
+	struct object *o;
+	enum dfs_status st;
+
+	if (from_len == 0 || to_len == 0)
+		return bad_key(m, from_len == 0 ? from : to);
+	o = find(m, from, from_len);
+	if (!o)
+		return no_object(m, from);
+	struct dfs_span spans[o->n_pieces];
+	for (uint32_t i = 0; i < o->n_pieces; i++)
+		spans[i] = (struct dfs_span){o->pieces[i].data, o->pieces[i].len, o->pieces[i].buf};
+	st = put_object(m, to, to_len, spans, o->n_pieces, o->length);
+	object_unref(m->host, o);
+	return st;
 }
 
 static enum dfs_status
@@ -350,6 +383,7 @@ static const struct dfs_block_ops ops = {
 	.sync = sync_nothing,
 	.stats = stats,
 	.health = health,
+	.copy = copy,
 };
 
 DFS_PLUGIN_DEFINE(block_memory, .kind = DFS_KIND_BLOCK, .abi_major = DFS_BLOCK_ABI_MAJOR,

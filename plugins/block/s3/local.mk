@@ -4,6 +4,7 @@ s3_sources = \
 	plugins/block/s3/check.c \
 	plugins/block/s3/check.h \
 	plugins/block/s3/clean.c \
+	plugins/block/s3/copy.c \
 	plugins/block/s3/crc32c.c \
 	plugins/block/s3/credentials.c \
 	plugins/block/s3/credentials.h \

@@ -296,6 +296,7 @@ static const struct dfs_block_ops ops = {
 	.sync = sync_nothing,
 	.stats = stats,
 	.health = store_health,
+	.copy = store_copy,
 };
 
 DFS_PLUGIN_DEFINE(block_s3, .kind = DFS_KIND_BLOCK, .abi_major = DFS_BLOCK_ABI_MAJOR,

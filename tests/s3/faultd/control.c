@@ -7,7 +7,7 @@
  *       For the next COUNT requests (-1: for ever) of METHOD (* any; ERASE: an object of a batch)
  *       whose key contains MATCH (* any).  FAULT: none (they pass), status HTTP CODE, lost, zombie MS, stall,
  *       reset BYTES, truncate BYTES, hang BYTES, slow BYTES/S, corrupt BYTE, omit KEYS, close,
- *       redirect URL, wrongrange.
+ *       redirect URL, wrongrange, inside CODE.
  *   latency MS [JITTER_MS [TAIL_PERCENT TAIL_MS]]
  *   clock SECONDS                           our clock is ahead by
  *   region NAME

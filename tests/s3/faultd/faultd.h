@@ -61,6 +61,7 @@ enum fault {
 	FAULT_CLOSE,    /* the connection is closed without an answer */
 	FAULT_REDIRECT, /* 307 to the host in text */
 	FAULT_WRONG,    /* the answer claims other bytes of the object than were asked for */
+	FAULT_INSIDE,   /* a copy is not done, and a 200 has the S3 code in text in its body */
 };
 
 struct rule {

@@ -18,7 +18,7 @@ static const char *const names[] = {
 	[FAULT_ZOMBIE] = "zombie",     [FAULT_STALL] = "stall",      [FAULT_RESET] = "reset",
 	[FAULT_TRUNCATE] = "truncate", [FAULT_HANG] = "hang",        [FAULT_SLOW] = "slow",
 	[FAULT_CORRUPT] = "corrupt",   [FAULT_OMIT] = "omit",        [FAULT_CLOSE] = "close",
-	[FAULT_REDIRECT] = "redirect", [FAULT_WRONG] = "wrongrange",
+	[FAULT_REDIRECT] = "redirect", [FAULT_WRONG] = "wrongrange", [FAULT_INSIDE] = "inside",
 };
 
 bool

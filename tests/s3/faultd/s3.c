@@ -120,6 +120,32 @@ put_object(struct exchange *x)
 		answer(x, 200, headers, NULL, 0);
 }
 
+/* source: "/bucket/key". */
+static void
+copy_object(struct exchange *x, const char *source)
+{
+	const char *slash = source[0] == '/' ? strchr(source + 1, '/') : NULL;
+	g_autofree char *bucket = slash ? g_strndup(source + 1, (gsize)(slash - source - 1)) : NULL;
+	struct object *o = slash ? object_get(bucket, slash + 1) : NULL;
+	GString *xml;
+
+	if (!o) {
+		answer_error(x, 404, "NoSuchKey", "");
+		return;
+	}
+	xml = g_string_new("");
+	if (x->rule.fault == FAULT_INSIDE) {
+		g_string_printf(xml, "<Error><Code>%s</Code><Message>test</Message></Error>",
+				x->rule.text);
+		object_unref(o);
+	} else {
+		g_string_printf(xml, "<CopyObjectResult><ETag>%s</ETag></CopyObjectResult>",
+				o->etag);
+		object_put(x->bucket, x->key, o, false);
+	}
+	answer_xml(x, xml);
+}
+
 /* "bytes=2-5", the only form that our client uses. */
 static bool
 parse_range(const char *range, uint64_t length, uint64_t *first, uint64_t *last)
@@ -191,6 +217,8 @@ serve_object(struct exchange *x)
 		answer_error(x, 404, "NoSuchBucket", "");
 	} else if (multipart(x)) {
 		return;
+	} else if (strcmp(method, "PUT") == 0 && request_header(&x->request, "x-amz-copy-source")) {
+		copy_object(x, request_header(&x->request, "x-amz-copy-source"));
 	} else if (strcmp(method, "PUT") == 0) {
 		put_object(x);
 	} else if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) {

@@ -249,9 +249,9 @@ int
 main(int argc, char **argv)
 {
 	static const struct conform_test *const tables[] = {
-		life_tests, object_tests,         range_tests, key_tests,
-		list_tests, parallel_tests,       crash_tests, limit_tests,
-		leak_tests, conform_config_tests, NULL};
+		life_tests,  object_tests, copy_tests,           range_tests,
+		key_tests,   list_tests,   parallel_tests,       crash_tests,
+		limit_tests, leak_tests,   conform_config_tests, NULL};
 
 	return conform_main(argc, argv, DFS_KIND_BLOCK, tables, crash_roles);
 }

@@ -70,8 +70,8 @@ void expect_absent(struct box *b, const char *key);
 /* Keys under a prefix after a key, at most max (0: all), in the order listed; g_ptr_array_unref. */
 GPtrArray *list_keys(struct box *b, const char *prefix, const char *after, unsigned max);
 
-extern const struct conform_test life_tests[], object_tests[], range_tests[], key_tests[],
-	list_tests[], parallel_tests[], crash_tests[], limit_tests[], leak_tests[];
+extern const struct conform_test life_tests[], object_tests[], copy_tests[], range_tests[],
+	key_tests[], list_tests[], parallel_tests[], crash_tests[], limit_tests[], leak_tests[];
 extern const struct conform_role crash_roles[];
 
 #endif

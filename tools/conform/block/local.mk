@@ -3,6 +3,7 @@ bin_PROGRAMS += tools/conform/dfs-conform-block
 tools_conform_dfs_conform_block_SOURCES = \
 	tools/conform/block/block.c \
 	tools/conform/block/block.h \
+	tools/conform/block/copy.c \
 	tools/conform/block/crash.c \
 	tools/conform/block/key.c \
 	tools/conform/block/leak.c \
