@@ -62,8 +62,9 @@ struct dfs_config_share {
 	uint64_t gc_grace;  /* ns, 0: as the block store wants it */
 	uint32_t gc_reconcile; /* enum dfs_gc_reconcile of payload/payload.h */
 	uint64_t gc_reconcile_interval; /* ns */
+	struct dfs_flush_options flush;
 	struct dfs_share_rules *rules; /* copy it to keep it */
-	struct dfs_options options;    /* owns path */
+	struct dfs_options options;    /* owns path and the texts in flush */
 	char *where;
 };
 

@@ -23,6 +23,22 @@ enum dfs_stuck_write {
 	DFS_STUCK_READONLY = 2, /* that the share is read-only, until the store has served for a while */
 };
 
+/* How a flush brings an object to its final key (payload/flush/strategy.h). */
+enum dfs_flush_strategy {
+	DFS_STRATEGY_AUTO = 0,   /* by one put (default) */
+	DFS_STRATEGY_LOCAL = 1,  /* through a file of a local folder */
+	DFS_STRATEGY_DIRECT = 2, /* through a temporary key and a copy inside the store */
+	DFS_STRATEGY_HYBRID = 3, /* direct below a size, else local */
+};
+
+struct dfs_flush_options {
+	enum dfs_flush_strategy strategy;
+	const char *local_dir;   /* absolute; NULL: none */
+	const char *temp_prefix; /* one part of a key, no two hexadecimal digits; NULL: "___temp" */
+	uint64_t size_threshold; /* bytes, 0: 8 MiB */
+	unsigned upload_concurrency; /* puts of a file at once, 0: 4 */
+};
+
 enum dfs_squash { DFS_SQUASH_NONE = 0, DFS_SQUASH_ROOT = 1, DFS_SQUASH_ALL = 2 };
 
 /* One row of `clients`; the first that matches the peer's address decides. */

@@ -4,6 +4,8 @@
  */
 #include <string.h>
 
+#include <dittofs/block_check.h>
+
 #include "config/address.h"
 #include "config/reader.h"
 #include "config/tables.h"
@@ -61,6 +63,20 @@ check_path(const struct dfs_config_reader *r, const config_setting_t *group, con
 	return true;
 }
 
+/* It stands where files have two hexadecimal digits, which no text of three bytes or more is. */
+static bool
+check_temp_prefix(const struct dfs_config_reader *r, const config_setting_t *group,
+		  const char *path, const char *prefix)
+{
+	if (dfs_key_length(prefix) > 0 && !strchr(prefix, '/'))
+		return true;
+	return dfs_reader_refuse(
+		r, member(group, "temp_prefix"),
+		"%s.temp_prefix: \"%.64s\" is no part of a key; want letters, digits and "
+		". _ -, and no dot in front",
+		path, prefix);
+}
+
 /* The store that a key of the share names. */
 static const struct dfs_config_store *
 find_store(const struct dfs_config_reader *r, const config_setting_t *group, const char *path,
@@ -110,7 +126,8 @@ read_share(const struct dfs_config_reader *r, const config_setting_t *group,
 	g_autofree char *path = g_strdup_printf("shares.%s", config_setting_name(group));
 	const struct share_values *values;
 
-	dfs_options_init(&share->options, dfs_share_table, sizeof *values, NULL);
+	dfs_options_init(&share->options, dfs_share_table, sizeof *values,
+			 r->config->server.state_dir);
 	share->where = dfs_reader_where(r, group);
 	values = share->options.values;
 	if (!dfs_reader_name(r, group, path, share->name) ||
@@ -125,10 +142,19 @@ read_share(const struct dfs_config_reader *r, const config_setting_t *group,
 	share->gc_grace = values->gc_grace;
 	share->gc_reconcile = values->gc_reconcile;
 	share->gc_reconcile_interval = values->gc_reconcile_interval;
-	if (share->log_quota && (share->log_quota < LOG_QUOTA_MIN || share->log_quota > r->config->wal.size))
+	share->flush = (struct dfs_flush_options){
+		.strategy = values->flush_strategy,
+		.local_dir = values->local_temp_dir,
+		.temp_prefix = values->temp_prefix,
+		.size_threshold = (uint64_t)values->size_threshold_mb << 20,
+		.upload_concurrency = (unsigned)values->upload_concurrency,
+	};
+	if (share->log_quota &&
+	    (share->log_quota < LOG_QUOTA_MIN || share->log_quota > r->config->wal.size))
 		return dfs_reader_refuse(r, member(group, "log_quota"),
 					 "%s.log_quota: want 0, or from 8M to server.wal.size", path);
-	if (!check_path(r, group, path, share))
+	if (!check_path(r, group, path, share) ||
+	    !check_temp_prefix(r, group, path, values->temp_prefix))
 		return false;
 	share->metadata =
 		find_store(r, group, path, "metadata", DFS_KIND_METADATA, values->metadata);

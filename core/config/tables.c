@@ -51,6 +51,9 @@ static const char *const stuck_names[] = {"delay", "enospc", "readonly", NULL};
 static const char *const dedup_names[] = {"off", "on", NULL};
 /* In the order of enum dfs_gc_reconcile. */
 static const char *const reconcile_names[] = {"report", "erase", "off", NULL};
+/* In the order of enum dfs_flush_strategy. */
+static const char *const strategy_names[] = {"auto", "local_flush_move", "direct_flush_temp", "hybrid",
+					     NULL};
 const struct dfs_config_item dfs_share_table[] = {
 	{"path", DFS_CONFIG_STRING, DFS_CONFIG_REQUIRED, SHARE(path), 1, 1024, NULL, NULL,
 	 "The path under which clients mount the share, such as \"/export\"."},
@@ -80,6 +83,21 @@ const struct dfs_config_item dfs_share_table[] = {
 	{"gc_reconcile_interval", DFS_CONFIG_DURATION, 0, SHARE(gc_reconcile_interval),
 	 3600000000000ll, 365 * 86400000000000ll, "7d", NULL,
 	 "The time between two reconciliations, and from the start to the first."},
+	{"flush_strategy", DFS_CONFIG_ENUM, 0, SHARE(flush_strategy), 0, 0, "auto", strategy_names,
+	 "How data gets to the block store: by one put of each object, whose key is new anyhow; by way of "
+	 "a file in local_temp_dir; by way of a temporary object, where the store can copy; or the latter "
+	 "for little and the file for much at once."},
+	{"local_temp_dir", DFS_CONFIG_PATH, 0, SHARE(local_temp_dir), 0, 0, "flush", NULL,
+	 "The folder, below state_dir unless absolute, in whose folder ___flushed the files of "
+	 "local_flush_move lie; it is made, its parent is not."},
+	{"temp_prefix", DFS_CONFIG_STRING, 0, SHARE(temp_prefix), 3, 64, "___temp", NULL,
+	 "The part of a key, behind the share's name, below which the temporary objects of "
+	 "direct_flush_temp lie; all that is below it is erased when the share is opened."},
+	{"size_threshold_mb", DFS_CONFIG_INT, 0, SHARE(size_threshold_mb), 1, 1048576, "8", NULL,
+	 "From how many MiB of a file's unwritten data on a flush that is hybrid goes through the local "
+	 "folder."},
+	{"upload_concurrency", DFS_CONFIG_INT, 0, SHARE(upload_concurrency), 1, 16, "4", NULL,
+	 "How many objects of one file of the share are put at once, at most."},
 	{"read_only", DFS_CONFIG_BOOL, DFS_CONFIG_RELOADABLE, SHARE(read_only), 0, 0, "false", NULL,
 	 "Whether changes are refused to everybody."},
 	{.type = DFS_CONFIG_END},

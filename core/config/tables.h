@@ -19,6 +19,9 @@ struct share_values {
 	uint32_t dedup; /* 0 off, 1 on */
 	uint64_t gc_grace, gc_reconcile_interval; /* ns */
 	uint32_t gc_reconcile;                    /* enum dfs_gc_reconcile */
+	uint32_t flush_strategy;                  /* enum dfs_flush_strategy */
+	const char *local_temp_dir, *temp_prefix;
+	int64_t size_threshold_mb, upload_concurrency;
 };
 
 struct client_values {

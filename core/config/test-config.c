@@ -56,6 +56,30 @@ the_whole_file_is_read(void)
 }
 
 static void
+a_share_chooses_how_it_flushes(void)
+{
+	struct dfs_config *c =
+		parse(HEAD SHARE("flush_strategy = \"hybrid\"; temp_prefix = \"tmp-1\"; "
+				 "size_threshold_mb = 100; upload_concurrency = 16;"));
+	const struct dfs_flush_options *f = &c->shares[0].flush;
+
+	g_assert_cmpint(f->strategy, ==, DFS_STRATEGY_HYBRID);
+	g_assert_cmpstr(f->local_dir, ==, "/srv/state/flush");
+	g_assert_cmpstr(f->temp_prefix, ==, "tmp-1");
+	g_assert_cmpuint(f->size_threshold, ==, 100u << 20);
+	g_assert_cmpuint(f->upload_concurrency, ==, 16);
+	dfs_config_free(c);
+	c = parse(HEAD SHARE("local_temp_dir = \"/scratch\";"));
+	f = &c->shares[0].flush;
+	g_assert_cmpint(f->strategy, ==, DFS_STRATEGY_AUTO);
+	g_assert_cmpstr(f->local_dir, ==, "/scratch");
+	g_assert_cmpstr(f->temp_prefix, ==, "___temp");
+	g_assert_cmpuint(f->size_threshold, ==, 8u << 20);
+	g_assert_cmpuint(f->upload_concurrency, ==, 4);
+	dfs_config_free(c);
+}
+
+static void
 the_server_has_defaults(void)
 {
 	struct dfs_config *c = parse("");
@@ -280,6 +304,14 @@ static const struct text mistakes[] = {
 	{"share-durability", HEAD SHARE("durability = \"disk\";"),
 	 "t.conf:7: shares.home.durability: \"disk\" is not allowed; want one of none, process, "
 	 "power, remote"},
+	{"share-strategy", HEAD SHARE("flush_strategy = \"locl\";"),
+	 "t.conf:7: shares.home.flush_strategy: \"locl\" is not allowed; want one of auto, "
+	 "local_flush_move, direct_flush_temp, hybrid"},
+	{"share-temp-prefix", HEAD SHARE("temp_prefix = \"a/b\";"),
+	 "t.conf:7: shares.home.temp_prefix: \"a/b\" is no part of a key; want letters, digits and "
+	 ". _ -, and no dot in front"},
+	{"share-temp-prefix-of-files", HEAD SHARE("temp_prefix = \"ab\";"),
+	 "t.conf:7: shares.home.temp_prefix: \"ab\" is too short; want a string of 3 to 64 bytes"},
 	{"share-missing-metadata",
 	 HEAD "shares = { a = { path = \"/a\";\n metadata = \"mete\";\n blocks = \"data\"; }; };",
 	 "t.conf:7: shares.a.metadata: there is no metadata store \"mete\"; did you mean "
@@ -468,6 +500,7 @@ main(int argc, char **argv)
 	dir = g_build_filename(g_getenv("DFS_BUILDDIR"), "core/plugin/.libs", NULL);
 	registry = dfs_registry_new((const char *const[]){dir, NULL});
 	g_test_add_func("/read/the-whole-file", the_whole_file_is_read);
+	g_test_add_func("/read/a-share-chooses-how-it-flushes", a_share_chooses_how_it_flushes);
 	g_test_add_func("/read/the-server-has-defaults", the_server_has_defaults);
 	g_test_add_func("/read/the-server-is-configured", the_server_is_configured);
 	g_test_add_func("/read/store-paths-start-at-the-state-folder",

@@ -106,6 +106,7 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 		.gc_grace = o->gc_grace,
 		.gc_reconcile = o->gc_reconcile,
 		.gc_reconcile_interval = o->gc_reconcile_interval,
+		.flush = o->flush,
 	};
 	memcpy(payload.uuid, share->uuid, sizeof payload.uuid);
 	share->payload = dfs_payload_new(&payload);

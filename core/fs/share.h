@@ -70,6 +70,7 @@ struct dfs_share_options {
 	int64_t gc_grace; /* as in struct dfs_payload_options, and so the next two */
 	uint32_t gc_reconcile;
 	int64_t gc_reconcile_interval;
+	struct dfs_flush_options flush;
 	struct dfs_hash_key secret;          /* the server's, for handle keys */
 	const struct dfs_share_rules *rules; /* NULL: the default */
 	/* Of a root directory that is made now; mode 0: 0755. */

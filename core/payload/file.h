@@ -20,6 +20,7 @@
 #include "base/lock.h"
 #include "io/worker.h"
 #include "payload/cache/cache.h"
+#include "payload/flush/strategy.h"
 #include "payload/gc/gc.h"
 #include "payload/key.h"
 #include "payload/landing.h"
@@ -110,6 +111,7 @@ struct dfs_payload {
 	bool reaping;                /* guarded by garbage_mu: the task is queued or runs */
 	struct dfs_task reap_task;
 	struct dfs_gc gc;
+	struct dfs_strategy strategy;
 };
 
 /* What a transaction has made superfluous, once the metadata store is durable up to seq: pins of log

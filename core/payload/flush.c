@@ -54,6 +54,7 @@ struct batch {
 	uint64_t put_seq;
 	struct dfs_drops drops;      /* of the last attempt at the transaction */
 	struct dfs_garbage *garbage; /* and what has no record of those */
+	enum dfs_flush_strategy how;
 	struct dfs_upload upload; /* offload NULL: the store is called here and now */
 	struct part parts[BATCH_BLOCKS];
 };
@@ -389,6 +390,7 @@ put_block(struct dfs_ctx *ctx, struct batch *batch, struct part *part)
 	struct dfs_file *file = batch->file;
 	struct dfs_payload *payload = file->payload;
 	char key[DFS_BLOCK_KEY_MAX];
+	struct dfs_detour *detour;
 	struct object o;
 	enum dfs_entry_class class;
 	enum dfs_status st;
@@ -427,10 +429,13 @@ put_block(struct dfs_ctx *ctx, struct batch *batch, struct part *part)
 		return DFS_OK;
 	}
 	dfs_block_key(key, payload->prefix, &file->content, part->block->index, version);
-	if (batch->upload.offload)
-		st = dfs_upload_add(&batch->upload, class, key, o.spans, o.n_spans);
-	else
-		st = dfs_block_put(payload->blocks, ctx, key, o.spans, o.n_spans, &batch->put_seq);
+	st = dfs_detour_begin(payload, ctx, batch->how, version, o.spans, o.n_spans, &detour);
+	if (st == DFS_OK && batch->upload.offload)
+		st = dfs_upload_add(&batch->upload, class, key, detour, o.spans, o.n_spans);
+	else if (st == DFS_OK)
+		st = dfs_detour_put(detour, payload->blocks, ctx, key, o.spans, o.n_spans,
+				    &batch->put_seq);
+	dfs_detour_unref(detour);
 	object_release(&o);
 	dfs_file_lock(file);
 	if (st == DFS_OK)
@@ -735,8 +740,8 @@ batch_release(struct batch *batch)
 
 /* Flush up to BATCH_BLOCKS of the *left blocks that were dirty at the start.  Called with mu. */
 static enum dfs_status
-flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what, uint32_t *left,
-	    enum dfs_status *own)
+flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what,
+	    enum dfs_flush_strategy how, uint32_t *left, enum dfs_status *own)
 {
 	struct dfs_payload *payload = file->payload;
 	struct batch batch;
@@ -745,6 +750,7 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what, uin
 	uint64_t seq;
 
 	batch.file = file;
+	batch.how = how;
 	batch.txn = NULL;
 	batch.unsure = false;
 	batch.trunc_gen = file->trunc_gen;
@@ -755,6 +761,7 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what, uin
 	batch.garbage = NULL;
 	dfs_upload_init(&batch.upload, ctx->nonblock ? NULL : payload->blocks->offload,
 			&file->content, ctx->deadline);
+	batch.upload.per_file = payload->strategy.concurrency;
 	if (ctx->nonblock) {
 		/* Whether the transaction can run at once must be known before anything is put. */
 		dfs_file_unlock(file);
@@ -815,11 +822,26 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what, uin
 	return st;
 }
 
+/* The flush that begins takes what is dirty now. */
+static enum dfs_flush_strategy
+strategy_of(const struct dfs_file *file)
+{
+	enum dfs_flush_strategy kind = file->payload->strategy.kind;
+	uint64_t n = 0;
+
+	if (kind != DFS_STRATEGY_HYBRID)
+		return kind;
+	for (const struct dfs_block *b = file->dirty_head; b; b = b->dirty_next)
+		n += (uint64_t)dirty_units(b) * DFS_UNIT;
+	return n < file->payload->strategy.threshold ? DFS_STRATEGY_DIRECT : DFS_STRATEGY_LOCAL;
+}
+
 /* Called with mu; no other flush runs. */
 static enum dfs_status
 flush_blocks(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what)
 {
 	uint32_t left = file->n_dirty, target = file->write_seq;
+	enum dfs_flush_strategy how = strategy_of(file);
 	enum dfs_status st = DFS_OK, own = DFS_OK; /* own: of blocks that were left out */
 	int fences = 0;
 
@@ -832,7 +854,7 @@ flush_blocks(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what)
 		}
 		if (file->discarded || st != DFS_OK)
 			break;
-		st = flush_batch(ctx, file, what, &left, &own);
+		st = flush_batch(ctx, file, what, how, &left, &own);
 		if (st == DFS_BUSY) {
 			/* Fenced: take what is left of it again. */
 			left = file->n_dirty;

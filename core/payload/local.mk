@@ -13,6 +13,8 @@ core_libdittofs_la_SOURCES += \
 	core/payload/file.c \
 	core/payload/file.h \
 	core/payload/flush.c \
+	core/payload/flush/strategy.c \
+	core/payload/flush/strategy.h \
 	core/payload/garbage.c \
 	core/payload/gc/check.c \
 	core/payload/gc/clock.c \
@@ -157,3 +159,7 @@ check_PROGRAMS += core/payload/gc/test-dedup
 TESTS += core/payload/gc/test-dedup
 core_payload_gc_test_dedup_SOURCES = core/payload/gc/test-dedup.c core/payload/test-rig.c core/payload/test-rig.h
 core_payload_gc_test_dedup_LDADD = core/libdittofs.la $(GLIB_LIBS)
+check_PROGRAMS += core/payload/flush/test-strategy
+TESTS += core/payload/flush/test-strategy
+core_payload_flush_test_strategy_SOURCES = core/payload/flush/test-strategy.c core/payload/test-rig.c core/payload/test-rig.h
+core_payload_flush_test_strategy_LDADD = core/libdittofs.la $(GLIB_LIBS)

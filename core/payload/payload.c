@@ -63,6 +63,11 @@ dfs_payload_new(const struct dfs_payload_options *o)
 	payload->gc.reconcile = o->gc_reconcile;
 	payload->gc.reconcile_interval =
 		o->gc_reconcile_interval ? o->gc_reconcile_interval : DFS_GC_INTERVAL;
+	if (!dfs_strategy_init(payload, &o->flush)) {
+		dfs_strategy_destroy(payload);
+		free(payload);
+		return NULL;
+	}
 	dfs_gc_init(&payload->gc);
 	pthread_mutex_init(&payload->garbage_mu, NULL);
 	dfs_cond_init(&payload->reaped);
@@ -105,7 +110,8 @@ dfs_payload_free(struct dfs_payload *payload, int64_t deadline)
 	pthread_mutex_unlock(&cache->mu);
 	if (payload->blocks->offload)
 		dfs_offload_unwatch(payload->blocks->offload);
-	ok = dfs_garbage_drain(payload, deadline) && dfs_gc_stop(payload, deadline);
+	ok = dfs_strategy_stop(payload, deadline) && dfs_garbage_drain(payload, deadline) &&
+	     dfs_gc_stop(payload, deadline);
 	if (!ok) {
 		/* A task still uses the struct: leave it to the end of the process. */
 		dfs_log(DFS_LOG_WARN,
@@ -114,6 +120,7 @@ dfs_payload_free(struct dfs_payload *payload, int64_t deadline)
 		return DFS_TIMEDOUT;
 	}
 	dfs_gc_destroy(&payload->gc);
+	dfs_strategy_destroy(payload);
 	pthread_cond_destroy(&payload->reaped);
 	pthread_mutex_destroy(&payload->garbage_mu);
 	free(payload);

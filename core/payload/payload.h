@@ -53,12 +53,13 @@ struct dfs_payload_options {
 	int64_t gc_grace; /* ns that dead objects are kept; 0: as the block store wants it */
 	enum dfs_gc_reconcile gc_reconcile;
 	int64_t gc_reconcile_interval; /* ns; 0: DFS_GC_INTERVAL */
+	struct dfs_flush_options flush;
 };
 
 /* Everything that options points to is borrowed.  NULL: no memory. */
 struct dfs_payload *dfs_payload_new(const struct dfs_payload_options *options);
-/* Begin garbage collection, and what must be known before anything is written; blocking, before any
- * dfs_file.  Where the metadata store forgets with the process there is nothing to begin. */
+/* Remove what the flushes of the last run have left on the way, begin garbage collection, and learn what
+ * must be known before anything is written; blocking, before any dfs_file. */
 enum dfs_status dfs_payload_start(struct dfs_payload *payload);
 /* After a start: the log has slices of the content, so the last run may have put objects of it that
  * nothing names. */

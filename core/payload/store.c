@@ -202,6 +202,27 @@ dfs_block_erase_direct(struct dfs_block_store *store, const struct dfs_ctx *ctx,
 }
 
 enum dfs_status
+dfs_block_copy_direct(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *from,
+		      const char *to, uint64_t *seq)
+{
+	struct call call;
+	enum dfs_status st;
+
+	if (!store->ops.copy)
+		return DFS_NOTSUP;
+	if (!call_begin(store, ctx, &call))
+		return DFS_AGAIN;
+	st = store->ops.copy(store->inst, from, to, call.flags);
+	call_end(store, &call);
+	if (st == DFS_OK) {
+		uint64_t s = drawn(store);
+		if (seq)
+			*seq = s;
+	}
+	return st;
+}
+
+enum dfs_status
 dfs_block_put(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key,
 	      const struct dfs_span *spans, uint32_t n, uint64_t *seq)
 {

@@ -61,6 +61,9 @@ enum dfs_status dfs_block_get_direct(struct dfs_block_store *store, const struct
 				     const struct dfs_sink *sink);
 enum dfs_status dfs_block_erase_direct(struct dfs_block_store *store, const struct dfs_ctx *ctx,
 				       const char *key);
+/* The object `from` under the key `to` too; DFS_NOTSUP: the store cannot.  *seq as of a put. */
+enum dfs_status dfs_block_copy_direct(struct dfs_block_store *store, const struct dfs_ctx *ctx,
+				      const char *from, const char *to, uint64_t *seq);
 /* Blocking; n objects, up to 1000.  Not DFS_OK: some of them may be there still. */
 enum dfs_status dfs_block_erase_many(struct dfs_block_store *store, const char *const *keys,
 				     uint32_t n);

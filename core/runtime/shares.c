@@ -68,6 +68,7 @@ open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env, c
 		.gc_grace = (int64_t)row->gc_grace,
 		.gc_reconcile = row->gc_reconcile,
 		.gc_reconcile_interval = (int64_t)row->gc_reconcile_interval,
+		.flush = row->flush,
 		.secret = env->secret,
 		.rules = row->rules,
 	};

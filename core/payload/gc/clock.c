@@ -226,10 +226,10 @@ dfs_payload_start(struct dfs_payload *payload)
 {
 	struct dfs_gc *gc = &payload->gc;
 	int64_t now = dfs_clock_mono();
-	enum dfs_status st;
+	enum dfs_status st = dfs_strategy_start(payload);
 
-	if (!gc->records)
-		return DFS_OK;
+	if (st != DFS_OK || !gc->records)
+		return st;
 	st = dfs_versions_start(payload);
 	if (st != DFS_OK)
 		return st;

@@ -202,8 +202,10 @@ may_run(const struct dfs_queue *q, const struct dfs_entry *e)
 {
 	enum dfs_direction dir = dfs_entry_direction(e->class);
 
+	unsigned per_file = e->per_file ? e->per_file : q->per_file[dir];
+
 	return q->running[dir] < q->size[dir] &&
-	       (e->free_running || e->flow->running[dir] < q->per_file[dir]);
+	       (e->free_running || e->flow->running[dir] < per_file);
 }
 
 /* The class's next entry, by turns. */

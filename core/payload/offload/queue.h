@@ -45,6 +45,7 @@ struct dfs_entry {
 	enum dfs_entry_class class;
 	bool running;
 	bool free_running; /* the file's limit does not apply */
+	unsigned per_file; /* instead of the queue's limit; 0: that */
 };
 
 struct dfs_queue {

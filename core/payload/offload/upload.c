@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/container.h"
 #include "base/log.h"
+#include "payload/flush/strategy.h"
 #include "payload/key.h"
 #include "payload/offload/upload.h"
 #include "payload/store.h"
@@ -14,8 +15,9 @@ struct dfs_put {
 	struct dfs_transfer t;
 	char key[DFS_KEY_MAX + 1];
 	uint64_t seq;
-	uint64_t length;
-	uint32_t n; /* 0: erase */
+	uint64_t length;           /* 0: erase */
+	struct dfs_detour *detour; /* NULL: none */
+	uint32_t n;
 	struct dfs_span spans[];
 };
 
@@ -32,6 +34,7 @@ put_free(struct dfs_transfer *t)
 
 	for (uint32_t i = 0; i < put->n; i++)
 		dfs_buf_unref(put->spans[i].buf);
+	dfs_detour_unref(put->detour);
 	free(put);
 }
 
@@ -43,9 +46,9 @@ put_call(struct dfs_transfer *t)
 	enum dfs_status st;
 	bool left;
 
-	if (put->n == 0)
+	if (put->length == 0)
 		return dfs_block_erase_direct(store, NULL, put->key);
-	st = dfs_block_put_direct(store, NULL, put->key, put->spans, put->n, &put->seq);
+	st = dfs_detour_put(put->detour, store, NULL, put->key, put->spans, put->n, &put->seq);
 	if (st != DFS_OK)
 		return st;
 	t->bytes = put->length;
@@ -77,13 +80,18 @@ keep(struct dfs_span *to, const struct dfs_span *from)
 
 static struct dfs_put *
 put_new(struct dfs_offload *o, enum dfs_entry_class class, const char *key,
-	const struct dfs_span *spans, uint32_t n)
+	struct dfs_detour *detour, const struct dfs_span *spans, uint32_t n)
 {
-	struct dfs_put *put = malloc(sizeof *put + n * sizeof put->spans[0]);
+	uint64_t staged = dfs_detour_staged(detour);
+	struct dfs_put *put;
 
+	if (staged > 0)
+		n = 0;
+	put = malloc(sizeof *put + n * sizeof put->spans[0]);
 	if (!put)
 		return NULL;
-	put->seq = put->length = 0;
+	put->seq = 0;
+	put->length = staged;
 	put->n = 0;
 	while (put->n < n && keep(&put->spans[put->n], &spans[put->n]))
 		put->length += spans[put->n++].len;
@@ -94,6 +102,7 @@ put_new(struct dfs_offload *o, enum dfs_entry_class class, const char *key,
 		return NULL;
 	}
 	strcpy(put->key, key);
+	put->detour = dfs_detour_ref(detour);
 	dfs_transfer_init(&put->t, o, class);
 	put->t.call = put_call;
 	put->t.free = put_free;
@@ -107,19 +116,21 @@ dfs_upload_init(struct dfs_upload *u, struct dfs_offload *o, const struct dfs_co
 	u->offload = o;
 	u->content = *content;
 	u->deadline = deadline || !o ? deadline : dfs_clock_mono() + o->times.upload;
+	u->per_file = 0;
 	u->n = 0;
 }
 
 enum dfs_status
 dfs_upload_add(struct dfs_upload *u, enum dfs_entry_class class, const char *key,
-	       const struct dfs_span *spans, uint32_t n)
+	       struct dfs_detour *detour, const struct dfs_span *spans, uint32_t n)
 {
-	struct dfs_put *put = put_new(u->offload, class, key, spans, n);
+	struct dfs_put *put = put_new(u->offload, class, key, detour, spans, n);
 	enum dfs_status st;
 
 	if (!put)
 		return dfs_fail(DFS_DELAY, "block store %s: no memory for a transfer",
 				u->offload->store->name);
+	put->t.entry.per_file = u->per_file;
 	st = dfs_transfer_start(&put->t, &u->content);
 	if (st != DFS_OK) {
 		dfs_transfer_unref(&put->t);
@@ -136,10 +147,11 @@ put_again(struct dfs_upload *u, struct dfs_put **put)
 	struct dfs_put *old = *put;
 	enum dfs_status st;
 
-	*put = put_new(u->offload, old->t.entry.class, old->key, old->spans, old->n);
+	*put = put_new(u->offload, old->t.entry.class, old->key, old->detour, old->spans, old->n);
 	dfs_transfer_unref(&old->t);
 	if (!*put)
 		return DFS_DELAY;
+	(*put)->t.entry.per_file = u->per_file;
 	st = dfs_transfer_start(&(*put)->t, &u->content);
 	return st;
 }
@@ -184,7 +196,7 @@ single(struct dfs_offload *o, enum dfs_entry_class class, const struct dfs_ctx *
 	dfs_upload_init(&u, o, &id, ctx ? ctx->deadline : 0);
 	if (seq)
 		*seq = 0;
-	st = dfs_upload_add(&u, class, key, spans, n);
+	st = dfs_upload_add(&u, class, key, NULL, spans, n);
 	return st == DFS_OK ? dfs_upload_wait(&u, 0, seq) : st;
 }
 
@@ -205,7 +217,7 @@ void
 dfs_offload_erase_later(struct dfs_offload *o, const struct dfs_content_id *content,
 			const char *key)
 {
-	struct dfs_put *put = put_new(o, DFS_COMPACT, key, NULL, 0);
+	struct dfs_put *put = put_new(o, DFS_COMPACT, key, NULL, NULL, 0);
 
 	if (!put)
 		return;
