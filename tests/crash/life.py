@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Lives of one server on one state folder: load, death, start, check."""
+import glob
 import os
 import sys
 
@@ -35,8 +36,8 @@ class Lives:
         self.workers, self.seed, self.count, self.shape = [], seed, workers, shape
         self.verifiers, self.steps = set(), 0
 
-    def durability(self, level):
-        self.server.shares = [share("export", "leveldb", "filesystem", 'durability = "%s";' % level)]
+    def durability(self, level, more=""):
+        self.server.shares = [share("export", "leveldb", "filesystem", 'durability = "%s"; %s' % (level, more))]
         self.server.write_config()
 
     @property
@@ -47,6 +48,11 @@ class Lives:
         """The paths of all objects."""
         base = os.path.join(self.server.state, "export-data")
         return [os.path.join(d, f) for d, _, files in os.walk(base) for f in files if f[0] != "."]
+
+    def on_the_way(self):
+        """The paths of what flushes have in temporary places."""
+        files = glob.glob(os.path.join(glob.escape(self.server.state), "flush", "___flushed", "*"))
+        return files + [path for path in self.data() if "/___temp/" in path]
 
     def launch(self, **env):
         """False: it died before it was ready."""

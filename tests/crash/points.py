@@ -41,6 +41,9 @@ RUN = [
     ("names-written", 20, NAMES), ("names-synced", 20, NAMES), ("ids-leased", 1, NAMES),
     ("orphan-reclaimed", 3, NAMES), ("reclaim-objects", 2, BIG), ("reclaim-rows", 2, BIG),
 ]
+# On a detour to the block store: the flush strategy.
+WAYS = [("local-written", 8, "local_flush_move"), ("temporary-put", 8, "direct_flush_temp"),
+        ("temporary-copied", 8, "direct_flush_temp"), ("local-written", 4, "hybrid")]
 # While the block store hangs.
 STUCK = [("spill-logged", 10, WRITES), ("spill-out", 20, BIG), ("spill-read", 3, READS)]
 # Calls of the block store itself.
@@ -205,6 +208,23 @@ def unnamed():
     return lives.empty() or lives.stop()
 
 
+def way(name, most, strategy):
+    """What lies on the way when the server dies is gone after the next start."""
+    fresh()
+    lives.durability("power", 'flush_strategy = "%s"; size_threshold_mb = 1;' % strategy)
+    if not lives.launch(DFS_CRASH="%s:%d" % (name, passing(most))):
+        raise Wrong("it died at its start")
+    lives.load(lambda: False, 40, BIG)
+    lives.end_load()
+    if not lives.dead():
+        raise Wrong("not reached")
+    if not lives.on_the_way():
+        raise Wrong("nothing lies on the way")
+    restart()
+    text = lives.empty() or lives.stop()
+    return text or lives.on_the_way()
+
+
 def nothing_left():
     restart()
     text = lives.empty() or lives.stop()
@@ -217,7 +237,7 @@ def all_known():
     for path in glob.glob(os.environ["DFS_SRCDIR"] + "/core/**/*.c", recursive=True):
         with open(path) as f:
             there |= set(re.findall(r'DFS_FAILPOINT(?:_DUE)?\("([^"]+)"\)', f.read()))
-    here = {p[0] for t in (RUN, STUCK, FRESH, PARTS, STOP) for p in t} | set(START)
+    here = {p[0] for t in (RUN, WAYS, STUCK, FRESH, PARTS, STOP) for p in t} | set(START)
     return sorted(there ^ here)
 
 
@@ -235,6 +255,8 @@ for _ in range(rounds):
     fresh()
     for name, most, shape in RUN:
         point("%s under load" % name, lambda: run(name, most, shape))
+    for name, most, strategy in WAYS:
+        point("%s, %s" % (name, strategy), lambda: way(name, most, strategy))
     for name, most, shape in STUCK:
         point("%s, the block store hanging" % name, lambda: stuck(name, most, shape))
     for call, most in STORE:

@@ -16,6 +16,7 @@
 #include "base/cond.h"
 #include "base/container.h"
 #include "base/crc32c.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "payload/file.h"
 
@@ -246,6 +247,7 @@ begin_local(struct dfs_payload *payload, uint64_t version, const struct dfs_span
 	d = detour_new(first, s->label, version);
 	if (d && write_file(d, spans, n)) {
 		atomic_store(&s->failed, false);
+		DFS_FAILPOINT("local-written");
 		return d;
 	}
 	if (!atomic_exchange(&s->failed, true))
@@ -308,9 +310,11 @@ put_temporary(struct dfs_detour *d, struct dfs_block_store *store, const struct 
 
 	if (st != DFS_OK)
 		return st;
+	DFS_FAILPOINT("temporary-put");
 	st = dfs_block_copy_direct(store, ctx, d->name, key, seq);
 	if (st == DFS_NOTSUP || st == DFS_NOENT)
 		st = dfs_block_put_direct(store, ctx, key, spans, n, seq);
+	DFS_FAILPOINT("temporary-copied");
 	snprintf(text, sizeof text, "%s", dfs_fail_text());
 	dfs_block_erase_direct(store, ctx, d->name); /* or else the next start does */
 	return st == DFS_OK ? DFS_OK : dfs_fail(st, "%s", text);
