@@ -68,22 +68,19 @@ open_blocks(struct fixture *f)
 	dfs_options_clear(&o);
 }
 
-static struct dfs_recovered *
+static void
 open_log(struct fixture *f)
 {
 	struct dfs_wal_recovery found;
-	struct dfs_recovered *recovered = NULL;
 
 	if (f->log && (dfs_wal_open(f->log, &f->wal) != DFS_OK ||
-		       !(recovered = dfs_recovered_new(f->wal, &found))))
+		       !(f->recovered = dfs_recovered_new(f->wal, &found))))
 		g_error("log: %s", dfs_fail_text());
-	return recovered;
 }
 
 static void
 open_share(struct fixture *f)
 {
-	struct dfs_recovered *recovered = open_log(f);
 	struct dfs_share_options o = {
 		.name = "test",
 		.path = "/test",
@@ -93,15 +90,16 @@ open_share(struct fixture *f)
 		.pages = f->pages,
 		.workers = f->workers,
 		.durability = f->durability,
-		.wal = f->wal,
 		.dedup = f->dedup,
-		.recovered = recovered,
 	};
-	enum dfs_status status = dfs_share_open(&o, &f->share);
+	enum dfs_status status;
 
+	open_log(f);
+	o.wal = f->wal;
+	o.recovered = f->recovered;
+	status = dfs_share_open(&o, &f->share);
 	if (status != DFS_OK)
 		g_error("share: %s: %s", dfs_status_name(status), dfs_fail_text());
-	dfs_recovered_free(recovered);
 	f->root = (struct dfs_ref){f->share->root_fileid, f->share->root_generation};
 	f->ctx = ctx_as(f, 0, 0);
 }
@@ -120,11 +118,19 @@ fixture_open(struct fixture *f)
 }
 
 static void
+close_log(struct fixture *f)
+{
+	dfs_recovered_free(f->recovered);
+	f->recovered = NULL;
+	dfs_wal_close(f->wal);
+	f->wal = NULL;
+}
+
+static void
 close_share(struct fixture *f)
 {
 	assert_status(dfs_share_close(f->share, INT64_MAX), DFS_OK);
-	dfs_wal_close(f->wal);
-	f->wal = NULL;
+	close_log(f);
 }
 
 void
@@ -155,8 +161,7 @@ fixture_crash(struct fixture *f, void (*between)(void *arg), void *arg)
 {
 	assert_status(dfs_share_close(f->share, dfs_clock_mono() + 10 * DFS_SECOND), DFS_OK);
 	dfs_metadata_store_close(f->metadata);
-	dfs_wal_close(f->wal);
-	f->wal = NULL;
+	close_log(f);
 	between(arg);
 	open_metadata(f);
 	open_share(f);

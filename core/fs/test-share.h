@@ -31,6 +31,7 @@ struct fixture {
 	struct dfs_block_store *blocks;
 	struct dfs_wal_config *log; /* NULL: no log */
 	struct dfs_wal *wal;
+	struct dfs_recovered *recovered; /* what it had, as long as the share is open */
 	bool dedup;
 	bool durable_blocks; /* the memory block store says that it keeps what it has */
 	struct dfs_share *share;

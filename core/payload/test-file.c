@@ -178,7 +178,7 @@ failed_put_is_reported_and_keeps_the_data(void)
 }
 
 static void
-failed_transaction_keeps_the_data_and_erases_the_objects(void)
+failed_transaction_keeps_the_data_and_the_objects(void)
 {
 	struct rig *rig = rig_new("filesystem", 64 * MIB, DFS_DURABILITY_POWER);
 	struct dfs_file *file = rig_file(rig, 1, 0, 0);
@@ -188,7 +188,8 @@ failed_transaction_keeps_the_data_and_erases_the_objects(void)
 	write_ok(file, 0, 0, MIB);
 	rig_double.commit = DFS_IO;
 	g_assert_cmpint(flush(file), ==, DFS_IO);
-	g_assert_cmpuint(rig_objects(rig), ==, 0);
+	/* The store may have done it all the same: rows would name what was erased. */
+	g_assert_cmpuint(rig_objects(rig), ==, 1);
 	rig_double.commit = DFS_OK;
 	g_assert_cmpint(flush(file), ==, DFS_OK);
 	dfs_cache_reclaim(rig->cache, UINT32_MAX);
@@ -552,7 +553,7 @@ static const struct {
 	TEST(small_file_takes_a_small_buffer),
 	TEST(memory_store_shares_the_pages),
 	TEST(failed_put_is_reported_and_keeps_the_data),
-	TEST(failed_transaction_keeps_the_data_and_erases_the_objects),
+	TEST(failed_transaction_keeps_the_data_and_the_objects),
 	TEST(owner_that_refuses_keeps_the_file_dirty),
 	TEST(failed_read_is_reported),
 	TEST(write_during_a_flush_stays_dirty),
