@@ -459,7 +459,8 @@ dfs_download_prefetch(const struct dfs_download_source *src, const struct dfs_se
 		for (; i < n && segs[i].version == p.id.counter && segs[i].offset == p.end; i++)
 			p.end += segs[i].length;
 		end = p.end;
-		if (landed && landed->offset <= p.offset)
+		if (landed && landed->offset <= p.offset &&
+		    p.offset < landed->offset + landed->length)
 			p.at += landed->offset + landed->length - p.offset,
 				p.offset = landed->offset + landed->length;
 		dfs_pages_unref(landed);
