@@ -9,12 +9,14 @@ include tests/s3/local.mk
 endif
 dist_check_SCRIPTS += \
 	tests/clients/libnfs-big.sh \
+	tests/kernel/workload-mixed.sh \
 	tests/kernel/workload.sh \
 	tests/protocol/libnfs.sh \
 	tests/server/lifecycle.sh \
 	tests/structure/dist.sh \
 	tests/structure/includes.sh
 long_tests = \
+	tests/kernel/workload-mixed.sh \
 	tests/kernel/workload.sh \
 	tests/clients/libnfs-big.sh
 TESTS += \

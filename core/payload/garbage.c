@@ -98,7 +98,6 @@ erase(struct dfs_payload *payload, const struct dfs_garbage *g)
 		dfs_block_key(key, payload->prefix, &g->objects[i].content, g->objects[i].block,
 			      g->objects[i].version);
 		st = dfs_block_erase(payload->blocks, NULL, key);
-		DFS_FAILPOINT("object-erased");
 		if (st == DFS_OK)
 			continue;
 		dfs_counter_add(dfs_counter_get("payload_garbage_left"), 1);

@@ -5,16 +5,17 @@
 . "$DFS_SRCDIR/tests/kernel/lib.sh"
 guest_memory=768M
 
-# A source tree of some thousand small files.  The long run: DFS_KERNEL_FILES=100000 (all there are),
+# A source tree of some hundred small files: a guest's processes start slowly on some processors.  The
+# long run: DFS_KERNEL_FILES=100000 (all there are),
 # DFS_KERNEL_MEGABYTES=1024, DFS_TEST_TIMEOUT=3600.  DFS_KERNEL_STORES=leveldb/filesystem: only these.
-files=${DFS_KERNEL_FILES:-2000} megabytes=${DFS_KERNEL_MEGABYTES:-32}
+files=${DFS_KERNEL_FILES:-400} megabytes=${DFS_KERNEL_MEGABYTES:-16}
 guest_seconds=$((240 + files / 10 + megabytes))
 (cd /usr/include && find . -type f -o -type l | LC_ALL=C sort | head -n "$files" |
 	tar -cf "$work/tree.tar" --verbatim-files-from -T - 2>/dev/null)
 work_on() {
 	guest 1 "$DFS_SRCDIR/tests/kernel/workload" "$work/tree.tar" "$1"
 }
-for stores in ${DFS_KERNEL_STORES:-memory/memory memory/filesystem leveldb/memory leveldb/filesystem}; do
+for stores in ${DFS_KERNEL_STORES:-memory/memory leveldb/filesystem}; do
 	set -- "${stores%/*}" "${stores#*/}"
 	rm -rf "$work/state"
 	port=12049 listen=0.0.0.0 make_config "$work/dfs.conf" "$1" "$2"

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/counter.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "io/gate.h"
 #include "payload/file.h"
@@ -74,6 +75,7 @@ erase(struct dfs_payload *payload, struct batch *b)
 		b->list[i] = b->keys[i];
 	}
 	st = dfs_block_erase_many(payload->blocks, b->list, b->n);
+	DFS_FAILPOINT("object-erased");
 	if (st != DFS_OK || !gate || payload->durability < DFS_DURABILITY_POWER)
 		return st;
 	return dfs_gate_wait_sync(gate, atomic_load(&payload->blocks->last_seq), DFS_SYNC_POWER,
