@@ -110,7 +110,7 @@ dfs_log_wait_room(struct dfs_payload *payload, uint32_t len, int64_t deadline)
 	while (!dfs_log_room(payload, len)) {
 		int64_t now = dfs_clock_mono(), step = now + ROOM_STEP;
 
-		if (now >= deadline)
+		if (now >= deadline || dfs_wal_failed(payload->wal))
 			return false;
 		if (payload->log.used + len <= payload->log.quota)
 			dfs_wal_wait_room(payload->wal, len, step < deadline ? step : deadline);

@@ -67,6 +67,9 @@ refuse(struct dfs_payload *payload, enum dfs_status store)
 {
 	const struct dfs_payload_metrics *m = dfs_payload_metrics();
 
+	if (payload->logging && dfs_wal_failed(payload->wal))
+		return dfs_fail(DFS_IO, "share %s: the write-ahead log has failed",
+				payload->prefix);
 	if (store != DFS_OK && payload->stuck_write == DFS_STUCK_ENOSPC) {
 		dfs_counter_add(m->stuck_enospc, 1);
 		return dfs_fail(DFS_NOSPC, "share %s: its block store takes nothing and its part of "
@@ -125,6 +128,9 @@ dfs_throttle_write(struct dfs_ctx *ctx, struct dfs_payload *payload, uint32_t le
 		hold(payload, len, ctx->deadline);
 		return DFS_OK;
 	}
+	/* No waiting brings a log back that has failed. */
+	if (payload->logging && dfs_wal_failed(payload->wal))
+		return refuse(payload, store);
 	/* Full of what a store refuses: its answer, rather than waiting for ever. */
 	if (store == DFS_NOSPC || store == DFS_DQUOT || store == DFS_ROFS)
 		return store;

@@ -281,7 +281,13 @@ dfs_wal_room(const struct dfs_wal *wal, uint64_t len)
 	return atomic_load_explicit(&wal->room_space, memory_order_relaxed) >=
 		       WAL_PAGE + wal_page_up(len) &&
 	       atomic_load_explicit(&wal->room_queue, memory_order_relaxed) >= len &&
-	       !atomic_load_explicit(&wal->failed, memory_order_relaxed);
+	       !dfs_wal_failed(wal);
+}
+
+bool
+dfs_wal_failed(const struct dfs_wal *wal)
+{
+	return atomic_load_explicit(&wal->failed, memory_order_relaxed);
 }
 
 bool

@@ -127,6 +127,8 @@ enum dfs_status dfs_wal_append(struct dfs_wal *wal, const struct dfs_wal_record 
 bool dfs_wal_room(const struct dfs_wal *wal, uint64_t len);
 /* Wait for room, until the deadline (monotonic ns); false: there is none, or the log has failed. */
 bool dfs_wal_wait_room(struct dfs_wal *wal, uint64_t len, int64_t deadline);
+/* Whether a write or a sync of the log has failed: there will be no room any more. */
+bool dfs_wal_failed(const struct dfs_wal *wal);
 
 /* One pin more, or less, on each segment of the mask. */
 void dfs_wal_pin(struct dfs_wal *wal, uint64_t segments);
