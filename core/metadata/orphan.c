@@ -114,32 +114,29 @@ sweep_piece(struct dfs_namespace *ns, struct dfs_orphan *list, uint64_t *from)
 	return f.n && !kept ? sweep_piece(ns, list, from) : kept;
 }
 
+struct reclaimed {
+	struct dfs_namespace *ns;
+	const struct dfs_orphan *list;
+	unsigned n;
+};
+
 static enum dfs_status
-delete_records(struct dfs_namespace *ns, const struct dfs_orphan *list, unsigned n)
+delete_records(void *arg, struct dfs_txn *txn)
 {
-	struct dfs_metadata_store *st = ns->store;
-	enum dfs_status status = DFS_AGAIN;
+	const struct reclaimed *r = arg;
+	struct dfs_metadata_store *st = r->ns->store;
+	uint32_t share = r->ns->rec.id;
+	enum dfs_status status = DFS_OK;
 
-	for (unsigned tries = 0; status == DFS_AGAIN && tries < 32; tries++) {
-		struct dfs_txn *txn;
+	for (unsigned i = 0; i < r->n && status == DFS_OK; i++) {
+		uint64_t fileid = r->list[i].fileid;
 
-		status = dfs_metadata_begin(st, NULL, DFS_TXN_WRITE, &txn);
-		if (status != DFS_OK)
-			continue;
-		for (unsigned i = 0; i < n && status == DFS_OK; i++) {
-			/* An inode that was open when the server died still has its record. */
-			status = st->ops.del_inode(st->inst, txn, ns->rec.id, list[i].fileid);
-			if (status == DFS_OK)
-				status = st->ops.del_symlink(st->inst, txn, ns->rec.id,
-							     list[i].fileid);
-			if (status == DFS_OK)
-				status = st->ops.del_orphan(st->inst, txn, ns->rec.id,
-							    list[i].fileid);
-		}
+		/* An inode that was open when the server died still has its record. */
+		status = st->ops.del_inode(st->inst, txn, share, fileid);
 		if (status == DFS_OK)
-			status = dfs_metadata_commit(st, txn, NULL);
-		else
-			dfs_metadata_abort(st, txn);
+			status = st->ops.del_symlink(st->inst, txn, share, fileid);
+		if (status == DFS_OK)
+			status = st->ops.del_orphan(st->inst, txn, share, fileid);
 	}
 	return status;
 }
@@ -155,8 +152,8 @@ static void
 reclaim_piece(struct dfs_namespace *ns, struct dfs_orphan *list, unsigned n, uint32_t level)
 {
 	enum dfs_status status = DFS_OK;
+	struct reclaimed done = {ns, list, 0};
 	uint64_t seq = 0;
-	unsigned done = 0;
 
 	for (unsigned i = 0; i < n; i++)
 		if (list[i].seq > seq)
@@ -170,7 +167,7 @@ reclaim_piece(struct dfs_namespace *ns, struct dfs_orphan *list, unsigned n, uin
 		if (has_content(&list[i]) && ns->content.reclaim)
 			one = ns->content.reclaim(ns->content_arg, &list[i].content);
 		if (one == DFS_OK)
-			list[done++] = list[i];
+			list[done.n++] = list[i];
 		else
 			dfs_log(DFS_LOG_WARN,
 				"%s: content of file %llu is not reclaimed yet (%s): %s",
@@ -178,8 +175,8 @@ reclaim_piece(struct dfs_namespace *ns, struct dfs_orphan *list, unsigned n, uin
 				dfs_status_name(one), dfs_fail_text());
 	}
 	DFS_FAILPOINT("orphan-reclaimed");
-	if (status == DFS_OK && done && !ns->no_orphans)
-		status = delete_records(ns, list, done);
+	if (status == DFS_OK && done.n > 0 && !ns->no_orphans)
+		status = dfs_metadata_update(ns->store, delete_records, &done, NULL);
 	if (status != DFS_OK)
 		dfs_log(DFS_LOG_WARN, "%s: %u removed files are reclaimed at the next start (%s)",
 			ns->rec.name, n, dfs_status_name(status));

@@ -115,6 +115,28 @@ dfs_metadata_again(const struct dfs_ctx *ctx, enum dfs_status *status, unsigned 
 	return true;
 }
 
+enum dfs_status
+dfs_metadata_update(struct dfs_metadata_store *store,
+		    enum dfs_status (*fn)(void *arg, struct dfs_txn *txn), void *arg, uint64_t *seq)
+{
+	enum dfs_status status;
+	unsigned tries = 0;
+
+	do {
+		struct dfs_txn *txn;
+
+		status = dfs_metadata_begin(store, NULL, DFS_TXN_WRITE, &txn);
+		if (status != DFS_OK)
+			continue;
+		status = fn(arg, txn);
+		if (status == DFS_OK)
+			status = dfs_metadata_commit(store, txn, seq);
+		else
+			dfs_metadata_abort(store, txn);
+	} while (dfs_metadata_again(NULL, &status, &tries));
+	return status;
+}
+
 void
 dfs_metadata_ticket(struct dfs_metadata_store *store, struct dfs_ctx *ctx,
 		    enum dfs_durability durability, uint64_t seq)

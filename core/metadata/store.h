@@ -74,6 +74,12 @@ void dfs_metadata_ticket(struct dfs_metadata_store *store, struct dfs_ctx *ctx,
  * try again.  False: *status is final; DFS_AGAIN becomes DFS_DELAY when the tries or the deadline
  * are used up, and stays on loops.  *tries begins at 0. */
 bool dfs_metadata_again(const struct dfs_ctx *ctx, enum dfs_status *status, unsigned *tries);
+/* A write transaction of the server's own: begun, filled by fn, which is called anew with each try, and
+ * committed, for as often as the store wants it repeated (within bounds: DFS_DELAY then).  Anything but
+ * DFS_OK of fn ends it without a trace.  *seq, which may be NULL: as of dfs_metadata_commit. */
+enum dfs_status dfs_metadata_update(struct dfs_metadata_store *store,
+				    enum dfs_status (*fn)(void *arg, struct dfs_txn *txn),
+				    void *arg, uint64_t *seq);
 void dfs_metadata_abort(struct dfs_metadata_store *store, struct dfs_txn *txn);
 
 #endif

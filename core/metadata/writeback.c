@@ -119,46 +119,42 @@ take(struct dfs_writeback *wb, struct dfs_inode **batch, unsigned max)
 	return n;
 }
 
+struct batch {
+	struct dfs_inode *inodes[BATCH];
+	unsigned n;
+};
+
 static enum dfs_status
-write_batch(struct dfs_metadata_store *store, struct dfs_inode **batch, unsigned n)
+write_batch(void *arg, struct dfs_txn *txn)
 {
-	enum dfs_status status = DFS_AGAIN;
+	const struct batch *b = arg;
 
-	for (unsigned tries = 0; status == DFS_AGAIN && tries < 32; tries++) {
-		struct dfs_txn *txn;
+	for (unsigned i = 0; i < b->n; i++) {
+		enum dfs_status status = dfs_inode_put(b->inodes[i], txn);
 
-		status = dfs_metadata_begin(store, NULL, DFS_TXN_WRITE, &txn);
-		if (status != DFS_OK)
-			continue;
-		for (unsigned i = 0; i < n && status == DFS_OK; i++) {
-			status = dfs_inode_put(batch[i], txn);
-			if (status == DFS_STALE)
-				status = DFS_OK;
-		}
-		if (status == DFS_OK)
-			status = dfs_metadata_commit(store, txn, NULL);
-		else
-			dfs_metadata_abort(store, txn);
+		if (status != DFS_OK && status != DFS_STALE)
+			return status;
 	}
-	return status;
+	return DFS_OK;
 }
 
 static enum dfs_status
 run_once(struct dfs_metadata_store *store, unsigned max)
 {
-	struct dfs_inode *batch[BATCH];
-	unsigned n = take(store->dirty, batch, max < BATCH ? max : BATCH);
-	enum dfs_status status = n ? write_batch(store, batch, n) : DFS_OK;
+	struct batch batch;
+	unsigned n = batch.n = take(store->dirty, batch.inodes, max < BATCH ? max : BATCH);
+	enum dfs_status status =
+		n ? dfs_metadata_update(store, write_batch, &batch, NULL) : DFS_OK;
 
 	if (status != DFS_OK)
 		dfs_log(DFS_LOG_WARN, "%s: %u inodes could not be written back (%s): %s",
 			store->name, n, dfs_status_name(status), dfs_fail_text());
 	for (unsigned i = 0; i < n; i++) {
-		struct dfs_namespace *ns = batch[i]->ns;
+		struct dfs_namespace *ns = batch.inodes[i]->ns;
 
 		if (status != DFS_OK)
-			dfs_inode_mark_dirty(batch[i]);
-		dfs_inode_unref(batch[i]);
+			dfs_inode_mark_dirty(batch.inodes[i]);
+		dfs_inode_unref(batch.inodes[i]);
 		/* Last: the namespace may be gone thereafter. */
 		atomic_fetch_sub_explicit(&ns->in_hand, 1, memory_order_release);
 	}

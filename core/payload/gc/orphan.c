@@ -15,7 +15,6 @@
 #include "payload/file.h"
 
 #define PIECE 256
-#define TRIES_MAX 16
 
 struct row_look {
 	uint64_t block, version;
@@ -78,7 +77,7 @@ struct piece {
 	struct dfs_payload *payload;
 	const struct dfs_content_id *content;
 	uint64_t from, to; /* versions that are looked at: [from, to) */
-	uint32_t n;
+	uint32_t n, dead;
 	struct {
 		uint64_t block, version;
 	} objects[PIECE];
@@ -104,37 +103,22 @@ collect(void *arg, const char *key, uint64_t length)
 
 /* Record those of the piece that nothing names. */
 static enum dfs_status
-bury(struct dfs_payload *payload, const struct piece *p)
+bury(void *arg, struct dfs_txn *txn)
 {
-	struct dfs_metadata_store *metadata = payload->metadata;
-	enum dfs_status st = DFS_AGAIN;
-	uint32_t dead = 0;
+	struct piece *p = arg;
+	enum dfs_status st = DFS_OK;
 
-	for (int tries = 0; st == DFS_AGAIN && tries < TRIES_MAX; tries++) {
-		struct dfs_txn *txn;
+	p->dead = 0;
+	for (uint32_t i = 0; i < p->n && st == DFS_OK; i++) {
+		uint64_t block = p->objects[i].block, version = p->objects[i].version;
+		bool named;
 
-		st = dfs_metadata_begin(metadata, NULL, DFS_TXN_WRITE, &txn);
-		if (st != DFS_OK)
+		st = dfs_object_named(p->payload, txn, p->content, block, version, &named);
+		if (st != DFS_OK || named)
 			continue;
-		dead = 0;
-		for (uint32_t i = 0; i < p->n && st == DFS_OK; i++) {
-			bool named;
-
-			st = dfs_object_named(payload, txn, p->content, p->objects[i].block,
-					      p->objects[i].version, &named);
-			if (st != DFS_OK || named)
-				continue;
-			dead++;
-			st = dfs_object_put_dead(payload, txn, 0, p->content, p->objects[i].block,
-						 p->objects[i].version);
-		}
-		if (st == DFS_OK)
-			st = dfs_metadata_commit(metadata, txn, NULL);
-		else
-			dfs_metadata_abort(metadata, txn);
+		p->dead++;
+		st = dfs_object_put_dead(p->payload, txn, 0, p->content, block, version);
 	}
-	if (st == DFS_OK)
-		dfs_counter_add(dfs_counter_get("payload_gc_orphans"), dead);
 	return st;
 }
 
@@ -151,8 +135,11 @@ search(struct dfs_payload *payload, const struct dfs_content_id *content, struct
 	do {
 		p->n = 0;
 		st = dfs_block_list(payload->blocks, prefix, p->last, collect, p);
-		if (st == DFS_OK && p->n > 0)
-			st = bury(payload, p);
+		if (st == DFS_OK && p->n > 0) {
+			st = dfs_metadata_update(payload->metadata, bury, p, NULL);
+			if (st == DFS_OK)
+				dfs_counter_add(dfs_counter_get("payload_gc_orphans"), p->dead);
+		}
 	} while (st == DFS_OK && p->n == PIECE);
 	return st;
 }

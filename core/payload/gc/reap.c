@@ -18,9 +18,9 @@
 #define BATCH 256
 #define RETRY (30 * DFS_SECOND)
 #define GATE_DEADLINE (60 * DFS_SECOND)
-#define TRIES_MAX 16
 
 struct batch {
+	struct dfs_payload *payload;
 	int64_t upto; /* dead since then at least, ns since 1970 */
 	int64_t later;  /* when the first of the others is, DFS_GC_NEVER: there is none */
 	uint32_t n;
@@ -42,10 +42,9 @@ collect(void *arg, const struct dfs_dead_record *rec)
 	return b->n < BATCH;
 }
 
-/* The next ones behind *from (NULL: the first). */
+/* The first ones. */
 static enum dfs_status
-next_batch(struct dfs_payload *payload, struct batch *b, const struct dfs_dead_record *from,
-	   uint64_t *seq)
+next_batch(struct dfs_payload *payload, struct batch *b, uint64_t *seq)
 {
 	struct dfs_metadata_store *metadata = payload->metadata;
 	struct dfs_txn *txn;
@@ -56,7 +55,7 @@ next_batch(struct dfs_payload *payload, struct batch *b, const struct dfs_dead_r
 	b->n = 0;
 	b->upto = dfs_clock_real() - payload->gc.grace;
 	b->later = DFS_GC_NEVER;
-	st = metadata->ops.scan_dead(metadata->inst, txn, payload->share_id, from, collect, b);
+	st = metadata->ops.scan_dead(metadata->inst, txn, payload->share_id, NULL, collect, b);
 	dfs_metadata_abort(metadata, txn);
 	/* Whatever the scan has seen was committed by now. */
 	*seq = atomic_load(&metadata->last_seq);
@@ -83,25 +82,14 @@ erase(struct dfs_payload *payload, struct batch *b)
 }
 
 static enum dfs_status
-forget(struct dfs_payload *payload, const struct batch *b)
+forget(void *arg, struct dfs_txn *txn)
 {
-	struct dfs_metadata_store *metadata = payload->metadata;
-	enum dfs_status st = DFS_AGAIN;
+	const struct batch *b = arg;
+	struct dfs_metadata_store *metadata = b->payload->metadata;
+	enum dfs_status st = DFS_OK;
 
-	for (int tries = 0; st == DFS_AGAIN && tries < TRIES_MAX; tries++) {
-		struct dfs_txn *txn;
-
-		st = dfs_metadata_begin(metadata, NULL, DFS_TXN_WRITE, &txn);
-		if (st != DFS_OK)
-			continue;
-		for (uint32_t i = 0; i < b->n && st == DFS_OK; i++)
-			st = metadata->ops.del_dead(metadata->inst, txn, payload->share_id,
-						    &b->dead[i]);
-		if (st == DFS_OK)
-			st = dfs_metadata_commit(metadata, txn, NULL);
-		else
-			dfs_metadata_abort(metadata, txn);
-	}
+	for (uint32_t i = 0; i < b->n && st == DFS_OK; i++)
+		st = metadata->ops.del_dead(metadata->inst, txn, b->payload->share_id, &b->dead[i]);
 	return st;
 }
 
@@ -111,7 +99,7 @@ reap_batch(struct dfs_payload *payload, struct batch *b, bool *more)
 {
 	struct dfs_gate *gate = payload->metadata->gate;
 	uint64_t seq;
-	enum dfs_status st = next_batch(payload, b, NULL, &seq);
+	enum dfs_status st = next_batch(payload, b, &seq);
 
 	*more = b->n == BATCH;
 	if (st != DFS_OK || b->n == 0)
@@ -122,7 +110,7 @@ reap_batch(struct dfs_payload *payload, struct batch *b, bool *more)
 	if (st == DFS_OK)
 		st = erase(payload, b);
 	if (st == DFS_OK)
-		st = forget(payload, b);
+		st = dfs_metadata_update(payload->metadata, forget, b, NULL);
 	if (st == DFS_OK)
 		dfs_counter_add(dfs_counter_get("payload_gc_deleted"), b->n);
 	return st;
@@ -135,6 +123,10 @@ dfs_reap(struct dfs_payload *payload, int64_t *next)
 	enum dfs_status st = b ? DFS_OK : DFS_NOMEM;
 	bool more = true;
 
+	if (b) {
+		b->payload = payload;
+		b->n = 0;
+	}
 	while (st == DFS_OK && more)
 		st = reap_batch(payload, b, &more);
 	*next = DFS_GC_NEVER;

@@ -24,7 +24,6 @@
 #define MARK_LEN (sizeof MARK - 1)
 #define REPORTS_LOGGED 20 /* of a run; the others are counted */
 #define REPORTS_MAX 100000
-#define TRIES_MAX 16
 
 struct object {
 	struct dfs_content_id content;
@@ -154,26 +153,22 @@ compare(struct run *run, struct dfs_txn *txn)
 }
 
 static enum dfs_status
+mark_orphans(void *arg, struct dfs_txn *txn)
+{
+	struct run *run = arg;
+	enum dfs_status st = compare(run, txn);
+
+	for (uint32_t i = 0; i < run->n && st == DFS_OK; i++)
+		if (run->objects[i].orphan)
+			st = mark(run, txn, &run->objects[i]);
+	return st;
+}
+
+static enum dfs_status
 report_piece(struct run *run)
 {
-	struct dfs_metadata_store *metadata = run->payload->metadata;
-	enum dfs_status st = DFS_AGAIN;
+	enum dfs_status st = dfs_metadata_update(run->payload->metadata, mark_orphans, run, NULL);
 
-	for (int tries = 0; st == DFS_AGAIN && tries < TRIES_MAX; tries++) {
-		struct dfs_txn *txn;
-
-		st = dfs_metadata_begin(metadata, NULL, DFS_TXN_WRITE, &txn);
-		if (st != DFS_OK)
-			continue;
-		st = compare(run, txn);
-		for (uint32_t i = 0; i < run->n && st == DFS_OK; i++)
-			if (run->objects[i].orphan)
-				st = mark(run, txn, &run->objects[i]);
-		if (st == DFS_OK)
-			st = dfs_metadata_commit(metadata, txn, NULL);
-		else
-			dfs_metadata_abort(metadata, txn);
-	}
 	for (uint32_t i = 0; i < run->n && st == DFS_OK; i++) {
 		char key[DFS_STATE_KEY_MAX];
 
@@ -190,7 +185,7 @@ report_piece(struct run *run)
 
 struct marks {
 	struct run *run;
-	uint32_t n;
+	uint32_t n, dead;
 	struct {
 		char key[DFS_STATE_KEY_MAX];
 		bool seen, before; /* by this run; by one before it too */
@@ -237,38 +232,26 @@ condemn(struct run *run, struct dfs_txn *txn, const char *key, uint32_t *dead)
 }
 
 static enum dfs_status
-settle_marks(struct marks *m, bool erase)
+settle_marks(void *arg, struct dfs_txn *txn)
 {
+	struct marks *m = arg;
 	struct dfs_payload *payload = m->run->payload;
 	struct dfs_metadata_store *metadata = payload->metadata;
-	enum dfs_status st = DFS_AGAIN;
-	uint32_t dead = 0;
+	bool erase = payload->gc.reconcile == DFS_GC_RECONCILE_ERASE;
+	enum dfs_status st = DFS_OK;
 
-	for (int tries = 0; st == DFS_AGAIN && tries < TRIES_MAX; tries++) {
-		struct dfs_txn *txn;
+	m->dead = 0;
+	for (uint32_t i = 0; i < m->n && st == DFS_OK; i++) {
+		const char *key = m->marks[i].key;
+		bool go = m->marks[i].seen && m->marks[i].before && erase;
 
-		st = dfs_metadata_begin(metadata, NULL, DFS_TXN_WRITE, &txn);
-		if (st != DFS_OK)
-			continue;
-		dead = 0;
-		for (uint32_t i = 0; i < m->n && st == DFS_OK; i++) {
-			bool go = m->marks[i].seen && m->marks[i].before && erase;
-
-			if (go)
-				st = condemn(m->run, txn, m->marks[i].key, &dead);
-			/* It is gone, or named again: the report is void. */
-			if (st == DFS_OK && (go || !m->marks[i].seen))
-				st = metadata->ops.del_state(metadata->inst, txn, payload->share_id,
-							     m->marks[i].key,
-							     (uint32_t)strlen(m->marks[i].key));
-		}
-		if (st == DFS_OK)
-			st = dfs_metadata_commit(metadata, txn, NULL);
-		else
-			dfs_metadata_abort(metadata, txn);
+		if (go)
+			st = condemn(m->run, txn, key, &m->dead);
+		/* It is gone, or named again: the report is void. */
+		if (st == DFS_OK && (go || !m->marks[i].seen))
+			st = metadata->ops.del_state(metadata->inst, txn, payload->share_id, key,
+						     (uint32_t)strlen(key));
 	}
-	if (st == DFS_OK)
-		m->run->report->erased += dead;
 	return st;
 }
 
@@ -276,7 +259,6 @@ static enum dfs_status
 finish(struct run *run)
 {
 	struct dfs_metadata_store *metadata = run->payload->metadata;
-	bool erase = run->payload->gc.reconcile == DFS_GC_RECONCILE_ERASE;
 	struct marks *m = calloc(1, sizeof *m);
 	enum dfs_status st = m ? DFS_OK : DFS_NOMEM;
 
@@ -295,7 +277,9 @@ finish(struct run *run)
 		dfs_metadata_abort(metadata, txn);
 		if (st == DFS_OK && m->n > 0) {
 			memcpy(m->last, m->marks[m->n - 1].key, sizeof m->last);
-			st = settle_marks(m, erase);
+			st = dfs_metadata_update(metadata, settle_marks, m, NULL);
+			if (st == DFS_OK)
+				run->report->erased += m->dead;
 		}
 	} while (st == DFS_OK && m->n == PIECE);
 	free(m);

@@ -18,7 +18,6 @@
 #define LEASE (600 * DFS_SECOND) /* one version for each nanosecond */
 #define KEY "payload.versions"
 #define GATE_DEADLINE (60 * DFS_SECOND)
-#define TRIES_MAX 16
 
 /* What is stored; little endian. */
 struct lease {
@@ -83,68 +82,61 @@ put(struct dfs_payload *payload, struct dfs_txn *txn, uint64_t end, bool clean)
 				       &lease, sizeof lease);
 }
 
-/* first: the lease before is read, and says where this run begins.  *end: of the new one, durable. */
+struct renewal {
+	struct dfs_payload *payload;
+	bool first;   /* the lease before is read, and says where this run begins */
+	uint64_t end; /* of the new one */
+};
+
 static enum dfs_status
-take(struct dfs_payload *payload, bool first, uint64_t *end)
+take(void *arg, struct dfs_txn *txn)
+{
+	struct renewal *r = arg;
+	struct dfs_gc *gc = &r->payload->gc;
+	uint64_t now = (uint64_t)dfs_clock_real(), last;
+
+	if (r->first) {
+		struct lease before;
+		enum dfs_status st = get(r->payload, txn, &before);
+
+		if (st != DFS_OK)
+			return st;
+		gc->first_version = now > before.end ? now : before.end;
+		gc->left_version = before.clean || !before.end ? gc->first_version : before.first;
+		atomic_store(&gc->version, gc->first_version);
+	}
+	last = atomic_load(&gc->version);
+	r->end = (last > now ? last : now) + LEASE;
+	return put(r->payload, txn, r->end, false);
+}
+
+/* Versions may be given out up to the new lease's end once it is durable. */
+static enum dfs_status
+renew(struct dfs_payload *payload, bool first)
 {
 	struct dfs_metadata_store *metadata = payload->metadata;
-	struct dfs_gc *gc = &payload->gc;
-	enum dfs_status st = DFS_AGAIN;
+	struct renewal r = {payload, first, 0};
 	uint64_t seq = 0;
+	enum dfs_status st = dfs_metadata_update(metadata, take, &r, &seq);
 
-	for (int tries = 0; st == DFS_AGAIN && tries < TRIES_MAX; tries++) {
-		struct lease before;
-		struct dfs_txn *txn;
-		uint64_t last;
-
-		st = dfs_metadata_begin(metadata, NULL, DFS_TXN_WRITE, &txn);
-		if (st != DFS_OK)
-			continue;
-		if (first && (st = get(payload, txn, &before)) == DFS_OK) {
-			uint64_t now = (uint64_t)dfs_clock_real();
-
-			gc->first_version = now > before.end ? now : before.end;
-			gc->left_version = before.clean || !before.end ? gc->first_version
-								       : before.first;
-			atomic_store(&gc->version, gc->first_version);
-		}
-		last = atomic_load(&gc->version);
-		if (last < (uint64_t)dfs_clock_real())
-			last = (uint64_t)dfs_clock_real();
-		*end = last + LEASE;
-		if (st == DFS_OK)
-			st = put(payload, txn, *end, false);
-		if (st == DFS_OK)
-			st = dfs_metadata_commit(metadata, txn, &seq);
-		else
-			dfs_metadata_abort(metadata, txn);
-	}
 	if (st == DFS_OK && metadata->gate)
 		st = dfs_gate_wait_sync(metadata->gate, seq, dfs_sync_level_of(payload),
 					dfs_clock_mono() + GATE_DEADLINE);
+	if (st == DFS_OK)
+		atomic_store(&payload->gc.version_limit, r.end);
 	return st;
 }
 
 enum dfs_status
 dfs_versions_start(struct dfs_payload *payload)
 {
-	uint64_t end;
-	enum dfs_status st = take(payload, true, &end);
-
-	if (st == DFS_OK)
-		atomic_store(&payload->gc.version_limit, end);
-	return st;
+	return renew(payload, true);
 }
 
 enum dfs_status
 dfs_versions_renew(struct dfs_payload *payload)
 {
-	uint64_t end;
-	enum dfs_status st = take(payload, false, &end);
-
-	if (st == DFS_OK)
-		atomic_store(&payload->gc.version_limit, end);
-	return st;
+	return renew(payload, false);
 }
 
 void
