@@ -226,9 +226,15 @@ enum dfs_status
 dfs_payload_reclaim(struct dfs_payload *payload, const struct dfs_content_id *content)
 {
 	struct reclaim r = {.content = content, .next = 1};
-	enum dfs_status st = DFS_OK;
+	enum dfs_status searched = DFS_OK, st = DFS_OK;
 	int tries = 0;
 
+	/* Objects that earlier runs have put and never named: while the rows still name the others.  In a
+	 * far store a listing costs more than they do: there they are the reconciliation's. */
+	if (payload->gc.records && !payload->far) {
+		searched = dfs_orphans_of_content(payload, content);
+		dfs_gc_kick(payload);
+	}
 	while (r.next != 0 && st == DFS_OK) {
 		struct dfs_garbage *garbage = NULL;
 
@@ -246,11 +252,5 @@ dfs_payload_reclaim(struct dfs_payload *payload, const struct dfs_content_id *co
 			st = DFS_OK;
 	}
 	dfs_drops_free(&r.drops);
-	/* Objects that earlier runs have put and never named.  In a far store a listing costs more than
-	 * they do: there they are the reconciliation's. */
-	if (st == DFS_OK && payload->gc.records && !payload->far) {
-		st = dfs_orphans_of_content(payload, content);
-		dfs_gc_kick(payload);
-	}
-	return st;
+	return st == DFS_OK ? searched : st;
 }

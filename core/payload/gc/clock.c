@@ -244,10 +244,9 @@ dfs_payload_start(struct dfs_payload *payload)
 }
 
 void
-dfs_gc_kick(struct dfs_payload *payload)
+dfs_gc_reap_by(struct dfs_payload *payload, int64_t due)
 {
 	struct dfs_gc *gc = &payload->gc;
-	int64_t due = dfs_clock_coarse() + gc->grace + GATHER;
 	bool sooner;
 
 	if (!gc->records)
@@ -259,6 +258,12 @@ dfs_gc_kick(struct dfs_payload *payload)
 	pthread_mutex_unlock(&gc->mu);
 	if (sooner)
 		wake();
+}
+
+void
+dfs_gc_kick(struct dfs_payload *payload)
+{
+	dfs_gc_reap_by(payload, dfs_clock_coarse() + payload->gc.grace + GATHER);
 }
 
 /* Wait until no task runs; called with mu. */

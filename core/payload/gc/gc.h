@@ -131,7 +131,7 @@ enum dfs_status dfs_object_named(struct dfs_payload *payload, struct dfs_txn *tx
 /* Erase what the last run has put and not named, of the contents that it may have done so for. */
 enum dfs_status dfs_orphans_of_last_run(struct dfs_payload *payload);
 
-/* Erase all that nothing names of a content whose rows are gone. */
+/* Erase all that nothing names of a content that is to go, while its rows name the rest. */
 enum dfs_status dfs_orphans_of_content(struct dfs_payload *payload,
 				       const struct dfs_content_id *content);
 
@@ -139,6 +139,8 @@ enum dfs_status dfs_orphans_of_content(struct dfs_payload *payload,
  * store. */
 void dfs_gc_init(struct dfs_gc *gc);
 void dfs_gc_destroy(struct dfs_gc *gc);
+/* There is something to reap, or a suspect to search, by then (monotonic ns). */
+void dfs_gc_reap_by(struct dfs_payload *payload, int64_t due);
 /* Dead objects have been recorded. */
 void dfs_gc_kick(struct dfs_payload *payload);
 /* Erase all that is due, and wait for it; false: deadline (monotonic ns). */

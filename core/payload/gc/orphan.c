@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
 #include "payload/file.h"
@@ -50,13 +51,9 @@ dfs_object_named(struct dfs_payload *payload, struct dfs_txn *txn,
 	return st == DFS_NOENT ? DFS_OK : st;
 }
 
-void
-dfs_payload_suspect(struct dfs_payload *payload, const struct dfs_content_id *content)
+static void
+add_suspect(struct dfs_gc *gc, const struct dfs_content_id *content)
 {
-	struct dfs_gc *gc = &payload->gc;
-
-	if (gc->left_version == gc->first_version)
-		return;
 	pthread_mutex_lock(&gc->mu);
 	if (gc->n_suspects == gc->cap_suspects) {
 		uint32_t cap = gc->cap_suspects ? 2 * gc->cap_suspects : 16;
@@ -71,6 +68,30 @@ dfs_payload_suspect(struct dfs_payload *payload, const struct dfs_content_id *co
 	if (gc->n_suspects < gc->cap_suspects)
 		gc->suspects[gc->n_suspects++] = *content;
 	pthread_mutex_unlock(&gc->mu);
+}
+
+static bool
+take_suspect(struct dfs_gc *gc, struct dfs_content_id *content)
+{
+	bool any;
+
+	pthread_mutex_lock(&gc->mu);
+	any = gc->n_suspects > 0 && !gc->stop;
+	if (any)
+		*content = gc->suspects[--gc->n_suspects];
+	pthread_mutex_unlock(&gc->mu);
+	return any;
+}
+
+void
+dfs_payload_suspect(struct dfs_payload *payload, const struct dfs_content_id *content)
+{
+	struct dfs_gc *gc = &payload->gc;
+
+	if (gc->left_version == gc->first_version)
+		return;
+	add_suspect(gc, content);
+	dfs_gc_reap_by(payload, dfs_clock_coarse());
 }
 
 struct piece {
@@ -117,7 +138,9 @@ bury(void *arg, struct dfs_txn *txn)
 		if (st != DFS_OK || named)
 			continue;
 		p->dead++;
-		st = dfs_object_put_dead(p->payload, txn, 0, p->content, block, version);
+		/* It may be recorded already, since an earlier moment: both records have their grace. */
+		st = dfs_object_put_dead(p->payload, txn, dfs_clock_real(), p->content, block,
+					 version);
 	}
 	return st;
 }
@@ -165,26 +188,17 @@ dfs_orphans_of_last_run(struct dfs_payload *payload)
 	struct dfs_gc *gc = &payload->gc;
 	struct piece *p = malloc(sizeof *p);
 	enum dfs_status st = p ? DFS_OK : DFS_NOMEM;
+	struct dfs_content_id content;
 
 	if (p) {
 		p->from = gc->left_version;
 		p->to = gc->first_version;
 	}
-	while (st == DFS_OK) {
-		struct dfs_content_id content;
-		bool any;
-
-		pthread_mutex_lock(&gc->mu);
-		any = gc->n_suspects > 0 && !gc->stop;
-		if (any)
-			content = gc->suspects[gc->n_suspects - 1];
-		pthread_mutex_unlock(&gc->mu);
-		if (!any)
-			break;
+	/* A replay may add some meanwhile. */
+	while (st == DFS_OK && take_suspect(gc, &content)) {
 		st = search(payload, &content, p);
-		pthread_mutex_lock(&gc->mu);
-		gc->n_suspects -= st == DFS_OK;
-		pthread_mutex_unlock(&gc->mu);
+		if (st != DFS_OK)
+			add_suspect(gc, &content);
 	}
 	if (st != DFS_OK)
 		dfs_log(DFS_LOG_WARN,

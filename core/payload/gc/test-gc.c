@@ -234,6 +234,39 @@ versions_grow_over_restarts_and_a_clock_set_back(void)
 	rig_free(rig);
 }
 
+/* Its newest object and one that was overwritten before: both stay as long as others may read them. */
+static void
+the_grace_holds_for_a_removed_file(void)
+{
+	const struct dfs_payload_options o = {.gc_grace = HOUR};
+	struct rig *rig = rig_new_kept("memory", 64 * MIB, DFS_DURABILITY_POWER, &o);
+	struct dfs_file *file = rig_file(rig, 1, 0, 0);
+	struct dfs_content_id content = file->content;
+	int64_t orphans = counter("payload_gc_orphans");
+
+	write_some(file, 0, 1);
+	flush(file);
+	dfs_file_free(file);
+	g_assert_cmpint(dfs_payload_reclaim(rig->payload, &content), ==, DFS_OK);
+	g_assert_cmpuint(dead(rig), ==, 1);
+	g_assert_cmpint(counter("payload_gc_orphans"), ==, orphans);
+	file = rig_file(rig, 2, 0, 0);
+	content = file->content;
+	write_some(file, 0, 2);
+	flush(file);
+	write_some(file, MIB, 3);
+	flush(file);
+	dfs_file_free(file);
+	g_assert_cmpint(dfs_payload_reclaim(rig->payload, &content), ==, DFS_OK);
+	g_assert_true(drain(rig));
+	g_assert_cmpuint(objects(rig), ==, 3);
+	rig->options.gc_grace = 1;
+	rig_reopen(rig, true);
+	g_assert_cmpuint(rig_objects(rig), ==, 0);
+	g_assert_cmpuint(dead(rig), ==, 0);
+	rig_free(rig);
+}
+
 static void
 what_a_crash_left_of_a_suspect_is_erased_at_the_next_start(void)
 {
@@ -487,6 +520,7 @@ main(int argc, char **argv)
 		TEST(what_cannot_be_erased_keeps_its_record),
 		TEST(objects_go_in_batches_where_the_store_can),
 		TEST(versions_grow_over_restarts_and_a_clock_set_back),
+		TEST(the_grace_holds_for_a_removed_file),
 		TEST(what_a_crash_left_of_a_suspect_is_erased_at_the_next_start),
 		TEST(objects_of_this_run_are_never_suspect),
 		TEST(an_orphan_is_reported_first_and_erased_by_the_next_run),
