@@ -14,41 +14,6 @@
 #include "payload/clone.h"
 #include "payload/file.h"
 
-struct row_read {
-	uint64_t block;
-	struct dfs_row row;
-	bool bad;
-};
-
-static int
-take_row(void *arg, uint64_t block, uint64_t lsn, const struct dfs_segment *segs, uint32_t n)
-{
-	struct row_read *r = arg;
-
-	if (block == r->block) {
-		r->bad = !dfs_row_resolve(&r->row, segs, n);
-		r->row.lsn = lsn;
-	}
-	return 0;
-}
-
-/* The row as the transaction sees it; without any: no segments. */
-static enum dfs_status
-read_row(struct dfs_file *file, struct dfs_txn *txn, uint64_t block, struct dfs_row *row)
-{
-	struct dfs_payload *payload = file->payload;
-	struct dfs_metadata_store *metadata = payload->metadata;
-	struct row_read r = {.block = block};
-	enum dfs_status st = metadata->ops.scan_map(metadata->inst, txn, payload->share_id,
-						    &file->content, block, take_row, &r);
-
-	if (st == DFS_OK && r.bad)
-		return dfs_fail(DFS_CORRUPT, "share %s: the map row of block %llu is damaged",
-				payload->prefix, (unsigned long long)block);
-	*row = r.row;
-	return st;
-}
-
 static enum dfs_status
 put_row(struct dfs_file *file, struct dfs_txn *txn, uint64_t block, const struct dfs_row *row)
 {
@@ -72,7 +37,7 @@ static enum dfs_status
 share_source(struct dfs_file *src, struct dfs_txn *txn, uint64_t block, uint32_t from, uint32_t to,
 	     struct dfs_row *row)
 {
-	enum dfs_status st = read_row(src, txn, block, row);
+	enum dfs_status st = dfs_row_read(src, txn, block, row);
 	bool changed = false;
 
 	for (uint32_t i = 0; i < row->n && st == DFS_OK; i++) {
@@ -137,7 +102,7 @@ clone_block(struct dfs_clone *c, struct dfs_txn *txn, uint64_t block, uint32_t f
 		st = share_source(c->src, txn, first + 1, 0, n - here, &src[1]);
 	/* After that: in one file a row may be both. */
 	if (st == DFS_OK)
-		st = read_row(c->dst, txn, block, &old);
+		st = dfs_row_read(c->dst, txn, block, &old);
 	if (st != DFS_OK)
 		return st;
 	row = old;

@@ -29,42 +29,62 @@ join(struct dfs_ctx *ctx, struct dfs_block *block)
 	return DFS_OK;
 }
 
-struct row_read {
+struct row_look {
 	uint64_t block;
-	struct dfs_row row;
+	struct dfs_row *row;
 	bool bad;
 };
 
 static int
 take_row(void *arg, uint64_t block, uint64_t lsn, const struct dfs_segment *segs, uint32_t n)
 {
-	struct row_read *r = arg;
+	struct row_look *l = arg;
 
-	if (block == r->block) {
-		r->bad = !dfs_row_resolve(&r->row, segs, n);
-		r->row.lsn = lsn;
+	if (block == l->block) {
+		l->bad = !dfs_row_resolve(l->row, segs, n);
+		l->row->lsn = lsn;
 	}
 	return 0;
 }
 
-static enum dfs_status
-read_row(struct dfs_ctx *ctx, struct dfs_file *file, struct row_read *r)
+enum dfs_status
+dfs_row_read(struct dfs_file *file, struct dfs_txn *txn, uint64_t block, struct dfs_row *row)
 {
-	struct dfs_metadata_store *metadata = file->payload->metadata;
-	struct dfs_txn *txn;
-	enum dfs_status st = dfs_metadata_begin(metadata, ctx, DFS_TXN_READ, &txn);
+	struct dfs_payload *payload = file->payload;
+	struct dfs_metadata_store *metadata = payload->metadata;
+	struct row_look l = {block, row, false};
+	enum dfs_status st;
 
-	if (st != DFS_OK)
-		return st;
-	r->row.n = 0;
-	r->row.lsn = 0;
-	r->bad = false;
-	st = metadata->ops.scan_map(metadata->inst, txn, file->payload->share_id, &file->content,
-				    r->block, take_row, r);
-	dfs_metadata_abort(metadata, txn);
-	if (st == DFS_OK && r->bad)
+	row->n = 0;
+	row->lsn = 0;
+	st = metadata->ops.scan_map(metadata->inst, txn, payload->share_id, &file->content, block,
+				    take_row, &l);
+	if (st == DFS_OK && l.bad)
 		return dfs_fail(DFS_CORRUPT, "share %s: the map row of block %llu is damaged",
-				file->payload->prefix, (unsigned long long)r->block);
+				payload->prefix, (unsigned long long)block);
+	return st;
+}
+
+/* The row as it is now.  Called with mu, which is released meanwhile, and no other fetch. */
+static enum dfs_status
+read_row(struct dfs_ctx *ctx, struct dfs_block *block, struct dfs_row *row)
+{
+	struct dfs_file *file = block->file;
+	struct dfs_metadata_store *metadata = file->payload->metadata;
+	uint64_t index = block->index;
+	struct dfs_txn *txn;
+	enum dfs_status st;
+
+	block->fetching = true;
+	dfs_file_unlock(file);
+	st = dfs_metadata_begin(metadata, ctx, DFS_TXN_READ, &txn);
+	if (st == DFS_OK) {
+		st = dfs_row_read(file, txn, index, row);
+		dfs_metadata_abort(metadata, txn);
+	}
+	dfs_file_lock(file);
+	block->fetching = false;
+	dfs_file_wake(file);
 	return st;
 }
 
@@ -72,25 +92,18 @@ read_row(struct dfs_ctx *ctx, struct dfs_file *file, struct row_read *r)
 static enum dfs_status
 fetch_row(struct dfs_ctx *ctx, struct dfs_block *block)
 {
-	struct dfs_file *file = block->file;
-	struct row_read r = {.block = block->index};
-	enum dfs_status st = DFS_OK;
+	enum dfs_status st;
+	struct dfs_row row;
 
 	for (int tries = 0; !block->row_known; tries++) {
 		uint32_t gen = block->row_gen;
 
 		if (tries == TRIES_MAX)
 			return DFS_DELAY;
-		block->fetching = true;
-		dfs_file_unlock(file);
-		st = read_row(ctx, file, &r);
-		dfs_file_lock(file);
-		block->fetching = false;
-		dfs_file_wake(file);
+		st = read_row(ctx, block, &row);
 		if (st != DFS_OK)
 			return st;
-		if (gen == block->row_gen && !block->row_known &&
-		    !dfs_block_set_row(block, &r.row))
+		if (gen == block->row_gen && !block->row_known && !dfs_block_set_row(block, &row))
 			return DFS_DELAY;
 	}
 	return DFS_OK;
@@ -310,22 +323,14 @@ take_landed(struct dfs_block *block, uint32_t first, uint32_t last)
 static void
 look_again(struct dfs_ctx *ctx, struct dfs_block *block)
 {
-	struct dfs_file *file = block->file;
 	uint32_t gen = block->row_gen;
-	struct row_read r = {.block = block->index};
-	enum dfs_status st;
+	struct dfs_row row;
 
 	for (uint32_t i = 0; i < block->n_segs; i++)
 		if (block->segs[i].flags & DFS_SEGMENT_LOG)
 			return; /* it says what no store knows: nobody else has written it */
-	block->fetching = true;
-	dfs_file_unlock(file);
-	st = read_row(ctx, file, &r);
-	dfs_file_lock(file);
-	block->fetching = false;
-	dfs_file_wake(file);
-	if (st == DFS_OK && gen == block->row_gen)
-		dfs_block_set_row(block, &r.row);
+	if (read_row(ctx, block, &row) == DFS_OK && gen == block->row_gen)
+		dfs_block_set_row(block, &row);
 }
 
 static enum dfs_status

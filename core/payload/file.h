@@ -259,7 +259,10 @@ void dfs_page_put_bytes(struct dfs_block *block, struct dfs_page *page, uint32_t
 void dfs_page_note_written(struct dfs_block *block, struct dfs_page *page, uint32_t lo, uint32_t hi,
 			   dfs_wal_at at);
 
-/* fetch.c: called with mu, which is released and taken again; the block may be gone after. */
+/* fetch.c: the block's row as txn sees it; none: without segments. */
+enum dfs_status dfs_row_read(struct dfs_file *file, struct dfs_txn *txn, uint64_t block,
+			     struct dfs_row *row);
+/* Called with mu, which is released and taken again; the block may be gone after. */
 enum dfs_status dfs_fetch_row(struct dfs_ctx *ctx, struct dfs_block *block);
 /* Bring pages [first, last] in as far as they are stored. */
 enum dfs_status dfs_fetch_pages(struct dfs_ctx *ctx, struct dfs_block *block, uint32_t first,
