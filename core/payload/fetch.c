@@ -150,8 +150,7 @@ read_local(struct dfs_payload *payload, const struct dfs_segment *s, struct dfs_
 	if ((s->flags & DFS_SEGMENT_LOG) && s->version == 0)
 		return dfs_fail(DFS_IO, "share %s: acknowledged data is damaged in the log",
 				payload->prefix);
-	if (!dfs_landing_piece(l, s->at, s->length))
-		return DFS_NOMEM;
+	dfs_landing_piece(l, s->at, s->length);
 	while (st == DFS_OK && done < s->length) {
 		uint64_t n;
 		void *to = l->sink.space(l->sink.ctx, &n);
@@ -180,8 +179,7 @@ read_direct(struct dfs_ctx *ctx, struct dfs_file *file, const struct dfs_downloa
 		const struct dfs_segment *s = &segs[i];
 		enum dfs_status st;
 
-		if (!dfs_landing_piece(l, s->at, s->length))
-			return DFS_NOMEM;
+		dfs_landing_piece(l, s->at, s->length);
 		dfs_block_key(key, file->payload->prefix, &src->content, src->block, s->version);
 		st = dfs_block_get_direct(file->payload->blocks, ctx, key, s->offset, s->length,
 					  &l->sink);
@@ -250,20 +248,13 @@ wanted(const struct dfs_block *block, uint32_t first, uint32_t last, struct dfs_
 			p++;
 		to = (p + 1) * DFS_PAGE_SIZE;
 		for (uint32_t i = 0; i < block->n_segs; i++) {
-			struct dfs_segment s = block->segs[i];
+			const struct dfs_segment *s = &block->segs[i];
 
-			if (s.at >= to || s.at + s.length <= from)
+			if (s->at >= to || s->at + s->length <= from)
 				continue;
-			if (s.at < from) {
-				s.offset += from - s.at;
-				s.length -= from - s.at;
-				s.at = from;
-			}
-			if (s.at + s.length > to)
-				s.length = to - s.at;
 			if (out->n == DFS_ROW_MAX)
 				return out->n; /* the rest at the next turn */
-			out->segs[out->n++] = s;
+			out->segs[out->n++] = dfs_segment_part(s, from, to);
 		}
 	}
 	return out->n;

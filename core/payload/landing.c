@@ -25,7 +25,8 @@ space(void *ctx, uint64_t *len)
 		l->no_memory = true;
 		return NULL;
 	}
-	/* A small file's page is a small buffer; a page in pieces takes them all. */
+	/* A small file's page is a small buffer; a page in pieces takes them all.  A page that was given
+	 * is the store's: a later piece of it goes to a copy. */
 	if (!l->bufs[p])
 		l->bufs[p] = dfs_buf_alloc(in + n);
 	if (l->bufs[p] && (l->bufs[p]->len < in + n || !dfs_buf_exclusive(l->bufs[p]))) {
@@ -69,26 +70,11 @@ dfs_landing_init(struct dfs_landing *l)
 	l->sink = (struct dfs_sink){l, give, space};
 }
 
-bool
+void
 dfs_landing_piece(struct dfs_landing *l, uint32_t at, uint32_t length)
 {
-	uint32_t p = at / DFS_PAGE_SIZE;
-	struct dfs_buf *copy;
-
 	l->at = at;
 	l->end = at + length;
-	/* A later piece of an adopted page must not be written into the store's buffer. */
-	if (!l->bufs[p] || dfs_buf_exclusive(l->bufs[p]))
-		return true;
-	copy = dfs_buf_alloc(DFS_PAGE_SIZE);
-	if (!copy) {
-		l->no_memory = true;
-		return false;
-	}
-	memcpy(copy->data, l->bufs[p]->data, l->valid[p]);
-	dfs_buf_unref(l->bufs[p]);
-	l->bufs[p] = copy;
-	return true;
 }
 
 void

@@ -25,8 +25,8 @@ struct dfs_landing {
 };
 
 void dfs_landing_init(struct dfs_landing *l);
-/* The next piece goes to [at, at + length) of the block.  False: no memory. */
-bool dfs_landing_piece(struct dfs_landing *l, uint32_t at, uint32_t length);
+/* The next piece goes to [at, at + length) of the block. */
+void dfs_landing_piece(struct dfs_landing *l, uint32_t at, uint32_t length);
 void dfs_landing_release(struct dfs_landing *l);
 
 /* Bytes of an object in the buffers that they landed in, immutable from then on: the first begins

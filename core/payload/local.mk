@@ -37,7 +37,6 @@ core_libdittofs_la_SOURCES += \
 	core/payload/offload/breaker.h \
 	core/payload/offload/download.c \
 	core/payload/offload/download.h \
-	core/payload/offload/get.c \
 	core/payload/offload/metrics.c \
 	core/payload/offload/metrics.h \
 	core/payload/offload/offload.c \

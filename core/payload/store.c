@@ -223,26 +223,6 @@ dfs_block_copy_direct(struct dfs_block_store *store, const struct dfs_ctx *ctx, 
 }
 
 enum dfs_status
-dfs_block_put(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key,
-	      const struct dfs_span *spans, uint32_t n, uint64_t *seq)
-{
-	struct dfs_offload *o = offload_for(store, ctx);
-
-	return o ? dfs_offload_put(o, ctx, key, spans, n, seq)
-		 : dfs_block_put_direct(store, ctx, key, spans, n, seq);
-}
-
-enum dfs_status
-dfs_block_get(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key,
-	      uint64_t offset, uint64_t length, const struct dfs_sink *sink)
-{
-	struct dfs_offload *o = offload_for(store, ctx);
-
-	return o ? dfs_offload_get(o, ctx, key, offset, length, sink)
-		 : dfs_block_get_direct(store, ctx, key, offset, length, sink);
-}
-
-enum dfs_status
 dfs_block_erase(struct dfs_block_store *store, const struct dfs_ctx *ctx, const char *key)
 {
 	struct dfs_offload *o = offload_for(store, ctx);

@@ -42,17 +42,11 @@ enum dfs_status dfs_block_store_open(const struct dfs_plugin_entry *entry, const
 void dfs_block_store_close(struct dfs_block_store *store);
 
 /* ctx: only nonblock and the deadline are read; NULL: may block, for as long as the offloader's own
- * times say (payload/offload/offload.h).  *seq (may be NULL): the gate's position.  With an offloader
- * transient failures are tried again, and one that does not end in time is DFS_DELAY. */
-enum dfs_status dfs_block_put(struct dfs_block_store *store, const struct dfs_ctx *ctx,
-			      const char *key, const struct dfs_span *spans, uint32_t n,
-			      uint64_t *seq);
-enum dfs_status dfs_block_get(struct dfs_block_store *store, const struct dfs_ctx *ctx,
-			      const char *key, uint64_t offset, uint64_t length,
-			      const struct dfs_sink *sink);
+ * times say (payload/offload/offload.h).  With an offloader transient failures are tried again, and one
+ * that does not end in time is DFS_DELAY. */
 enum dfs_status dfs_block_erase(struct dfs_block_store *store, const struct dfs_ctx *ctx,
 				const char *key);
-/* The store's call itself, for the offloader; ctx NULL: it blocks. */
+/* The store's call itself; ctx NULL: it blocks.  *seq (may be NULL): the gate's position. */
 enum dfs_status dfs_block_put_direct(struct dfs_block_store *store, const struct dfs_ctx *ctx,
 				     const char *key, const struct dfs_span *spans, uint32_t n,
 				     uint64_t *seq);
@@ -61,7 +55,7 @@ enum dfs_status dfs_block_get_direct(struct dfs_block_store *store, const struct
 				     const struct dfs_sink *sink);
 enum dfs_status dfs_block_erase_direct(struct dfs_block_store *store, const struct dfs_ctx *ctx,
 				       const char *key);
-/* The object `from` under the key `to` too; DFS_NOTSUP: the store cannot.  *seq as of a put. */
+/* The object `from` under the key `to` too; DFS_NOTSUP: the store cannot. */
 enum dfs_status dfs_block_copy_direct(struct dfs_block_store *store, const struct dfs_ctx *ctx,
 				      const char *from, const char *to, uint64_t *seq);
 /* Blocking; n objects, up to 1000.  Not DFS_OK: some of them may be there still. */

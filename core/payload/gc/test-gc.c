@@ -89,7 +89,7 @@ put_orphan(struct rig *rig, uint8_t id, uint64_t version)
 
 	memset(content.bytes, id, sizeof content.bytes);
 	dfs_block_key(key, "share", &content, 5, version);
-	g_assert_cmpint(dfs_block_put(rig->blocks, NULL, key, &span, 1, NULL), ==, DFS_OK);
+	g_assert_cmpint(dfs_block_put_direct(rig->blocks, NULL, key, &span, 1, NULL), ==, DFS_OK);
 }
 
 static const struct dfs_payload_options at_once = {.gc_grace = 1};
@@ -339,7 +339,7 @@ an_orphan_is_reported_first_and_erased_by_the_next_run(void)
 	put_orphan(rig, 1, old_version());
 	put_orphan(rig, 9, old_version());
 	put_orphan(rig, 9, (uint64_t)dfs_clock_real());
-	g_assert_cmpint(dfs_block_put(rig->blocks, NULL, "share/README",
+	g_assert_cmpint(dfs_block_put_direct(rig->blocks, NULL, "share/README",
 				      &(struct dfs_span){"text", 4, NULL}, 1, NULL),
 			==, DFS_OK);
 	r = reconcile(rig);

@@ -145,9 +145,10 @@ download_free(struct dfs_transfer *t)
 	free(d);
 }
 
-struct dfs_download *
-dfs_download_new(struct dfs_offload *o, enum dfs_entry_class class, const char *key,
-		 uint32_t offset, uint32_t length, uint32_t at)
+/* One that nobody knows yet, with one reference; NULL: no memory.  at: of the block. */
+static struct dfs_download *
+download_new(struct dfs_offload *o, enum dfs_entry_class class, const char *key, uint32_t offset,
+	     uint32_t length, uint32_t at)
 {
 	struct dfs_download *d = calloc(1, sizeof *d);
 
@@ -186,7 +187,7 @@ part_start(const struct dfs_download_source *src, struct part *p, enum dfs_entry
 
 	dfs_block_key(key, src->prefix, &src->content, src->block, p->id.counter);
 	/* Allocated before the lock, thrown away when it turns out to be on its way. */
-	mine = dfs_download_new(o, class, key, p->offset, p->end - p->offset, p->at);
+	mine = download_new(o, class, key, p->offset, p->end - p->offset, p->at);
 	if (!mine)
 		return DFS_NOMEM;
 	mine->id = p->id;
@@ -307,8 +308,8 @@ part_get(const struct dfs_download_source *src, struct part *p, uint32_t end, in
 				return st;
 			continue;
 		}
-		if (!dfs_landing_piece(l, p->at, p->end - p->offset) ||
-		    !dfs_pages_deliver(p->pages, p->offset, p->end - p->offset, &l->sink))
+		dfs_landing_piece(l, p->at, p->end - p->offset);
+		if (!dfs_pages_deliver(p->pages, p->offset, p->end - p->offset, &l->sink))
 			return DFS_NOMEM;
 		/* It may bring more than was known when the part was cut out. */
 		if (p->joined &&
@@ -383,9 +384,9 @@ dfs_download_landed(const struct dfs_download_source *src, const struct dfs_segm
 
 		if (st == DFS_OK && dfs_download_buffer_delete(src->buffer, &p.id))
 			dfs_counter_add(dfs_offload_metrics()->prefetch_used, 1);
+		dfs_landing_piece(l, p.at, p.end - p.offset);
 		if (st == DFS_OK &&
-		    (!dfs_landing_piece(l, p.at, p.end - p.offset) ||
-		     !dfs_pages_deliver(found[i], p.offset, p.end - p.offset, &l->sink)))
+		    !dfs_pages_deliver(found[i], p.offset, p.end - p.offset, &l->sink))
 			st = DFS_NOMEM;
 		dfs_pages_unref(found[i]);
 	}
@@ -440,39 +441,32 @@ dfs_download_extent(const struct dfs_download_source *src, const struct dfs_segm
 	}
 }
 
-uint64_t
+void
 dfs_download_prefetch(const struct dfs_download_source *src, const struct dfs_segment *segs,
 		      uint32_t n)
 {
-	uint64_t bytes = 0;
-
 	for (uint32_t i = 0; i < n;) {
 		struct part p = part_of(src, &segs[i]);
 		struct dfs_pages *landed = dfs_download_buffer_get(src->buffer, &p.id);
 		uint32_t end;
 
-		if (!dfs_segment_in_object(&segs[i++])) {
-			dfs_pages_unref(landed);
-			continue;
-		}
 		/* An object's pieces one behind the other are one download. */
-		for (; i < n && segs[i].version == p.id.counter && segs[i].offset == p.end; i++)
+		for (i++; i < n && segs[i].version == p.id.counter && segs[i].offset == p.end; i++)
 			p.end += segs[i].length;
 		end = p.end;
 		if (landed && landed->offset <= p.offset &&
-		    p.offset < landed->offset + landed->length)
-			p.at += landed->offset + landed->length - p.offset,
-				p.offset = landed->offset + landed->length;
+		    p.offset < landed->offset + landed->length) {
+			p.at += landed->offset + landed->length - p.offset;
+			p.offset = landed->offset + landed->length;
+		}
 		dfs_pages_unref(landed);
 		while (p.offset < end) {
 			p.end = end;
 			if (part_start(src, &p, DFS_PREFETCH_GET) != DFS_OK)
-				return bytes;
+				return;
 			dfs_transfer_unref(&p.download->t);
-			bytes += p.end - p.offset;
 			p.at += p.end - p.offset;
 			p.offset = p.end;
 		}
 	}
-	return bytes;
 }

@@ -26,11 +26,6 @@ struct dfs_download {
 	char key[DFS_KEY_MAX + 1];
 };
 
-/* One that nobody knows yet, with one reference; NULL: no memory.  at: of the block. */
-struct dfs_download *dfs_download_new(struct dfs_offload *o, enum dfs_entry_class class,
-				      const char *key, uint32_t offset, uint32_t length,
-				      uint32_t at);
-
 /* A block whose objects are asked for; everything is borrowed. */
 struct dfs_download_source {
 	struct dfs_offload *offload;
@@ -54,8 +49,9 @@ enum dfs_status dfs_download_landed(const struct dfs_download_source *src,
  * some of them: it would be lost otherwise. */
 void dfs_download_extent(const struct dfs_download_source *src, const struct dfs_segment *segs,
 			 uint32_t n, uint32_t *first, uint32_t *last);
-/* Start what of the segments is neither there nor on its way; nobody waits.  Answers the bytes. */
-uint64_t dfs_download_prefetch(const struct dfs_download_source *src,
-			       const struct dfs_segment *segs, uint32_t n);
+/* Start what of the segments is neither there nor on its way; nobody waits.  All of them are in
+ * objects. */
+void dfs_download_prefetch(const struct dfs_download_source *src, const struct dfs_segment *segs,
+			   uint32_t n);
 
 #endif

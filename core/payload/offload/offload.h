@@ -165,11 +165,7 @@ dfs_offload_status(enum dfs_status status)
 				      : status;
 }
 
-/* The calls of payload/store.h through the offloader; the caller may block. */
-enum dfs_status dfs_offload_put(struct dfs_offload *o, const struct dfs_ctx *ctx, const char *key,
-				const struct dfs_span *spans, uint32_t n, uint64_t *seq);
-enum dfs_status dfs_offload_get(struct dfs_offload *o, const struct dfs_ctx *ctx, const char *key,
-				uint64_t offset, uint64_t length, const struct dfs_sink *sink);
+/* dfs_block_erase through the offloader; the caller may block. */
 enum dfs_status dfs_offload_erase(struct dfs_offload *o, const struct dfs_ctx *ctx,
 				  const char *key);
 /* Erase what nobody names when there is time for it; nobody learns how it went. */

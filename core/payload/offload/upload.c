@@ -145,15 +145,13 @@ static enum dfs_status
 put_again(struct dfs_upload *u, struct dfs_put **put)
 {
 	struct dfs_put *old = *put;
-	enum dfs_status st;
 
 	*put = put_new(u->offload, old->t.entry.class, old->key, old->detour, old->spans, old->n);
 	dfs_transfer_unref(&old->t);
 	if (!*put)
 		return DFS_DELAY;
 	(*put)->t.entry.per_file = u->per_file;
-	st = dfs_transfer_start(&(*put)->t, &u->content);
-	return st;
+	return dfs_transfer_start(&(*put)->t, &u->content);
 }
 
 enum dfs_status
@@ -185,32 +183,16 @@ dfs_upload_wait(struct dfs_upload *u, uint32_t i, uint64_t *seq)
 	return dfs_offload_status(st);
 }
 
-static enum dfs_status
-single(struct dfs_offload *o, enum dfs_entry_class class, const struct dfs_ctx *ctx,
-       const char *key, const struct dfs_span *spans, uint32_t n, uint64_t *seq)
+enum dfs_status
+dfs_offload_erase(struct dfs_offload *o, const struct dfs_ctx *ctx, const char *key)
 {
 	struct dfs_content_id id = dfs_offload_flow(key);
 	struct dfs_upload u;
 	enum dfs_status st;
 
 	dfs_upload_init(&u, o, &id, ctx ? ctx->deadline : 0);
-	if (seq)
-		*seq = 0;
-	st = dfs_upload_add(&u, class, key, NULL, spans, n);
-	return st == DFS_OK ? dfs_upload_wait(&u, 0, seq) : st;
-}
-
-enum dfs_status
-dfs_offload_put(struct dfs_offload *o, const struct dfs_ctx *ctx, const char *key,
-		const struct dfs_span *spans, uint32_t n, uint64_t *seq)
-{
-	return single(o, DFS_FINALIZE_PUT, ctx, key, spans, n, seq);
-}
-
-enum dfs_status
-dfs_offload_erase(struct dfs_offload *o, const struct dfs_ctx *ctx, const char *key)
-{
-	return single(o, DFS_COMPACT, ctx, key, NULL, 0, NULL);
+	st = dfs_upload_add(&u, DFS_COMPACT, key, NULL, NULL, 0);
+	return st == DFS_OK ? dfs_upload_wait(&u, 0, NULL) : st;
 }
 
 void
