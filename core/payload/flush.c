@@ -417,13 +417,13 @@ put_block(struct dfs_ctx *ctx, struct batch *batch, struct part *part)
 	if (st != DFS_OK)
 		return st;
 	take_dirty(part);
-	if (!part->changed || only_zeros(part, &o, version)) {
+	if (!part->changed) {
 		object_release(&o);
 		return DFS_OK;
 	}
 	class = class_of(ctx, part);
 	dfs_file_unlock(file);
-	if (find_twin(ctx, payload, part, &o, version)) {
+	if (only_zeros(part, &o, version) || find_twin(ctx, payload, part, &o, version)) {
 		object_release(&o);
 		dfs_file_lock(file);
 		return DFS_OK;
@@ -917,11 +917,16 @@ commit_to_log(struct dfs_ctx *ctx, struct dfs_file *file)
 	return DFS_OK;
 }
 
+static bool
+commits_to_log(const struct dfs_payload *payload)
+{
+	return payload->logging && payload->durability < DFS_DURABILITY_REMOTE;
+}
+
 bool
 dfs_payload_commits_at_once(const struct dfs_payload *payload)
 {
-	return payload->lazy ||
-	       (payload->logging && payload->durability < DFS_DURABILITY_REMOTE);
+	return payload->lazy || commits_to_log(payload);
 }
 
 enum dfs_status
@@ -934,7 +939,7 @@ dfs_file_commit(struct dfs_ctx *ctx, struct dfs_file *file)
 
 	if (payload->lazy && !file->flush_failed)
 		return DFS_OK;
-	if (payload->logging && payload->durability < DFS_DURABILITY_REMOTE)
+	if (commits_to_log(payload))
 		return commit_to_log(ctx, file);
 	if (ctx->nonblock && atomic_load_explicit(&file->busy, memory_order_acquire) &&
 	    (!dfs_block_inline(payload->blocks) ||

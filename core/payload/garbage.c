@@ -7,11 +7,11 @@
  * One task for a share on its block store's lane, which waits for the metadata store's gate and
  * erases all that has gathered.  What cannot be erased is logged, counted and left behind.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/counter.h"
 #include "base/container.h"
 #include "base/failpoint.h"
@@ -203,13 +203,11 @@ dfs_garbage_submit(struct dfs_payload *payload, struct dfs_garbage *g, uint64_t 
 bool
 dfs_garbage_drain(struct dfs_payload *payload, int64_t deadline)
 {
-	struct timespec ts = {.tv_sec = deadline / DFS_SECOND, .tv_nsec = deadline % DFS_SECOND};
-	bool ok = true;
+	bool ok;
 
 	pthread_mutex_lock(&payload->garbage_mu);
-	while (payload->reaping && ok)
-		ok = pthread_cond_timedwait(&payload->reaped, &payload->garbage_mu, &ts) !=
-		     ETIMEDOUT;
+	while (payload->reaping && dfs_cond_until(&payload->reaped, &payload->garbage_mu, deadline))
+		;
 	ok = !payload->reaping;
 	if (ok && payload->garbage) {
 		payload->reaping = true;

@@ -9,10 +9,10 @@
  * for the log, as far as it is there.  A file that fails goes to the end of the list and is tried again after
  * RETRY_AGE; its data stays.
  */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/counter.h"
 #include "base/log.h"
 #include "io/worker.h"
@@ -101,15 +101,6 @@ list_append(struct dfs_cache *cache, struct dfs_file *file, int64_t since)
 	list_insert(cache, file, since, false);
 }
 
-static int64_t
-coarse_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	return (int64_t)ts.tv_sec * DFS_SECOND + ts.tv_nsec;
-}
-
 void
 dfs_flusher_add(struct dfs_cache *cache, struct dfs_file *file)
 {
@@ -117,7 +108,7 @@ dfs_flusher_add(struct dfs_cache *cache, struct dfs_file *file)
 
 	pthread_mutex_lock(&cache->mu);
 	if (!file->dirty_since)
-		list_append(cache, file, coarse_now());
+		list_append(cache, file, dfs_clock_coarse());
 	wake = cache->idle;
 	cache->idle = false;
 	pthread_mutex_unlock(&cache->mu);
@@ -196,23 +187,16 @@ dfs_flusher_account(struct dfs_payload *payload, int64_t delta)
 	}
 }
 
-static struct timespec
-at(int64_t ns)
-{
-	return (struct timespec){.tv_sec = ns / DFS_SECOND, .tv_nsec = ns % DFS_SECOND};
-}
-
 bool
 dfs_flusher_wait(struct dfs_payload *payload, int64_t deadline)
 {
 	struct dfs_cache *cache = payload->cache;
-	struct timespec ts = at(deadline);
 	bool ok = true;
 
 	pthread_mutex_lock(&cache->mu);
 	atomic_fetch_add(&cache->waiting, 1);
 	while (dfs_flusher_full(payload) && ok)
-		ok = pthread_cond_timedwait(&cache->relief, &cache->mu, &ts) != ETIMEDOUT;
+		ok = dfs_cond_until(&cache->relief, &cache->mu, deadline);
 	atomic_fetch_sub(&cache->waiting, 1);
 	pthread_mutex_unlock(&cache->mu);
 	return ok;
@@ -263,7 +247,7 @@ run_task(struct dfs_task *task)
 		pthread_mutex_lock(&cache->mu);
 		if (file->dirty_since) {
 			list_remove(cache, file);
-			list_append(cache, file, coarse_now());
+			list_append(cache, file, dfs_clock_coarse());
 		}
 		let_go(cache, file);
 		pthread_mutex_unlock(&cache->mu);
@@ -293,7 +277,7 @@ static struct flush_task *
 pick_of(struct dfs_cache *cache, struct dfs_payload *payload, bool pressed)
 {
 	struct flush_task *t = NULL;
-	int64_t now = coarse_now();
+	int64_t now = dfs_clock_coarse();
 	unsigned scan = 0;
 
 	for (struct dfs_file *f = payload->oldest; f && scan < PICK_SCAN;
@@ -413,10 +397,8 @@ flusher(void *arg)
 			pthread_cond_wait(&cache->wake, &cache->mu);
 			cache->idle = false;
 		} else {
-			struct timespec ts = at(dfs_clock_mono() + RETRY_AGE);
-			/* Pressed with nothing to pick: all places are taken; their end wakes us.
-			 */
-			pthread_cond_timedwait(&cache->wake, &cache->mu, &ts);
+			/* Pressed with nothing to pick: all places are taken; their end wakes us. */
+			dfs_cond_until(&cache->wake, &cache->mu, dfs_clock_mono() + RETRY_AGE);
 		}
 	}
 	pthread_mutex_unlock(&cache->mu);
@@ -426,14 +408,10 @@ flusher(void *arg)
 bool
 dfs_flusher_start(struct dfs_cache *cache)
 {
-	pthread_condattr_t attr;
 
 	pthread_mutex_init(&cache->mu, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&cache->wake, &attr);
-	pthread_cond_init(&cache->relief, &attr);
-	pthread_condattr_destroy(&attr);
+	dfs_cond_init(&cache->wake);
+	dfs_cond_init(&cache->relief);
 	if (pthread_create(&cache->flusher, NULL, flusher, cache) != 0)
 		return false;
 	pthread_setname_np(cache->flusher, "dfs-flush");
@@ -478,7 +456,7 @@ dfs_flusher_drain(struct dfs_cache *cache, struct dfs_payload *payload, int64_t 
 		pthread_mutex_lock(&cache->mu);
 		if (f->dirty_since) {
 			list_remove(cache, f);
-			list_append(cache, f, coarse_now());
+			list_append(cache, f, dfs_clock_coarse());
 		}
 		let_go(cache, f);
 		if (st != DFS_OK) {

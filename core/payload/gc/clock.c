@@ -6,7 +6,6 @@
  *
  * Locks, outermost first: the clock's mu, a share's gc.mu.
  */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -159,12 +158,10 @@ tick(void *arg)
 	pthread_mutex_lock(&ticker.mu);
 	while (ticker.first) {
 		int64_t now = dfs_clock_mono(), due = now + 3600 * DFS_SECOND;
-		struct timespec ts;
 
 		for (struct dfs_gc *gc = ticker.first; gc; gc = gc->next)
 			due = sooner(due, look(gc, now));
-		ts = (struct timespec){due / DFS_SECOND, due % DFS_SECOND};
-		pthread_cond_timedwait(&ticker.wake, &ticker.mu, &ts);
+		dfs_cond_until(&ticker.wake, &ticker.mu, due);
 	}
 	pthread_mutex_unlock(&ticker.mu);
 	return NULL;
@@ -270,12 +267,9 @@ dfs_gc_kick(struct dfs_payload *payload)
 static bool
 settle(struct dfs_gc *gc, int64_t deadline)
 {
-	const struct timespec ts = {deadline / DFS_SECOND, deadline % DFS_SECOND};
-
-	while (gc->running || gc->reconciling)
-		if (pthread_cond_timedwait(&gc->quiet, &gc->mu, &ts) == ETIMEDOUT)
-			return !gc->running && !gc->reconciling;
-	return true;
+	while ((gc->running || gc->reconciling) && dfs_cond_until(&gc->quiet, &gc->mu, deadline))
+		;
+	return !gc->running && !gc->reconciling;
 }
 
 bool

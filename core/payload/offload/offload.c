@@ -209,8 +209,8 @@ dfs_offload_drain(struct dfs_offload *o, int64_t deadline)
 	bool gone;
 
 	pthread_mutex_lock(&o->mu);
-	while (o->transfers > 0 && dfs_clock_mono() < deadline)
-		dfs_cond_until(&o->empty, &o->mu, deadline);
+	while (o->transfers > 0 && dfs_cond_until(&o->empty, &o->mu, deadline))
+		;
 	gone = o->transfers == 0;
 	pthread_mutex_unlock(&o->mu);
 	return gone;
