@@ -27,14 +27,12 @@ core_libdittofs_la_SOURCES += \
 	core/base/pool.h \
 	core/base/zero.h
 
-check_PROGRAMS += core/base/test-buf core/base/test-crc32c core/base/test-disk
-TESTS += core/base/test-buf core/base/test-crc32c core/base/test-disk
+check_PROGRAMS += core/base/test-buf core/base/test-crc32c core/base/test-disk core/base/test-pool
+TESTS += core/base/test-buf core/base/test-crc32c core/base/test-disk core/base/test-pool
 core_base_test_crc32c_SOURCES = core/base/test-crc32c.c
 core_base_test_crc32c_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_base_test_disk_SOURCES = core/base/test-disk.c
 core_base_test_disk_LDADD = core/libdittofs.la $(GLIB_LIBS)
-check_PROGRAMS += core/base/test-buf core/base/test-pool
-TESTS += core/base/test-buf core/base/test-pool
 core_base_test_buf_SOURCES = core/base/test-buf.c
 core_base_test_buf_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_base_test_pool_SOURCES = core/base/test-pool.c

@@ -333,11 +333,9 @@ bool dfs_garbage_drain(struct dfs_payload *payload, int64_t deadline);
 static inline struct dfs_segment
 dfs_log_segment(dfs_wal_at at, uint32_t at_block, uint32_t length)
 {
-	const uint64_t mask = (1ull << DFS_WAL_AT_SHIFT) - 1;
-
 	return (struct dfs_segment){
-		.version = at & ~mask,
-		.offset = (uint32_t)(at & mask),
+		.version = at - DFS_WAL_OFFSET(at),
+		.offset = (uint32_t)DFS_WAL_OFFSET(at),
 		.at = at_block,
 		.length = length,
 		.flags = DFS_SEGMENT_LOG,

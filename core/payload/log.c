@@ -80,7 +80,7 @@ bool
 dfs_log_pressed(const struct dfs_payload *payload)
 {
 	return payload->logging &&
-	       (2 * payload->log.used > payload->log.quota || dfs_wal_oldest(payload->wal, LOG_HIGH));
+	       (2 * payload->log.used > payload->log.quota || dfs_wal_pressed(payload->wal, LOG_HIGH));
 }
 
 uint64_t

@@ -4,9 +4,6 @@
  * in memory points into the log.  Slices that shatter a block into more pieces than a row can have
  * go into pages instead.
  */
-#include <stdlib.h>
-
-#include "base/log.h"
 #include "payload/file.h"
 
 /* A page that is in memory takes the bytes themselves. */

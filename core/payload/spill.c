@@ -39,7 +39,6 @@ relog(struct dfs_block *block, uint32_t p)
 	/* The units between are in it too, clean ones and holes, and are dirty for the row that points
 	 * there: a flush must put all that the row has of the log. */
 	dfs_page_add_units(block, page, dfs_units_mask(from, to));
-	dfs_page_add_units(block, page, dfs_units_mask(from, to));
 	dfs_page_mark(block, page, page->dirty | dfs_units_mask(from, to), page->held);
 	page->log = at;
 	dfs_counter_add(dfs_payload_metrics()->relogged_bytes, to - from);

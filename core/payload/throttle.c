@@ -36,10 +36,10 @@ hold_for(const struct dfs_payload *payload, uint32_t len)
 }
 
 static void
-hold(struct dfs_payload *payload, uint32_t len, int64_t deadline)
+hold(struct dfs_payload *payload, int64_t ns, int64_t deadline)
 {
 	const struct dfs_payload_metrics *m = dfs_payload_metrics();
-	int64_t now = dfs_clock_mono(), ns = hold_for(payload, len);
+	int64_t now = dfs_clock_mono();
 
 	ns += atomic_exchange(&payload->throttle.owed, 0);
 	if (ns < HOLD_MIN) {
@@ -121,11 +121,13 @@ dfs_throttle_write(struct dfs_ctx *ctx, struct dfs_payload *payload, uint32_t le
 	    !recovered(payload))
 		return DFS_ROFS;
 	if (has_room(payload, len)) {
-		if (!hold_for(payload, len))
+		int64_t ns = hold_for(payload, len);
+
+		if (!ns)
 			return DFS_OK;
 		if (ctx->nonblock)
 			return DFS_AGAIN;
-		hold(payload, len, ctx->deadline);
+		hold(payload, ns, ctx->deadline);
 		return DFS_OK;
 	}
 	/* No waiting brings a log back that has failed. */

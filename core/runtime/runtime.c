@@ -162,7 +162,6 @@ struct dfs_runtime *
 dfs_runtime_new(struct dfs_config *config, char **error)
 {
 	struct dfs_runtime *rt = g_new0(struct dfs_runtime, 1);
-	g_autoptr(GPtrArray) left = g_ptr_array_new();
 
 	rt->config = config;
 	rt->adapters = g_array_new(FALSE, TRUE, sizeof(struct adapter));

@@ -408,7 +408,6 @@ flusher(void *arg)
 bool
 dfs_flusher_start(struct dfs_cache *cache)
 {
-
 	pthread_mutex_init(&cache->mu, NULL);
 	dfs_cond_init(&cache->wake);
 	dfs_cond_init(&cache->relief);

@@ -221,9 +221,7 @@ append_locked(struct dfs_wal *wal, struct wal_pending *p, const struct dfs_wal_r
 	if (lsn)
 		*lsn = last;
 	if (at)
-		*at = p->len ? ((dfs_wal_at)b->segment + 1) << DFS_WAL_AT_SHIFT |
-				       (b->offset + p->payload)
-			     : 0;
+		*at = p->len ? DFS_WAL_AT(b->segment, b->offset + p->payload) : 0;
 	wal_room_update_locked(wal);
 	wal_push_locked(wal);
 	return DFS_OK;

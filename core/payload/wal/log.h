@@ -160,7 +160,7 @@ void wal_batch_unref_locked(struct dfs_wal *wal, struct wal_batch *b);
 void wal_pending_free(struct wal_pending *p);
 void wal_batch_free(struct wal_batch *b);
 
-/* super.c */
+/* super.c.  *super: what was found; not set when it is created. */
 enum dfs_status wal_super_open(struct dfs_wal *wal, bool *created, struct wal_super *super);
 enum dfs_status wal_super_write(struct dfs_wal *wal, bool clean);
 /* The superblock on disk is this one. */

@@ -45,7 +45,7 @@ bad_place(dfs_wal_at at, uint32_t len)
 enum dfs_status
 dfs_wal_read(struct dfs_wal *wal, dfs_wal_at at, void *data, uint32_t len)
 {
-	uint64_t offset = at & ((UINT64_C(1) << DFS_WAL_AT_SHIFT) - 1);
+	uint64_t offset = DFS_WAL_OFFSET(at);
 	unsigned segment = DFS_WAL_SEGMENT(at);
 	const struct wal_pending *found = NULL;
 	struct wal_segment *seg;

@@ -96,7 +96,7 @@ record(struct recovery *r, const unsigned char *page, const unsigned char *bytes
 				r->wal->path, (unsigned long long)lsn);
 	len = wal_payload_len(&rec);
 	if (len) {
-		at = ((dfs_wal_at)seg->index + 1) << DFS_WAL_AT_SHIFT | (offset + payload);
+		at = DFS_WAL_AT(seg->index, offset + payload);
 		if (payload < WAL_PAGE || payload > h->total || len > h->total - payload)
 			return dfs_fail(DFS_CORRUPT, "%s: record %llu lies outside of its batch",
 					r->wal->path, (unsigned long long)lsn);
@@ -235,8 +235,6 @@ finish(struct recovery *r)
 	}
 	if (r->durable > r->highest)
 		r->highest = r->durable;
-	if (r->good > r->durable)
-		r->durable = r->good;
 	wal->durable = wal->written = r->highest >= now ? r->highest : now - 1;
 	atomic_store(&wal->last, wal->written);
 	DFS_FAILPOINT("recover-end");

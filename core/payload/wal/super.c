@@ -39,7 +39,7 @@ one_name(void *arg, const char *name)
 
 /* A new log: only where no segment says that there was one. */
 static enum dfs_status
-super_create(struct dfs_wal *wal, struct wal_super *super, bool unsound)
+super_create(struct dfs_wal *wal, bool unsound)
 {
 	const struct dfs_disk_ops *disk = wal->disk;
 	bool segments = false;
@@ -56,14 +56,9 @@ super_create(struct dfs_wal *wal, struct wal_super *super, bool unsound)
 	if (unsound)
 		dfs_log(DFS_LOG_WARN, "wal %s: its creation was interrupted; it begins anew",
 			wal->path);
-	memset(super, 0, sizeof *super);
-	super->segment_size = wal->segment_size;
-	super->next_epoch = 1;
-	if (getrandom(super->uuid, sizeof super->uuid, 0) != sizeof super->uuid ||
-	    getrandom(super->key, sizeof super->key, 0) != sizeof super->key)
+	if (getrandom(wal->uuid, sizeof wal->uuid, 0) != sizeof wal->uuid ||
+	    getrandom(wal->key, sizeof wal->key, 0) != sizeof wal->key)
 		return dfs_fail(DFS_IO, "getrandom fails: no key for the log");
-	memcpy(wal->uuid, super->uuid, sizeof wal->uuid);
-	memcpy(wal->key, super->key, sizeof wal->key);
 	wal->next_epoch = 1;
 	/* Only to tell a full disk from a broken one; where it cannot be asked, the write tells. */
 	if (disk->allocate(disk->ctx, wal->super_fd, 2 * WAL_PAGE) == -ENOSPC)
@@ -121,7 +116,7 @@ wal_super_open(struct dfs_wal *wal, bool *created, struct wal_super *super)
 	}
 	if (!sound) {
 		*created = true;
-		return super_create(wal, super, exists);
+		return super_create(wal, exists);
 	}
 	if (super->format != WAL_FORMAT)
 		return dfs_fail(DFS_VERSION, "%s has format %u; this program knows format %u",

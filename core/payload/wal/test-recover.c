@@ -61,7 +61,7 @@ die(struct bed *bed)
 static char *
 segment_of(dfs_wal_at at, uint64_t *offset)
 {
-	*offset = at & ((UINT64_C(1) << DFS_WAL_AT_SHIFT) - 1);
+	*offset = DFS_WAL_OFFSET(at);
 	return g_strdup_printf(WAL_SEGMENT_NAME, DFS_WAL_SEGMENT(at));
 }
 

@@ -314,33 +314,18 @@ capacity_locked(const struct dfs_wal *wal)
 	return wal->full && wal->n_files < wal->n_max ? wal->n_files : wal->n_max;
 }
 
-uint64_t
-dfs_wal_oldest(const struct dfs_wal *wal, unsigned percent)
+bool
+dfs_wal_pressed(const struct dfs_wal *wal, unsigned percent)
 {
 	struct dfs_wal *w = (struct dfs_wal *)wal; /* to lock it is no change */
-	uint64_t mask = 0, used, most;
+	bool held = false;
 
 	pthread_mutex_lock(&w->mu);
-	used = w->n_used;
-	most = (uint64_t)capacity_locked(w) * percent / 100;
-	/* As many of the oldest as bring it down to `percent`. */
-	while (used > most) {
-		const struct wal_segment *oldest = NULL;
-
-		for (unsigned i = 0; i < DFS_WAL_SEGMENTS_MAX; i++) {
-			const struct wal_segment *seg = &w->segments[i];
-
-			if (seg->state == WAL_CLOSED && seg->pins && !(mask >> i & 1) &&
-			    (!oldest || seg->first < oldest->first))
-				oldest = seg;
-		}
-		if (!oldest)
-			break;
-		mask |= UINT64_C(1) << oldest->index;
-		used--;
-	}
+	if (w->n_used > (uint64_t)capacity_locked(w) * percent / 100)
+		for (unsigned i = 0; i < DFS_WAL_SEGMENTS_MAX && !held; i++)
+			held = w->segments[i].state == WAL_CLOSED && w->segments[i].pins;
 	pthread_mutex_unlock(&w->mu);
-	return mask;
+	return held;
 }
 
 struct dfs_gate *

@@ -62,7 +62,9 @@ struct dfs_wal_record {
  * payload may be added.  The segment's index is DFS_WAL_SEGMENT(at). */
 typedef uint64_t dfs_wal_at;
 #define DFS_WAL_AT_SHIFT 40
+#define DFS_WAL_AT(segment, offset) (((dfs_wal_at)(segment) + 1) << DFS_WAL_AT_SHIFT | (offset))
 #define DFS_WAL_SEGMENT(at) ((unsigned)((at) >> DFS_WAL_AT_SHIFT) - 1)
+#define DFS_WAL_OFFSET(at) ((at) & ((UINT64_C(1) << DFS_WAL_AT_SHIFT) - 1))
 
 struct dfs_wal_config {
 	enum dfs_wal_persister persister; /* MMAP or FILE */
@@ -133,9 +135,8 @@ bool dfs_wal_failed(const struct dfs_wal *wal);
 /* One pin more, or less, on each segment of the mask. */
 void dfs_wal_pin(struct dfs_wal *wal, uint64_t segments);
 void dfs_wal_unpin(struct dfs_wal *wal, uint64_t segments);
-/* The pinned segments that hold back the most: the oldest, when more than `percent` of the log is
- * used; 0: no need. */
-uint64_t dfs_wal_oldest(const struct dfs_wal *wal, unsigned percent);
+/* Whether more than `percent` of the log is used, and pins hold some of it back. */
+bool dfs_wal_pressed(const struct dfs_wal *wal, unsigned percent);
 
 /* Read payload bytes back; blocking; what is still queued is served from there. */
 enum dfs_status dfs_wal_read(struct dfs_wal *wal, dfs_wal_at at, void *data, uint32_t len);

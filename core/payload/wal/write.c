@@ -188,7 +188,7 @@ run_take_locked(struct dfs_wal *wal, unsigned *n)
 }
 
 static void
-run_done_locked(struct dfs_wal *wal, struct wal_segment *seg, unsigned n, uint64_t bytes)
+run_done_locked(struct dfs_wal *wal, struct wal_segment *seg, unsigned n)
 {
 	while (n--) {
 		struct wal_batch *b = wal->queue;
@@ -250,7 +250,7 @@ write_run(struct dfs_wal *wal, uint64_t *bytes, bool *idle)
 	*bytes += len;
 
 	pthread_mutex_lock(&wal->mu);
-	run_done_locked(wal, seg, n, len);
+	run_done_locked(wal, seg, n);
 	pthread_mutex_unlock(&wal->mu);
 	return DFS_OK;
 }
