@@ -86,7 +86,7 @@ chain_prefetch(struct inode_bucket *b, unsigned bytes)
 {
 	if (!dfs_lock_try(&b->lock))
 		return;
-	for (unsigned i = 0; i < bytes; i += 64)
+	for (unsigned i = 0; b->head && i < bytes; i += 64)
 		__builtin_prefetch((char *)b->head + i, 1);
 	dfs_lock_release(&b->lock);
 }

@@ -175,7 +175,35 @@ struct part {
 	bool joined; /* somebody else has started it */
 };
 
-/* Join the download of the part's first bytes or start one; cuts the part to what it brings. */
+/* What has landed of the part's first bytes; cuts the part to it.  Who needs it gets it, and all of it
+ * is taken out of the buffer; for a prefetch it is enough that it is there. */
+static bool
+part_landed(const struct dfs_download_source *src, struct part *p, enum dfs_entry_class class)
+{
+	struct dfs_pages *pages = dfs_download_buffer_get(src->buffer, &p->id);
+
+	if (!pages)
+		return false;
+	/* Other bytes of the object stay for whoever comes for them. */
+	if (p->offset < pages->offset || p->offset >= pages->offset + pages->length) {
+		dfs_pages_unref(pages);
+		return false;
+	}
+	if (class == DFS_DEMAND_GET && p->offset == pages->offset &&
+	    p->end >= pages->offset + pages->length &&
+	    dfs_download_buffer_delete(src->buffer, &p->id))
+		dfs_counter_add(dfs_offload_metrics()->prefetch_used, 1);
+	if (p->end > pages->offset + pages->length)
+		p->end = pages->offset + pages->length;
+	if (class == DFS_DEMAND_GET)
+		p->pages = pages;
+	else
+		dfs_pages_unref(pages);
+	return true;
+}
+
+/* Take what has landed of the part's first bytes, join their download or start one; cuts the part to
+ * what comes of it. */
 static enum dfs_status
 part_start(const struct dfs_download_source *src, struct part *p, enum dfs_entry_class class)
 {
@@ -185,6 +213,8 @@ part_start(const struct dfs_download_source *src, struct part *p, enum dfs_entry
 	enum dfs_status st = DFS_OK;
 	uint32_t end;
 
+	if (part_landed(src, p, class))
+		return DFS_OK;
 	dfs_block_key(key, src->prefix, &src->content, src->block, p->id.counter);
 	/* Allocated before the lock, thrown away when it turns out to be on its way. */
 	mine = download_new(o, class, key, p->offset, p->end - p->offset, p->at);
@@ -204,7 +234,7 @@ part_start(const struct dfs_download_source *src, struct part *p, enum dfs_entry
 			end = d->offset + d->length;
 		dfs_transfer_ref_locked(&d->t);
 		dfs_transfer_raise_locked(&d->t, class);
-	} else {
+	} else if (!part_landed(src, p, class)) { /* it may have since the first look */
 		mine->length = end - p->offset;
 		list_locked(mine);
 		st = dfs_transfer_start_locked(&mine->t, &src->content);
@@ -260,28 +290,6 @@ part_drop(const struct dfs_download_source *src, struct part *p)
 		dfs_offload_unlock(src->offload);
 		dfs_transfer_unref(&p->download->t);
 	}
-}
-
-/* What has landed of the part's first bytes; the whole of it is taken out of the buffer. */
-static bool
-part_landed(const struct dfs_download_source *src, struct part *p)
-{
-	struct dfs_pages *pages = dfs_download_buffer_get(src->buffer, &p->id);
-
-	if (!pages)
-		return false;
-	/* Other bytes of the object stay for whoever comes for them. */
-	if (p->offset < pages->offset || p->offset >= pages->offset + pages->length) {
-		dfs_pages_unref(pages);
-		return false;
-	}
-	if (p->offset == pages->offset && p->end >= pages->offset + pages->length &&
-	    dfs_download_buffer_delete(src->buffer, &p->id))
-		dfs_counter_add(dfs_offload_metrics()->prefetch_used, 1);
-	if (p->end > pages->offset + pages->length)
-		p->end = pages->offset + pages->length;
-	p->pages = pages;
-	return true;
 }
 
 /* Deliver [p->offset, end) to l, whatever that takes; p may have begun with the first of it. */
@@ -347,7 +355,7 @@ dfs_download_segments(const struct dfs_download_source *src, const struct dfs_ct
 		for (uint32_t i = 0; i < count; i++) {
 			parts[i] = part_of(src, &segs[first + i]);
 			/* One that cannot start says so when its turn comes. */
-			if (st == DFS_OK && !part_landed(src, &parts[i]))
+			if (st == DFS_OK)
 				st = part_start(src, &parts[i], DFS_DEMAND_GET);
 		}
 		st = DFS_OK;
@@ -447,24 +455,19 @@ dfs_download_prefetch(const struct dfs_download_source *src, const struct dfs_se
 {
 	for (uint32_t i = 0; i < n;) {
 		struct part p = part_of(src, &segs[i]);
-		struct dfs_pages *landed = dfs_download_buffer_get(src->buffer, &p.id);
 		uint32_t end;
 
 		/* An object's pieces one behind the other are one download. */
 		for (i++; i < n && segs[i].version == p.id.counter && segs[i].offset == p.end; i++)
 			p.end += segs[i].length;
 		end = p.end;
-		if (landed && landed->offset <= p.offset &&
-		    p.offset < landed->offset + landed->length) {
-			p.at += landed->offset + landed->length - p.offset;
-			p.offset = landed->offset + landed->length;
-		}
-		dfs_pages_unref(landed);
 		while (p.offset < end) {
 			p.end = end;
 			if (part_start(src, &p, DFS_PREFETCH_GET) != DFS_OK)
 				return;
-			dfs_transfer_unref(&p.download->t);
+			if (p.download)
+				dfs_transfer_unref(&p.download->t);
+			p.download = NULL;
 			p.at += p.end - p.offset;
 			p.offset = p.end;
 		}
