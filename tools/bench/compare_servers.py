@@ -49,10 +49,10 @@ class Server:
 
     def start(self, row, cpus):
         """Start for a row, bound to these processors from the first instruction on."""
-        self.folder.mkdir(parents=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.cpus = cpus
         log = self.folder / "output"
-        with open(log, "wb") as out:
+        with open(log, "ab") as out:
             self.process = subprocess.Popen(self.command(row), stdin=subprocess.DEVNULL,
                                             stdout=out, stderr=out, cwd=self.folder,
                                             env=self.environment(),
@@ -73,7 +73,8 @@ class Server:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
-    def stop(self):
+    def end(self):
+        """End the process; its files stay."""
         if self.process is None:
             return
         if self.process.poll() is None:
@@ -84,6 +85,9 @@ class Server:
                 self.process.kill()
                 self.process.wait()
         self.process = None
+
+    def stop(self):
+        self.end()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def cpu(self):
@@ -102,23 +106,30 @@ class Dfs(Server):
     """This server, out of the build tree."""
 
     def command(self, row):
+        config = self.folder / "dfs.conf"
+        config.write_text(
+            f'server = {{ state_dir = "{self.folder}/state"; threads = {len(self.cpus)}; '
+            'log = { level = "info"; }; };\n' + self.config() +
+            f'adapters = {{ nfs = {{ listen = "127.0.0.1"; port = {self.port}; }}; }};\n')
+        (self.folder / "state").mkdir(exist_ok=True)
+        return [f"{self.build}/tools/dfs/dfs", "-c", str(config)]
+
+    @staticmethod
+    def share(name, path, metadata, blocks, more=""):
+        return (f'{name} = {{ path = "{path}"; metadata = "{metadata}"; blocks = "{blocks}"; {more}'
+                'clients = ( { match = "127.0.0.0/8"; access = "rw"; squash = "none"; } ); };\n')
+
+    def config(self):
+        """Stores and shares."""
         memory = self.name == DFS_MEM
         self.export = "/temp" if memory else "/export"
         stores = ('metadata_stores = { m = { type = "memory"; }; };\n'
                   'block_stores = { b = { type = "memory"; }; };\n') if memory else (
                       'metadata_stores = { m = { type = "leveldb"; path = "metadata"; }; };\n'
                       'block_stores = { b = { type = "filesystem"; path = "blocks"; }; };\n')
-        durability = 'durability = "none"; ' if memory else ""
-        config = self.folder / "dfs.conf"
-        config.write_text(
-            f'server = {{ state_dir = "{self.folder}/state"; threads = {len(self.cpus)}; '
-            'log = { level = "info"; }; };\n'
-            + stores +
-            f'shares = {{ s = {{ path = "{self.export}"; metadata = "m"; blocks = "b"; {durability}'
-            'clients = ( { match = "127.0.0.0/8"; access = "rw"; squash = "none"; } ); }; };\n'
-            f'adapters = {{ nfs = {{ listen = "127.0.0.1"; port = {self.port}; }}; }};\n')
-        (self.folder / "state").mkdir()
-        return [f"{self.build}/tools/dfs/dfs", "-c", str(config)]
+        return (stores + "shares = { "
+                + self.share("s", self.export, "m", "b", 'durability = "none"; ' if memory else "")
+                + "};\n")
 
     def environment(self):
         return dict(os.environ, DFS_PLUGIN_PATH=f"{self.build}/.plugins")

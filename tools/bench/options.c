@@ -11,9 +11,9 @@
 
 /* What GOption stores before it is checked and becomes struct options. */
 static struct {
-	char *export_path, *folder, *pattern, *file_size, *block, *commit_every;
+	char *export_path, *folder, *run, *pattern, *file_size, *block, *commit_every;
 	char **pids;
-	gboolean keep, json, histogram, reserved_port, serve_echo, list, version;
+	gboolean keep, prepared, json, histogram, reserved_port, serve_echo, list, version;
 } raw;
 
 static void G_GNUC_NORETURN G_GNUC_PRINTF(1, 2) usage(const char *fmt, ...)
@@ -50,6 +50,13 @@ range(const char *option, double v, double min, double max)
 }
 
 static void
+check_name(const char *option, const char *name)
+{
+	if (strlen(name) > 255 || strchr(name, '/') || !*name)
+		usage("--%s: a name without a slash, at most 255 bytes", option);
+}
+
+static void
 set_defaults(struct options *o)
 {
 	memset(o, 0, sizeof *o);
@@ -76,6 +83,8 @@ parse_context(struct options *o, int argc, char **argv)
 		{"mount-port", 0, 0, G_OPTION_ARG_INT, &o->mount_port, "TCP port of MOUNT", "PORT"},
 		{"export", 'e', 0, G_OPTION_ARG_STRING, &raw.export_path, "what to mount (default: the first that the server lists)", "PATH"},
 		{"folder", 0, 0, G_OPTION_ARG_STRING, &raw.folder, "folder in the export to work in (default: dfs-bench)", "NAME"},
+		{"run", 0, 0, G_OPTION_ARG_STRING, &raw.run, "folder of the run in that one (default: one of its own)", "NAME"},
+		{"prepared", 0, 0, G_OPTION_ARG_NONE, &raw.prepared, "the files with data are there, from a run with --keep; needs --run", NULL},
 		{"keep", 'k', 0, G_OPTION_ARG_NONE, &raw.keep, "remove nothing afterwards", NULL},
 		{"uid", 0, 0, G_OPTION_ARG_INT, &o->uid, "user of the AUTH_SYS credentials (default: 0)", "N"},
 		{"gid", 0, 0, G_OPTION_ARG_INT, &o->gid, "group of the AUTH_SYS credentials (default: 0)", "N"},
@@ -150,8 +159,11 @@ check_ranges(const struct options *o)
 		usage("more than 1048576 requests in flight");
 	if (o->seconds == 0 && o->ops == 0 && !o->limit && !o->serve_echo && !o->idle)
 		usage("--seconds 0 needs --ops");
-	if (strlen(o->folder) > 255 || strchr(o->folder, '/') || !*o->folder)
-		usage("--folder: a name without a slash, at most 255 bytes");
+	check_name("folder", o->folder);
+	if (o->run)
+		check_name("run", o->run);
+	if (o->prepared && !o->run)
+		usage("--prepared needs --run: where the files are");
 }
 
 static void
@@ -186,6 +198,8 @@ options_parse(struct options *o, int argc, char **argv)
 	parse_context(o, argc, argv);
 	o->export_path = raw.export_path;
 	o->folder = raw.folder ? raw.folder : g_strdup("dfs-bench");
+	o->run = raw.run;
+	o->prepared = raw.prepared;
 	o->keep = raw.keep;
 	o->json = raw.json;
 	o->histogram = raw.histogram;
@@ -228,6 +242,7 @@ options_free(struct options *o)
 	g_free(o->host);
 	g_free(o->export_path);
 	g_free(o->folder);
+	g_free(o->run);
 	g_free(o->bind);
 	g_free(o->limit);
 	g_free(o->limit_dir);

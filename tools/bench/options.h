@@ -13,6 +13,7 @@ enum pattern { PATTERN_AUTO, PATTERN_SEQUENTIAL, PATTERN_RANDOM };
 
 struct options {
 	char *host, *export_path, *folder;
+	char *run; /* NULL: one of its own */
 	char **workloads;
 	int port, mount_port; /* 0: ask */
 	int uid, gid;
@@ -25,6 +26,7 @@ struct options {
 	int verify; /* 1 READ in so many; 0: none */
 	int64_t seed;
 	enum pattern pattern;
+	bool prepared; /* the data files are there */
 	bool keep, json, histogram, reserved_port;
 	GArray *server_pids; /* of pid_t */
 

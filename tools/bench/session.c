@@ -296,9 +296,9 @@ session_make_folder(struct bench *b)
 	if (getrandom(&token, sizeof token, 0) < 0)
 		token = (uint32_t)engine_now();
 	g_free(b->run_name);
-	b->run_name = g_strdup_printf("run-%08x", token);
+	b->run_name = b->opt->run ? g_strdup(b->opt->run) : g_strdup_printf("run-%08x", token);
 	return make_dir(b, &b->root, b->opt->folder, true, &b->folder) &&
-	       make_dir(b, &b->folder, b->run_name, false, &b->dir);
+	       make_dir(b, &b->folder, b->run_name, b->opt->run, &b->dir);
 }
 
 bool

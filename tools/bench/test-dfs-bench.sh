@@ -69,6 +69,12 @@ ok $? "an unknown workload is named"
 run -n 1 --file-size 12q 127.0.0.1 read4k
 [ $? -eq 2 ] && grep -q -- --file-size "$work/err"
 ok $? "a bad size names its option"
+run -n 1 --prepared 127.0.0.1 read4k
+[ $? -eq 2 ] && grep -q -- --run "$work/err"
+ok $? "--prepared asks for the folder of the run"
+run -n 20 --file-size 256k --prepared --run there -j 127.0.0.1 read4k &&
+	grep -q '"verified":1[,}]' "$work/out"
+ok $? "--prepared: nothing is compared but what is measured"
 run -n 1 --server-pid 999999999 127.0.0.1 null
 [ $? -eq 1 ] && grep -q 999999999 "$work/err"
 ok $? "a missing server process is an error"

@@ -38,7 +38,8 @@ const struct workload *workload_find(const char *name);
 bool prepare_objects(struct bench *b, char prefix, unsigned n, struct object **objects);
 /* Create n names in a folder, keeping nothing. */
 bool prepare_names(struct bench *b, const struct fh *dir, char prefix, uint64_t n);
-/* Data files of --file-size with generation 0 in them, committed and read back in samples. */
+/* Data files of --file-size with generation 0 in them, committed and read back in samples;
+ * --prepared: they are there, and nothing is read or written. */
 bool prepare_data(struct bench *b, const struct workload *w);
 /* Remove names [first, first + n) by REMOVE or RMDIR; those that are gone already do not matter.
  * n_dirs folders share them in turn. */
