@@ -138,7 +138,7 @@ dfs_share_close(struct dfs_share *share, int64_t deadline)
 		return DFS_OK;
 	while (atomic_load(&share->refs) > 1) {
 		if (dfs_clock_mono() > deadline)
-			return DFS_TIMEDOUT;
+			return dfs_fail(DFS_BUSY, "requests still use it");
 		usleep(1000);
 	}
 	dfs_orphans_stop(share->ns);

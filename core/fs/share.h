@@ -80,8 +80,8 @@ struct dfs_share_options {
 /* Find or create the share in its stores, with one reference (the runtime's).  Blocking; main
  * thread.  dfs_fail_text() explains a failure. */
 enum dfs_status dfs_share_open(const struct dfs_share_options *options, struct dfs_share **share);
-/* Wait until the caller's reference is the last, write everything back, close.  DFS_TIMEDOUT:
- * references were left at the deadline (monotonic ns): the share stays open and is not freed. */
+/* Wait until the caller's reference is the last, write everything back, close.  DFS_BUSY: references
+ * were left at the deadline (monotonic ns): the share stays open and is not freed. */
 enum dfs_status dfs_share_close(struct dfs_share *share, int64_t deadline);
 /* Replace the client rules (copied; NULL: the default).  Main thread. */
 void dfs_share_set_rules(struct dfs_share *share, const struct dfs_share_rules *rules);

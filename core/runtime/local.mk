@@ -8,3 +8,10 @@ core_libdittofs_la_SOURCES += \
 	core/runtime/state.h \
 	core/runtime/stores.c \
 	core/runtime/stores.h
+
+if WITH_ADAPTER_NFS
+check_PROGRAMS += core/runtime/test-reload
+TESTS += core/runtime/test-reload
+core_runtime_test_reload_SOURCES = core/runtime/test-reload.c
+core_runtime_test_reload_LDADD = core/libdittofs.la $(GLIB_LIBS)
+endif

@@ -198,7 +198,16 @@ dfs_runtime_start(struct dfs_runtime *rt, char **error)
 	return true;
 }
 
-/* What of `server` only the next start takes over: told, not refused. */
+static const struct dfs_config_share *
+find_share(const struct dfs_config *config, const char *name)
+{
+	for (unsigned i = 0; i < config->n_shares; i++)
+		if (strcmp(config->shares[i].name, name) == 0)
+			return &config->shares[i];
+	return NULL;
+}
+
+/* What is taken over later: told, not refused. */
 static void
 warn_postponed(const struct dfs_config *now, const struct dfs_config *next)
 {
@@ -210,6 +219,34 @@ warn_postponed(const struct dfs_config *now, const struct dfs_config *next)
 	while ((item = dfs_options_differ(&now->wal_options, &next->wal_options, item)))
 		dfs_log(DFS_LOG_WARN, "%s: server.wal.%s takes effect at the next start",
 			next->path, item->key);
+	for (unsigned i = 0; i < next->n_shares; i++) {
+		const struct dfs_config_share *b = &next->shares[i], *a = find_share(now, b->name);
+
+		while (a && (item = dfs_options_differ(&a->options, &b->options, item)))
+			dfs_log(DFS_LOG_WARN,
+				"%s: shares.%s.%s takes effect when the share is opened next, at "
+				"the next start or after it was taken out",
+				b->where, b->name, item->key);
+	}
+}
+
+/* Refuse what makes another share of it. */
+static bool
+check_share(const struct dfs_config_share *now, const struct dfs_config_share *next, char **error)
+{
+	static const char *const fixed[] = {"path", "metadata", "blocks", "durability", NULL};
+	const struct dfs_config_item *item = NULL;
+
+	while ((item = dfs_options_differ(&now->options, &next->options, item))) {
+		if (!g_strv_contains(fixed, item->key))
+			continue;
+		*error = g_strdup_printf(
+			"%s: share %s: %s cannot change while the server runs: restart it, or "
+			"take the share out first",
+			next->where, next->name, item->key);
+		return false;
+	}
+	return true;
 }
 
 /* Refuse what only a restart can change. */
@@ -236,17 +273,12 @@ check_reload(const struct dfs_config *now, const struct dfs_config *next, char *
 			b->name);
 		return false;
 	}
-	for (unsigned i = 0; i < next->n_shares; i++)
-		for (unsigned k = 0; k < now->n_shares; k++) {
-			const struct dfs_config_share *b = &next->shares[i], *a = &now->shares[k];
-			if (strcmp(a->name, b->name) != 0 ||
-			    strcmp(a->metadata->name, b->metadata->name) == 0)
-				continue;
-			*error = g_strdup_printf(
-				"%s: share %s: metadata cannot change while the server runs",
-				b->where, b->name);
+	for (unsigned i = 0; i < next->n_shares; i++) {
+		const struct dfs_config_share *share = find_share(now, next->shares[i].name);
+
+		if (share && !check_share(share, &next->shares[i], error))
 			return false;
-		}
+	}
 	if (now->n_adapters != next->n_adapters) {
 		*error = g_strdup_printf("%s: adapters cannot come or go while the server runs",
 					 next->path);
@@ -291,7 +323,7 @@ dfs_runtime_reload(struct dfs_runtime *rt, struct dfs_config *config, char **err
 			a->ops->reload(a->inst);
 	}
 	/* A share that is still in use at the deadline stays open, and its stores with it. */
-	if (dfs_shares_close(left, dfs_clock_mono() + (int64_t)config->server.drain))
+	if (dfs_shares_close(&rt->shares, left, dfs_clock_mono() + (int64_t)config->server.drain))
 		dfs_stores_close(&rt->stores, config);
 	dfs_config_free(rt->config);
 	rt->config = config;
@@ -316,7 +348,7 @@ dfs_runtime_free(struct dfs_runtime *rt, int64_t deadline)
 	g_array_unref(rt->adapters);
 	dfs_shares_take_all(&rt->shares, left);
 	/* Writing out is worth more than the drain's deadline: give it time of its own. */
-	clean = dfs_shares_close(left, MAX(deadline, dfs_clock_mono() + 60 * DFS_SECOND));
+	clean = dfs_shares_close(&rt->shares, left, MAX(deadline, dfs_clock_mono() + 60 * DFS_SECOND));
 	if (clean) {
 		dfs_shares_clear(&rt->shares);
 		dfs_stores_close(&rt->stores, NULL);

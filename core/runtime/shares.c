@@ -9,6 +9,7 @@ dfs_shares_init(struct dfs_shares *shares)
 {
 	pthread_rwlock_init(&shares->mu, NULL);
 	shares->list = g_ptr_array_new();
+	shares->closing = g_ptr_array_new();
 	atomic_init(&shares->epoch, 1);
 }
 
@@ -16,6 +17,7 @@ void
 dfs_shares_clear(struct dfs_shares *shares)
 {
 	g_ptr_array_unref(shares->list);
+	g_ptr_array_unref(shares->closing);
 	pthread_rwlock_destroy(&shares->mu);
 }
 
@@ -86,24 +88,25 @@ open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env, c
 	return share;
 }
 
-/* What cannot change while a share is open. */
 static bool
-same(const struct dfs_share *share, const struct dfs_config_share *row, char **error)
+close_each(struct dfs_shares *shares, GPtrArray *left, int64_t deadline)
 {
-	const char *what = NULL;
+	bool good = true;
 
-	if (strcmp(share->path, row->path) != 0)
-		what = "path";
-	else if (share->durability != row->durability)
-		what = "durability";
-	else if (strcmp(share->blocks->name, row->blocks->name) != 0)
-		what = "blocks";
-	if (what)
-		*error = g_strdup_printf(
-			"%s: share %s: %s cannot change while the server runs: restart it, or "
-			"take the share out first",
-			row->where, row->name, what);
-	return what == NULL;
+	for (guint i = 0; i < left->len; i++) {
+		struct dfs_share *share = g_ptr_array_index(left, i);
+		g_autofree char *name = g_strdup(share->name);
+		enum dfs_status status = dfs_share_close(share, deadline);
+		if (status == DFS_OK)
+			continue;
+		dfs_log(DFS_LOG_ERROR, "share %s did not close cleanly: %s", name,
+			*dfs_fail_text() ? dfs_fail_text() : dfs_status_name(status));
+		if (status == DFS_BUSY)
+			g_ptr_array_add(shares->closing, share);
+		good = false;
+	}
+	g_ptr_array_set_size(left, 0);
+	return good;
 }
 
 bool
@@ -116,12 +119,17 @@ dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
 
 	for (unsigned i = 0; good && i < config->n_shares; i++) {
 		struct dfs_share *share = find(shares->list, config->shares[i].name);
-		if (share) {
-			good = same(share, &config->shares[i], error);
-		} else if ((share = open_one(&config->shares[i], env, error))) {
-			g_ptr_array_add(opened, share);
-		} else {
+		if (!share && find(shares->closing, config->shares[i].name)) {
+			*error = g_strdup_printf(
+				"%s: share %s: it was taken out, but requests still use it as it "
+				"was: try again later",
+				config->shares[i].where, config->shares[i].name);
 			good = false;
+		} else if (!share) {
+			share = open_one(&config->shares[i], env, error);
+			good = share != NULL;
+			if (good)
+				g_ptr_array_add(opened, share);
 		}
 		for (guint k = 0; good && k < list->len; k++) {
 			struct dfs_share *other = g_ptr_array_index(list, k);
@@ -137,7 +145,7 @@ dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
 			g_ptr_array_add(list, share);
 	}
 	if (!good) {
-		dfs_shares_close(opened, INT64_MAX);
+		close_each(shares, opened, INT64_MAX);
 		return false;
 	}
 
@@ -161,22 +169,11 @@ dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
 }
 
 bool
-dfs_shares_close(GPtrArray *left, int64_t deadline)
+dfs_shares_close(struct dfs_shares *shares, GPtrArray *left, int64_t deadline)
 {
-	bool good = true;
-
-	for (guint i = 0; i < left->len; i++) {
-		struct dfs_share *share = g_ptr_array_index(left, i);
-		g_autofree char *name = g_strdup(share->name);
-		enum dfs_status status = dfs_share_close(share, deadline);
-		if (status == DFS_OK)
-			continue;
-		dfs_log(DFS_LOG_ERROR, "share %s did not close cleanly: %s", name,
-			*dfs_fail_text() ? dfs_fail_text() : dfs_status_name(status));
-		good = false;
-	}
-	g_ptr_array_set_size(left, 0);
-	return good;
+	g_ptr_array_extend_and_steal(left, g_steal_pointer(&shares->closing));
+	shares->closing = g_ptr_array_new();
+	return close_each(shares, left, deadline);
 }
 
 void

@@ -45,11 +45,14 @@ sed 's/ listen = "127.0.0.1"/ listen = "127.0.0.2"/' "$work/good.conf" >"$work/d
 kill -HUP "$server_pid"
 ok "an adapter's option cannot change on SIGHUP, and is named" \
 	wait_for 10 grep -q 'listen of the adapter nfs cannot change' "$work/server.log"
-sed 's/access = "rw"/access = "ro"/; s/state_dir/drain = "3s"; state_dir/' "$work/good.conf" >"$work/dfs.conf"
+sed 's/access = "rw"/access = "ro"/; s/state_dir/drain = "3s"; state_dir/
+     s/path = "\/export"/gc_grace = "1h"; &/' "$work/good.conf" >"$work/dfs.conf"
 kill -HUP "$server_pid"
 ok "a good file on SIGHUP is applied" wait_for 10 grep -q 'reloaded' "$work/server.log"
 ok "and what waits for the next start is named" \
 	grep -q 'server.drain takes effect at the next start' "$work/server.log"
+ok "a share's option too" \
+	grep -q 'shares.[a-z]*.gc_grace takes effect when the share is opened next' "$work/server.log"
 ok "the new rule holds: writing is refused" sh -c \
 	"! timeout 60 nfs-cp '$DFS_SRCDIR/README.md' '$(nfs_url /copy2)' || ! timeout 60 nfs-cat '$(nfs_url /copy2)' | cmp - '$DFS_SRCDIR/README.md'"
 cp "$work/good.conf" "$work/dfs.conf"

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reloading: what is taken over, what is refused, and a share that is taken out while it is in use.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <glib.h>
+
+#include "base/clock.h"
+#include "config/config.h"
+#include "runtime/runtime.h"
+
+static struct dfs_registry *registry;
+
+struct fixture {
+	char *folder;
+	struct dfs_runtime *rt;
+	char *error;
+};
+
+static struct dfs_config *
+config_of(struct fixture *f, const char *shares)
+{
+	g_autofree char *text = g_strdup_printf(
+		"server = { state_dir = \"%s\"; drain = \"100ms\"; };\n"
+		"metadata_stores = { m = { type = \"memory\"; }; };\n"
+		"block_stores = { b = { type = \"memory\"; }; c = { type = \"memory\"; }; };\n"
+		"shares = { %s };\n"
+		"adapters = { nfs = { listen = \"127.0.0.1\"; }; };\n",
+		f->folder, shares);
+	struct dfs_config *config = NULL;
+
+	dfs_config_parse(text, "t.conf", registry, &config, &f->error);
+	g_assert_cmpstr(f->error, ==, NULL);
+	return config;
+}
+
+#define SHARE(name, more)                                                                          \
+	name " = { path = \"/" name "\"; metadata = \"m\"; durability = \"none\"; " more " };\n"
+#define A SHARE("a", "blocks = \"b\";")
+#define B SHARE("b", "blocks = \"b\";")
+
+static void
+set_up(struct fixture *f, const void *data)
+{
+	f->folder = g_dir_make_tmp("dfs-reload-XXXXXX", NULL);
+	f->error = NULL;
+	f->rt = dfs_runtime_new(config_of(f, A B), &f->error);
+	g_assert_cmpstr(f->error, ==, NULL);
+}
+
+static void
+tear_down(struct fixture *f, const void *data)
+{
+	g_autofree char *command = g_strdup_printf("rm -rf '%s'", f->folder);
+
+	g_assert_true(dfs_runtime_free(f->rt, dfs_clock_mono()));
+	g_assert_cmpint(system(command), ==, 0);
+	g_free(f->folder);
+	g_free(f->error);
+}
+
+static bool
+reload(struct fixture *f, const char *shares)
+{
+	struct dfs_config *config;
+
+	g_clear_pointer(&f->error, g_free);
+	config = config_of(f, shares);
+	if (dfs_runtime_reload(f->rt, config, &f->error))
+		return true;
+	dfs_config_free(config);
+	return false;
+}
+
+static struct dfs_share *
+share(struct fixture *f, const char *path)
+{
+	const char *rest;
+
+	return dfs_runtime_share_by_path(f->rt, path, &rest);
+}
+
+static void
+a_share_that_is_taken_out_is_gone(struct fixture *f, const void *data)
+{
+	g_assert_true(reload(f, B));
+	g_assert_null(share(f, "/a"));
+}
+
+static void
+one_in_use_is_not_opened_a_second_time(struct fixture *f, const void *data)
+{
+	struct dfs_share *used = share(f, "/a");
+
+	g_assert_true(reload(f, B));
+	g_assert_false(reload(f, A B));
+	g_assert_nonnull(strstr(f->error, "share a: it was taken out, but requests still use it"));
+	g_assert_null(share(f, "/a"));
+	dfs_share_unref(used);
+	g_assert_true(reload(f, B));
+	g_assert_true(reload(f, A B));
+	used = share(f, "/a");
+	g_assert_nonnull(used);
+	dfs_share_unref(used);
+}
+
+static void
+what_makes_another_share_of_it_is_refused(struct fixture *f, const void *data)
+{
+	g_assert_false(reload(f, SHARE("a", "blocks = \"c\";") B));
+	g_assert_nonnull(strstr(f->error, "share a: blocks cannot change while the server runs"));
+}
+
+static void
+what_can_wait_is_accepted(struct fixture *f, const void *data)
+{
+	g_assert_true(reload(f, SHARE("a", "blocks = \"b\"; gc_grace = \"1h\";") B));
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*fn)(struct fixture *f, const void *data);
+	} tests[] = {
+		{"a-share-that-is-taken-out-is-gone", a_share_that_is_taken_out_is_gone},
+		{"one-in-use-is-not-opened-a-second-time", one_in_use_is_not_opened_a_second_time},
+		{"what-makes-another-share-of-it-is-refused",
+		 what_makes_another_share_of_it_is_refused},
+		{"what-can-wait-is-accepted", what_can_wait_is_accepted},
+	};
+	int status;
+
+	g_test_init(&argc, &argv, NULL);
+	registry = dfs_registry_new((const char *const[]){g_getenv("DFS_PLUGIN_PATH"), NULL});
+	for (unsigned i = 0; i < G_N_ELEMENTS(tests); i++) {
+		g_autofree char *path = g_strdup_printf("/runtime/reload/%s", tests[i].name);
+
+		g_test_add(path, struct fixture, NULL, set_up, tests[i].fn, tear_down);
+	}
+	status = g_test_run();
+	dfs_registry_free(registry);
+	return status;
+}
