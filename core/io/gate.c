@@ -155,16 +155,18 @@ dfs_gate_passed(const struct dfs_gate *gate, uint64_t seq, uint32_t level)
 void
 dfs_gate_wait(struct dfs_gate *gate, struct dfs_gate_waiter *w)
 {
+	bool wake;
+
 	w->next = NULL;
 	pthread_mutex_lock(&gate->mu);
 	*gate->tail = w;
 	gate->tail = &w->next;
-	if (gate->sleeping) {
-		/* One signal a round: the flag is lowered here, not when the thread gets to run. */
-		gate->sleeping = false;
-		pthread_cond_signal(&gate->wake);
-	}
+	/* One signal a round: the flag is lowered here, not when the thread gets to run. */
+	wake = gate->sleeping;
+	gate->sleeping = false;
 	pthread_mutex_unlock(&gate->mu);
+	if (wake) /* not before, or it would run into the lock */
+		pthread_cond_signal(&gate->wake);
 }
 
 /* A thread that blocks.  Two holders, the thread and the gate, since the thread may leave first. */
