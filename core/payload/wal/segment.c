@@ -160,6 +160,7 @@ wal_room_update_locked(struct dfs_wal *wal)
 	/* What may stay empty at a segment's end because the next record does not fit. */
 	uint64_t waste = wal_page_up(wal->payload_max) + 2 * WAL_PAGE;
 	uint64_t left = 0, space, queue;
+	bool more;
 
 	if (wal->head) {
 		left = wal->segment_size - wal->head_offset;
@@ -174,8 +175,12 @@ wal_room_update_locked(struct dfs_wal *wal)
 	}
 	space = space > wal->reserve ? space - wal->reserve : 0;
 	queue = wal->queue_max > wal->queue_cost ? wal->queue_max - wal->queue_cost : 0;
+	/* Half of the queue at a time: waking all for each record that it can take again keeps the
+	 * processors, and this lock, from who empties it. */
+	more = space > wal->room_space ||
+	       (queue > wal->room_queue && queue >= wal->queue_max / 2);
 	atomic_store_explicit(&wal->room_space, space, memory_order_relaxed);
 	atomic_store_explicit(&wal->room_queue, queue, memory_order_relaxed);
-	if (wal->room_waiters)
+	if (wal->room_waiters && more)
 		pthread_cond_broadcast(&wal->room_cond);
 }
