@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, os.path.join(os.environ["DFS_SRCDIR"], "tests/attack"))
 import rpc  # noqa: E402
 import world  # noqa: E402
-from load import MIXED, Worker, Wrong  # noqa: E402
+from load import MIXED, Worker, Wrong, ask, made  # noqa: E402
 from rpc import Conn, Gone  # noqa: E402
 from wal import Super  # noqa: E402
 from world import BUILD, Server, folder, share, wait_for  # noqa: E402
@@ -104,14 +104,15 @@ class Lives:
         """Another one than in all lives before."""
         c = Conn(self.server.port, 60)
         name = b"verifier"
-        st, fh = c.create(self.root, name, 0)
-        v = c.write(fh, 0, b"v", rpc.UNSTABLE)[1]
+        fh = made("CREATE for the verifier", lambda: c.create(self.root, name, 0))
+        # Of no bytes: such a WRITE is not put off when the log is full, and its store away.
+        v = ask("WRITE for the verifier", lambda: c.write(fh, 0, b"", rpc.UNSTABLE))[1]
         if v in self.verifiers:
             raise Wrong("the write verifier %x came back" % v)
         self.verifiers.add(v)
         for w in self.workers:
             w.verifier = v
-        c.remove(self.root, name)
+        ask("REMOVE after the verifier", lambda: (c.remove(self.root, name),))
         c.close()
 
     def check(self):
@@ -130,9 +131,7 @@ class Lives:
         c = Conn(self.server.port, 60)
         for w in self.workers:
             for name in list(w.files):
-                st = c.remove(w.dir, name)
-                if st:
-                    return "removing %s: status %d" % (name, st)
+                ask("removing %s" % name, lambda: (c.remove(w.dir, name),))
                 del w.files[name]
         c.close()
         if not wait_for(lambda: not self.data(), 40 * PATIENCE):

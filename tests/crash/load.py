@@ -13,7 +13,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.environ["DFS_SRCDIR"], "tests/attack"))
 import rpc  # noqa: E402
-from model import File  # noqa: E402
+from model import File, first_difference  # noqa: E402
 from rpc import Conn, Gone, opaque, u32, u64  # noqa: E402
 
 DEADLINE = 60
@@ -32,9 +32,36 @@ class Wrong(Exception):
     pass
 
 
+class Stopped(Exception):
+    """The worker shall end, and its request had been put off."""
+
+
 def set_length(c, fh, length):
-    st, r = c.nfs(rpc.SETATTR, opaque(fh) + u32(0, 0, 0, 1) + u64(length) + u32(0, 0, 0))
-    return st
+    return c.nfs(rpc.SETATTR, opaque(fh) + u32(0, 0, 0, 1) + u64(length) + u32(0, 0, 0))
+
+
+def ask(what, call, stopping=lambda: False):
+    """What call() answers, the status first; one that puts off is asked again."""
+    end = time.monotonic() + DEADLINE
+    while True:
+        answer = call()
+        if answer[0] == rpc.OK:
+            return answer
+        if answer[0] != rpc.JUKEBOX:
+            raise Wrong("%s: status %d" % (what, answer[0]))
+        if stopping():
+            raise Stopped
+        if time.monotonic() > end:
+            raise Wrong("%s: JUKEBOX for %d s" % (what, DEADLINE))
+        time.sleep(0.05)
+
+
+def made(what, call, stopping=lambda: False):
+    """The handle of what call() makes or finds."""
+    fh = ask(what, call, stopping)[1]
+    if fh is None:
+        raise Wrong("%s: success without a handle" % (what,))
+    return fh
 
 
 class Worker(threading.Thread):
@@ -47,10 +74,12 @@ class Worker(threading.Thread):
         self.error, self.steps, self.verifier, self.stopping = None, 0, None, False
         c = Conn(server.port, DEADLINE)
         self.folder = b"w%d" % number
-        st, self.dir = c.mkdir(root, self.folder)
-        if st == rpc.EXIST:  # a server died before it could tell
-            st, self.dir = c.lookup(root, self.folder)
-        assert st == 0, st
+
+        def folder():
+            st, fh = c.mkdir(root, self.folder)
+            # A server died before it could tell.
+            return c.lookup(root, self.folder) if st == rpc.EXIST else (st, fh)
+        self.dir = made(("mkdir", self.folder), folder)
         c.close()
 
     def again(self):
@@ -68,7 +97,7 @@ class Worker(threading.Thread):
             while not self.stopping:
                 getattr(self, self.rng.choices(list(self.shape), self.shape.values())[0])()
                 self.steps += 1
-        except (Gone, ConnectionError):
+        except (Gone, ConnectionError, Stopped):
             pass
         except socket.timeout:
             self.error = "%s: no answer in %d s to %s" % (self.folder, DEADLINE, self.doing)
@@ -77,20 +106,9 @@ class Worker(threading.Thread):
         except BaseException as e:
             self.error = "%s: %r during %s" % (self.folder, e, self.doing)
 
-    def ask(self, what, call):
-        """The status; a server that asks to come back later is asked again."""
+    def ask(self, what, call, how=ask):
         self.doing = what
-        end = time.monotonic() + DEADLINE
-        while True:
-            st = call()
-            if st != rpc.JUKEBOX or self.stopping:
-                break
-            if time.monotonic() > end:
-                raise Wrong("%s: JUKEBOX for %d s" % (what, DEADLINE))
-            time.sleep(0.05)
-        if st not in (0, rpc.JUKEBOX):
-            raise Wrong("%s: status %d" % (what, st))
-        return st
+        return how(what, call, lambda: self.stopping)
 
     def pick(self):
         if not self.files:
@@ -106,16 +124,12 @@ class Worker(threading.Thread):
     def put(self, name, at, data, stable):
         file = self.files[name]
         change = file.asked(at, data)
-
-        def call():
-            st, verifier = self.c.write(file.fh, at, data, stable)
-            if st == 0:
-                if self.verifier not in (None, verifier):
-                    raise Wrong("the verifier changed while the server ran")
-                self.verifier = verifier
-            return st
-        if self.ask(("write", name, at, len(data), stable), call) == 0:
-            file.answered(change, stable == rpc.FILE_SYNC)
+        _, verifier = self.ask(("write", name, at, len(data), stable),
+                               lambda: self.c.write(file.fh, at, data, stable))
+        if self.verifier not in (None, verifier):
+            raise Wrong("the verifier changed while the server ran")
+        self.verifier = verifier
+        file.answered(change, stable == rpc.FILE_SYNC)
 
     def write(self, stable=rpc.UNSTABLE):
         length = self.rng.choice((1, 100, 4096, 10000, 65536, 131072))
@@ -129,41 +143,35 @@ class Worker(threading.Thread):
     def commit(self, name=None):
         name = name or self.pick()
         file = self.files[name]
-        if self.ask(("commit", name), lambda: self.c.commit(file.fh)[0]) == 0:
-            file.committed()
+        self.ask(("commit", name), lambda: self.c.commit(file.fh))
+        file.committed()
 
     def cut(self):
         name = self.pick()
         file = self.files[name]
         length = self.offset() if self.rng.random() < 0.3 else self.rng.randint(0, len(file.now))
         change = file.asked(length, None)
-        if self.ask(("cut", name, length), lambda: set_length(self.c, file.fh, length)) == 0:
-            file.answered(change, True)
+        self.ask(("cut", name, length), lambda: set_length(self.c, file.fh, length))
+        file.answered(change, True)
 
     def create(self):
         name = b"f%d" % self.rng.randrange(1 << 30)
         if len(self.files) >= self.names:
             return self.remove()
-        fh = None
-
-        def call():
-            nonlocal fh
-            st, fh = self.c.create(self.dir, name)
-            return st
-        if self.ask(("create", name), call) == 0:
-            self.files[name] = File()
-            self.files[name].fh = fh
+        fh = self.ask(("create", name), lambda: self.c.create(self.dir, name), made)
+        self.files[name] = File()
+        self.files[name].fh = fh
 
     def remove(self):
         name = self.pick()
-        if self.ask(("remove", name), lambda: self.c.remove(self.dir, name)) == 0:
-            del self.files[name]
+        self.ask(("remove", name), lambda: (self.c.remove(self.dir, name),))
+        del self.files[name]
 
     def rename(self):
         old = self.pick()
         new = self.pick() if self.rng.random() < 0.5 else b"r%d" % self.rng.randrange(1 << 30)
-        if old != new and self.ask(("rename", old, new),
-                                   lambda: self.c.rename(self.dir, old, self.dir, new)) == 0:
+        if old != new:
+            self.ask(("rename", old, new), lambda: (self.c.rename(self.dir, old, self.dir, new),))
             self.files[new] = self.files.pop(old)
 
     def read(self):
@@ -172,14 +180,11 @@ class Worker(threading.Thread):
         file = self.files[name]
         at = self.rng.randint(0, len(file.now))
         n = self.rng.choice((1, 4096, 300000))
-        data = None
-
-        def call():
-            nonlocal data
-            st, data = self.c.read(file.fh, at, n)
-            return st
-        if self.ask(("read", name, at, n), call) == 0 and data != file.now[at:at + len(data)]:
-            raise Wrong("%s: %d bytes read at %d are not what was written" % (name, len(data), at))
+        _, data = self.ask(("read", name, at, n), lambda: self.c.read(file.fh, at, n))
+        want = bytes(file.now[at:at + n])
+        if data != want[:len(data) or 1]:
+            raise Wrong("%s: of %d bytes read at %d not all are what was written: %s" % (
+                name, len(data), at, first_difference(data, want, at)))
 
     def stream(self):
         """A large file from its start on, committed."""
@@ -191,21 +196,20 @@ class Worker(threading.Thread):
         self.commit(name)
 
     def whole(self, c, name):
-        got, end = b"", time.monotonic() + DEADLINE
+        got = b""
         while True:
-            st, data = c.read(self.files[name].fh, len(got), 1 << 20)
-            if st == rpc.JUKEBOX and time.monotonic() < end:
-                time.sleep(0.05)
-                continue
-            if st != 0:
-                raise Wrong("%s/%s: reading at %d: status %d" % (self.folder, name, len(got), st))
+            data = ask("%s/%s: reading at %d" % (self.folder, name, len(got)),
+                       lambda: c.read(self.files[name].fh, len(got), 1 << 20))[1]
             if not data:
                 return got
             got += data
 
     def tree(self, c):
         """Compare names and content with the model, and adopt what is there."""
-        names = set(c.listing(self.dir)) - {b".", b".."}
+        try:
+            names = set(c.listing(self.dir)) - {b".", b".."}
+        except AssertionError as e:
+            raise Wrong("%s: listing: status %s" % (self.folder, e)) from e
         kind, *rest = self.doing or (None,)
         if kind == "create" and rest[0] in names and rest[0] not in self.files:
             self.files[rest[0]] = File()
@@ -217,11 +221,13 @@ class Worker(threading.Thread):
             raise Wrong("%s holds %s, should hold %s; %s was under way" % (
                 self.folder, sorted(names), sorted(self.files), self.doing))
         for name, file in self.files.items():
-            st, file.fh = c.lookup(self.dir, name)
+            path = "%s/%s" % (self.folder, name)
+            file.fh = made(path + ": looking it up", lambda: c.lookup(self.dir, name))
             got = self.whole(c, name)
-            length = c.getattr(file.fh)[1]["size"]
-            text = file.wrong(got) if length == len(got) else "its size is %d, %d bytes are read" % (length, len(got))
-            if text:
-                raise Wrong("%s/%s: %s; %s was under way" % (self.folder, name, text, self.doing))
+            length = ask(path + ": its attributes", lambda: c.getattr(file.fh))[1]["size"]
+            text = file.wrong(got)
+            if text or length != len(got):
+                raise Wrong("%s: %s; its size is %d, %d bytes are read; %s was under way" % (
+                    path, text or "the bytes are right", length, len(got), self.doing))
             file.adopt(got)
         self.doing = None

@@ -27,6 +27,12 @@ def apply(content, change):
         content[at:at + len(data)] = data
 
 
+def first_difference(got, want, at):
+    """Where in two strings that begin at `at` of a file, and 16 bytes of each from there on."""
+    i = next((i for i, (a, b) in enumerate(zip(got, want)) if a != b), min(len(got), len(want)))
+    return "at %d found %s, expected %s" % (at + i, got[i:i + 16].hex() or "the end", want[i:i + 16].hex() or "the end")
+
+
 class File:
     def __init__(self, content=b""):
         self.adopt(content)
@@ -72,7 +78,8 @@ class File:
     def wrong(self, got):
         """None, or what the content `got` has that cannot be."""
         if len(got) not in self.lengths():
-            return "%d bytes; may have %s" % (len(got), sorted(self.lengths()))
+            return "%d bytes; may have %s; to what was written last it differs %s" % (
+                len(got), sorted(self.lengths()), first_difference(got, bytes(self.now), 0))
         edges = {0, len(got), min(len(got), len(self.stable))}
         for c in self.changes:
             edges |= {min(c.at, len(got)), min(c.end, len(got))}
@@ -83,6 +90,6 @@ class File:
                 continue
             for i in range(b - a):
                 if got[a + i] not in {m[i] for m in may}:
-                    return "byte %d of %d is %02x; may be %s (%d changes are not stable)" % (
-                        a + i, len(got), got[a + i], ["%02x" % m[i] for m in may], len(self.changes))
+                    return "at %d of %d found %s, expected %s (%d changes are not stable)" % (
+                        a + i, len(got), got[a + i:b][:16].hex(), [m[i:i + 16].hex() for m in may], len(self.changes))
         return None
