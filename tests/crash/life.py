@@ -15,6 +15,8 @@ from world import BUILD, Server, folder, share, wait_for  # noqa: E402
 SMALL = 'cache_size = "16M"; wal = { size = "32M"; segment_size = "8M"; };'
 # So much faster or slower is what a test waits for when the build is instrumented.
 PATIENCE = 4 if world.sanitized() else 1
+# What ends a test: a fact that is wrong, or a server that has died under a request of the checker.
+FAILURES = (Wrong, Gone, OSError)
 
 
 def shim_env(**more):
@@ -114,6 +116,11 @@ class Lives:
             w.verifier = v
         ask("REMOVE after the verifier", lambda: (c.remove(self.root, name),))
         c.close()
+
+    def restart(self):
+        if not self.launch():
+            raise Wrong("the server does not start again")
+        self.check()
 
     def check(self):
         self.verifier()

@@ -14,7 +14,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from life import PATIENCE, Lives, shim_env, wait_for  # noqa: E402
+from life import FAILURES, PATIENCE, Lives, shim_env, wait_for  # noqa: E402
 from load import BIG, COMMITS, KEEP, MIXED, NAMES, READS, WRITES, Wrong  # noqa: E402
 from world import check, done, note, skip_all  # noqa: E402
 
@@ -79,12 +79,6 @@ def hang(on):
         os.unlink(switch)
 
 
-def restart():
-    if not lives.launch():
-        raise Wrong("the server does not start again")
-    lives.check()
-
-
 def under_load(passing, shape, seconds=40, **env):
     if lives.launch(**env):
         lives.load(lambda: False, seconds, shape)
@@ -92,7 +86,7 @@ def under_load(passing, shape, seconds=40, **env):
     if not lives.dead():
         raise Wrong("not reached in %d s under load (passing %d)" % (seconds * PATIENCE, passing))
     hang(False)
-    restart()
+    lives.restart()
     lives.kill()
 
 
@@ -104,7 +98,7 @@ def at_start(name, passing):
 
 
 def point(name, work):
-    """work(): raises Wrong.  What follows a failure begins on an empty folder."""
+    """work(): the text of what is wrong, or one of FAILURES.  What follows a failure begins on an empty folder."""
     if not name.startswith(only):
         return
     try:
@@ -112,8 +106,8 @@ def point(name, work):
         text = work()
         note("%.1f s" % (time.monotonic() - begin))
         check(name, not text, text)
-    except Wrong as e:
-        check(name, False, e, lives.server.text()[-3000:])
+    except FAILURES as e:
+        check(name, False, "%s: %s" % (type(e).__name__, e), lives.server.text()[-3000:])
         hang(False)
         fresh()
 
@@ -130,7 +124,7 @@ def full_log():
     lives.load(lambda: sum(w.steps for w in lives.workers) > 150, 30, KEEP)
     lives.kill()
     before = len(lives.server.text())
-    restart()
+    lives.restart()
     lives.kill()
     found = re.search(r"(\d+) records, \d+ bytes", lives.server.text()[before:])
     return int(found.group(1)) if found else 0
@@ -145,17 +139,17 @@ def stop_at(name, n, shape):
     lives.server.stop(seconds=90)
     if not lives.dead():
         raise Wrong("not reached by a stop in order")
-    restart()
+    lives.restart()
     lives.kill()
 
 
 def first_start(name, n):
     fresh()
     at_start(name, n)
-    restart()
+    lives.restart()
     lives.load(lambda: sum(w.steps for w in lives.workers) > 20, 30, COMMITS)
     lives.kill()
-    restart()
+    lives.restart()
     lives.kill()
 
 
@@ -164,7 +158,7 @@ def part(name, share):
     n = full_log()
     at_start(name, max(1, int(n * share)))
     hang(False)
-    restart()
+    lives.restart()
     lives.kill()
 
 
@@ -172,7 +166,7 @@ def start(name):
     full_log()
     at_start(name, 1)
     hang(False)
-    restart()
+    lives.restart()
     lives.kill()
 
 
@@ -204,7 +198,7 @@ def unnamed():
         raise Wrong("not reached")
     if not lives.data():
         raise Wrong("no object was put")
-    restart()
+    lives.restart()
     return lives.empty() or lives.stop()
 
 
@@ -220,13 +214,13 @@ def way(name, most, strategy):
         raise Wrong("not reached")
     if not lives.on_the_way():
         raise Wrong("nothing lies on the way")
-    restart()
+    lives.restart()
     text = lives.empty() or lives.stop()
     return text or lives.on_the_way()
 
 
 def nothing_left():
-    restart()
+    lives.restart()
     text = lives.empty() or lives.stop()
     return text
 

@@ -10,8 +10,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from life import SMALL, Lives, wait_for  # noqa: E402
-from load import BIG, COMMITS, MIXED, NAMES, WRITES, Wrong  # noqa: E402
+from life import FAILURES, SMALL, Lives, wait_for  # noqa: E402
+from load import BIG, COMMITS, MIXED, NAMES, WRITES  # noqa: E402
 from world import check, done, note  # noqa: E402
 
 LEVELS = ("power", "process", "remote")
@@ -26,21 +26,18 @@ def storm(level, settings, name):
     end, rounds = time.monotonic() + seconds / (len(LEVELS) + 1), 0
     try:
         while time.monotonic() < end or rounds < 3:
-            if not lives.launch():
-                raise Wrong("after kill %d the server does not start" % rounds)
-            lives.check()
+            lives.restart()
             moment = time.monotonic() + rng.uniform(0.05, 0.5)
             lives.load(lambda: time.monotonic() > moment, 10, rng.choice((MIXED, MIXED, BIG, COMMITS, NAMES, WRITES)))
             lives.kill()
             rounds += 1
-        good = lives.launch()
-        lives.check()
-        check("%s: after each of %d kills all is there that was acknowledged" % (name, rounds), good)
+        lives.restart()
+        check("%s: after each of %d kills all is there that was acknowledged" % (name, rounds), True)
         text = lives.empty() or lives.stop()
         check("%s: when all is removed nothing is left of it" % name, not text, text)
-    except Wrong as e:
+    except FAILURES as e:
         check("%s: after each kill all is there that was acknowledged" % name, False,
-              "kill %d: %s" % (rounds, e), lives.server.text()[-3000:])
+              "kill %d: %s: %s" % (rounds, type(e).__name__, e), lives.server.text()[-3000:])
     lives.server.kill()
     note("%s: %d steps" % (name, lives.steps))
 
