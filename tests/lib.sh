@@ -143,4 +143,5 @@ nfs() {
 	timeout 240 "$tool" "$@"
 }
 
-nfs_url() { printf 'nfs://127.0.0.1/export%s?nfsport=%s&mountport=%s' "$1" "$port" "$port"; }
+# nfs_url PATH: the share's, and further.
+nfs_url() { printf 'nfs://127.0.0.1%s?nfsport=%s&mountport=%s' "$1" "$port" "$port"; }

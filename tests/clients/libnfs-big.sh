@@ -30,12 +30,12 @@ for stores in memory/memory memory/filesystem leveldb/memory leveldb/filesystem;
 	port=
 	make_config "$work/dfs.conf" "${stores%/*}" "${stores#*/}"
 	start_server
-	ok "$stores: $megabytes MiB are copied in" nfs cp "$work/big" "$(nfs_url /big)"
-	is "$stores: and come out with the same checksum" "$(nfs cat "$(nfs_url /big)" | sha256sum)" "$wanted"
+	ok "$stores: $megabytes MiB are copied in" nfs cp "$work/big" "$(nfs_url /export/big)"
+	is "$stores: and come out with the same checksum" "$(nfs cat "$(nfs_url /export/big)" | sha256sum)" "$wanted"
 	ok "$stores: the server stops cleanly" stop_server
 	[ "$stores" = leveldb/filesystem ] || continue
 	start_server
-	is "$stores: and after a restart" "$(nfs cat "$(nfs_url /big)" | sha256sum)" "$wanted"
+	is "$stores: and after a restart" "$(nfs cat "$(nfs_url /export/big)" | sha256sum)" "$wanted"
 	stop_server
 done
 finish

@@ -21,12 +21,15 @@ shares = { far = { path = "/far"; metadata = "m"; blocks = "archive";
 adapters = { nfs = { listen = "127.0.0.1"; port = $port; }; };
 CONF
 head -c 20000000 /dev/urandom >"$work/file"
-url() { echo "nfs://127.0.0.1$1?nfsport=$port&mountport=$port"; }
-put() { nfs cp "$work/file" "$(url "$1")"; }
-same() { nfs cat "$(url "$1")" >"$work/back" && cmp "$work/file" "$work/back"; }
+put() { nfs cp "$work/file" "$(nfs_url "$1")"; }
+same() { nfs cat "$(nfs_url "$1")" >"$work/back" && cmp "$work/file" "$work/back"; }
+figures() { grep -c "counter $1 " "$work/server.log"; }
+more_figures() { [ "$(figures "$1")" -gt "$2" ]; }
+# The server writes them some time after the signal.
 counter() {
+	before=$(figures "$1")
 	kill -USR1 "$server_pid"
-	wait_for 10 grep -q "counter $1 " "$work/server.log" || return 1
+	wait_for 10 more_figures "$1" "$before" || return 1
 	sed -n "s/.*counter $1 //p" "$work/server.log" | tail -n 1
 }
 drained() { [ "$(counter dp_dirty_files)" = 0 ] && [ "$(counter dp_wal_used_bytes)" -le 33554432 ]; }

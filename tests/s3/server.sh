@@ -21,13 +21,13 @@ CONF
 export DFS_TEST_SECRET=sk
 head -c 9000000 /dev/urandom >"$work/file"
 
-copy_out() { nfs cat "$(nfs_url /file)" >"$work/back" && cmp "$work/file" "$work/back"; }
+copy_out() { nfs cat "$(nfs_url /export/file)" >"$work/back" && cmp "$work/file" "$work/back"; }
 keys() { "$DFS_SRCDIR/tests/s3/request.py" "$faultd" ak sk GET "/conform?list-type=2&prefix=dittofs/export" | grep -o '<Key>'; }
 
 start_server
-ok "the server starts while S3 cannot be reached" nfs ls "$(nfs_url '')"
+ok "the server starts while S3 cannot be reached" nfs ls "$(nfs_url /export)"
 start_faultd --port "$s3_port"
-ok "a file is copied in" nfs cp "$work/file" "$(nfs_url /file)"
+ok "a file is copied in" nfs cp "$work/file" "$(nfs_url /export/file)"
 ok "it comes back" copy_out
 ok "its blocks are objects under the prefix" wait_for 30 keys
 stop_server

@@ -33,14 +33,14 @@ start_server
 is "the ready file holds the process id" "$(cat "$work/ready")" "$server_pid"
 ok "a second server on the same state folder is refused and told which process has it" \
 	fails 1 "in use by another server \(process $server_pid\)" "$dfs" -c "$work/dfs.conf"
-ok "a client copies a file in" nfs cp "$DFS_SRCDIR/README.md" "$(nfs_url /copy)"
+ok "a client copies a file in" nfs cp "$DFS_SRCDIR/README.md" "$(nfs_url /export/copy)"
 
 cp "$work/dfs.conf" "$work/good.conf"
 echo 'shares = nonsense' >"$work/dfs.conf"
 kill -HUP "$server_pid"
 ok "a bad file on SIGHUP changes nothing and is logged" \
 	wait_for 10 grep -q 'nothing has changed' "$work/server.log"
-ok "the share is still served" nfs ls "$(nfs_url '')"
+ok "the share is still served" nfs ls "$(nfs_url /export)"
 sed 's/ listen = "127.0.0.1"/ listen = "127.0.0.2"/' "$work/good.conf" >"$work/dfs.conf"
 kill -HUP "$server_pid"
 ok "an adapter's option cannot change on SIGHUP, and is named" \
@@ -54,18 +54,18 @@ ok "and what waits for the next start is named" \
 ok "a share's option too" \
 	grep -q 'shares.[a-z]*.gc_grace takes effect when the share is opened next' "$work/server.log"
 ok "the new rule holds: writing is refused" sh -c \
-	"! timeout 60 nfs-cp '$DFS_SRCDIR/README.md' '$(nfs_url /copy2)' || ! timeout 60 nfs-cat '$(nfs_url /copy2)' | cmp - '$DFS_SRCDIR/README.md'"
+	"! timeout 60 nfs-cp '$DFS_SRCDIR/README.md' '$(nfs_url /export/copy2)' || ! timeout 60 nfs-cat '$(nfs_url /export/copy2)' | cmp - '$DFS_SRCDIR/README.md'"
 cp "$work/good.conf" "$work/dfs.conf"
 
 ok "SIGTERM stops it with status 0" stop_server TERM
 start_server
-nfs cp "$(nfs_url /copy)" "$work/copy" >/dev/null 2>&1
+nfs cp "$(nfs_url /export/copy)" "$work/copy" >/dev/null 2>&1
 ok "the file is there, whole, after a restart" cmp "$DFS_SRCDIR/README.md" "$work/copy"
 ok "and after kill -9" sh -c "kill -KILL $server_pid"
 wait "$server_pid" 2>/dev/null
 start_server
 rm -f "$work/copy"
-nfs cp "$(nfs_url /copy)" "$work/copy" >/dev/null 2>&1
+nfs cp "$(nfs_url /export/copy)" "$work/copy" >/dev/null 2>&1
 ok "the file is there, whole" cmp "$DFS_SRCDIR/README.md" "$work/copy"
 stop_server
 finish
