@@ -114,6 +114,7 @@ send_once(struct store *s, struct request *r, const struct site *site,
 {
 	struct transfer *t = &r->transfer;
 	struct curl_slist *headers = NULL;
+	uint64_t now;
 	TEXT_AUTO key = {0};
 	TEXT_AUTO path = {0};
 	TEXT_AUTO query = {0};
@@ -132,6 +133,7 @@ send_once(struct store *s, struct request *r, const struct site *site,
 	ok = make_headers(s, r, site, keys, path.data, text_string(&query), &headers);
 	if (ok) {
 		transfer_clear(t);
+		now = monotonic_ns();
 		*t = (struct transfer){.method = r->method,
 				       .url = url.data,
 				       .headers = headers,
@@ -142,7 +144,7 @@ send_once(struct store *s, struct request *r, const struct site *site,
 				       .begin = r->begin,
 				       .take = r->take};
 		t->answer.body.max = r->body_max;
-		t->limits.total = end - monotonic_ns();
+		t->limits.total = now < end ? end - now : 1;
 		if (r->patient)
 			t->limits.response = t->limits.total;
 		engine_run(s->engine, t);
