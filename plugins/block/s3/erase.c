@@ -48,15 +48,6 @@ struct refusal {
 	bool found, whole;
 };
 
-static void
-copy(char *to, size_t size, const char *from)
-{
-	size_t len = strlen(from) < size ? strlen(from) : size - 1;
-
-	memcpy(to, from, len);
-	to[len] = '\0';
-}
-
 static bool
 take_leaf(void *arg, const char *path, const char *text)
 {
@@ -67,11 +58,11 @@ take_leaf(void *arg, const char *path, const char *text)
 	if (f->found)
 		return true;
 	if (strcmp(path, "DeleteResult/Error/Key") == 0)
-		copy(f->key, sizeof f->key, text);
+		error_copy(f->key, sizeof f->key, text);
 	else if (strcmp(path, "DeleteResult/Error/Code") == 0)
-		copy(f->code, sizeof f->code, text);
+		error_copy(f->code, sizeof f->code, text);
 	else if (strcmp(path, "DeleteResult/Error/Message") == 0)
-		copy(f->message, sizeof f->message, text);
+		error_copy(f->message, sizeof f->message, text);
 	else if (strcmp(path, "DeleteResult/Error") == 0)
 		f->found = strcmp(f->code, "NoSuchKey") != 0;
 	return true;

@@ -81,9 +81,8 @@ error_status(int http, const char *code, bool bucket)
 	return DFS_IO;
 }
 
-/* What comes from the server goes into a log line. */
-static void
-copy_printable(char *to, size_t size, const char *from)
+void
+error_copy(char *to, size_t size, const char *from)
 {
 	size_t n = 0;
 
@@ -98,11 +97,11 @@ take_error(void *arg, const char *path, const char *text)
 	struct request *r = arg;
 
 	if (strcmp(path, "Error/Code") == 0)
-		copy_printable(r->code, sizeof r->code, text);
+		error_copy(r->code, sizeof r->code, text);
 	else if (strcmp(path, "Error/Message") == 0)
-		copy_printable(r->message, sizeof r->message, text);
+		error_copy(r->message, sizeof r->message, text);
 	else if (strcmp(path, "Error/Region") == 0)
-		copy_printable(r->region, sizeof r->region, text);
+		error_copy(r->region, sizeof r->region, text);
 	return true;
 }
 
@@ -114,7 +113,7 @@ error_read(struct request *r)
 	r->code[0] = r->message[0] = r->region[0] = '\0';
 	if (r->transfer.ending == END_ANSWERED && a->status >= 300 && a->body.len > 0 &&
 	    !xml_read(a->body.data, a->body.len, take_error, r) && !r->code[0])
-		copy_printable(r->message, sizeof r->message, a->body.data);
+		error_copy(r->message, sizeof r->message, a->body.data);
 }
 
 static enum dfs_status
@@ -152,7 +151,7 @@ error_fail(struct store *s, struct request *r)
 			s->host->ctx, st, "%s %s/%s%.200s: %s%s", r->what, s->bucket, s->key_prefix,
 			key, r->transfer.why,
 			r->transfer.ending == END_TRUNCATED ? "; the answer was cut short" : "");
-	copy_printable(id, sizeof id, a->request_id);
+	error_copy(id, sizeof id, a->request_id);
 	return s->host->fail(s->host->ctx, st, "%s %s/%s%.200s: HTTP %d%s%s%s%s%s%s%s", r->what,
 			     s->bucket, s->key_prefix, key, a->status, r->code[0] ? " " : "",
 			     r->code, r->message[0] ? ", " : "", r->message,

@@ -110,6 +110,8 @@ void request_clear(struct request *r);
 #define REQUEST_AUTO __attribute__((cleanup(request_clear))) struct request
 
 /* error.c */
+/* Text of a server, for a log line: control characters become spaces. */
+void error_copy(char *to, size_t size, const char *from);
 /* Read the error document of an answer into code, message and region. */
 void error_read(struct request *r);
 /* The status for how the request ended, with the whole sentence. */
