@@ -188,7 +188,7 @@ engine_run(struct engine *e, struct transfer *t)
 		curl_easy_cleanup(t->easy);
 		return;
 	}
-	watch_begin(t, monotonic_ns());
+	t->deadline = monotonic_ns() + t->limits.total;
 	pthread_cond_init(&t->ended, NULL);
 	t->done = false;
 	t->next = NULL;

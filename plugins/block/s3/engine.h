@@ -13,8 +13,6 @@ bool transfer_prepare(struct transfer *t, const struct engine_options *options);
 /* Say how it ended. */
 void transfer_conclude(struct transfer *t, CURLcode code);
 
-/* Start the clocks. */
-void watch_begin(struct transfer *t, uint64_t now);
 /* The first connection or byte of a phase: the rate is measured anew. */
 void watch_phase(struct transfer *t, uint64_t now);
 /* Writes into `why` that something was not there within a limit.  False. */

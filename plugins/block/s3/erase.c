@@ -96,7 +96,8 @@ make_body(struct text *body, struct store *s, char *const *keys, uint32_t n)
 	text_put(body, "</Delete>");
 }
 
-enum dfs_status
+/* At most 1000 keys. */
+static enum dfs_status
 erase_batch(struct store *s, char *const *keys, uint32_t n)
 {
 	REQUEST_AUTO r = {.what = "erasing objects of",

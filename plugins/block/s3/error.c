@@ -159,18 +159,12 @@ error_fail(struct store *s, struct request *r)
 }
 
 enum dfs_status
-store_bad_key(struct store *s, const char *key)
-{
-	return s->host->fail(s->host->ctx, DFS_INVAL, "\"%.200s\" is no object key", key);
-}
-
-enum dfs_status
 store_check_key(struct store *s, const char *key)
 {
 	uint32_t len = dfs_key_length(key);
 
 	if (len == 0)
-		return store_bad_key(s, key);
+		return s->host->fail(s->host->ctx, DFS_INVAL, "\"%.200s\" is no object key", key);
 	if (s->prefix_len + len > DFS_KEY_MAX)
 		return s->host->fail(s->host->ctx, DFS_TOOBIG,
 				     "%.200s... with key_prefix before it is longer than the %d "

@@ -88,15 +88,6 @@ refuse(struct dfs_diag *diag, const char *key, const char *what, const char *val
 	return DFS_CONFIG;
 }
 
-/* A prefix is the beginning of keys, and so of their characters; S3 itself would take more. */
-static bool
-prefix_ok(const char *prefix)
-{
-	uint32_t part;
-
-	return !prefix[0] || dfs_key_scan(prefix, &part) <= DFS_KEY_MAX;
-}
-
 static bool
 proxy_ok(const char *proxy)
 {
@@ -121,7 +112,8 @@ validate(const void *config, struct dfs_diag *diag)
 	if (!site_region_ok(c->region))
 		return refuse(diag, "region", "region", c->region,
 			      "a region's name has letters, digits, '-' and '_' only");
-	if (!prefix_ok(c->key_prefix))
+	/* S3 itself would take more. */
+	if (!dfs_key_prefix(c->key_prefix))
 		return refuse(
 			diag, "key_prefix", "key_prefix", c->key_prefix,
 			"it must be the beginning of an object key: parts of letters, digits, "

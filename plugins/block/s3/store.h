@@ -117,7 +117,6 @@ void error_read(struct request *r);
 /* The status for how the request ended, with the whole sentence. */
 enum dfs_status error_fail(struct store *s, struct request *r);
 enum dfs_status error_status(int http, const char *code, bool bucket);
-enum dfs_status store_bad_key(struct store *s, const char *key);
 /* DFS_OK, or why no S3 object can have this key. */
 enum dfs_status store_check_key(struct store *s, const char *key);
 
@@ -134,10 +133,6 @@ bool multipart_abort(struct store *s, const char *key, const char *id);
 
 /* clean.c: abort uploads under our prefix that began more than a day ago. */
 void clean_uploads(struct store *s);
-
-/* erase.c: at most 1000 keys. */
-#define ERASE_BATCH 1000u
-enum dfs_status erase_batch(struct store *s, char *const *keys, uint32_t n);
 
 /* A page of a list: keys without the prefix. */
 struct page {

@@ -75,10 +75,10 @@ struct transfer {
 	struct transfer *next, **prev;
 	CURL *easy;
 	pthread_cond_t ended;
-	bool done;                /* guarded by the engine's mu */
-	uint64_t span, in_span;   /* where reading the body stands */
-	uint64_t sent, moved;     /* bytes of the body sent; of both directions */
-	uint64_t begun, deadline; /* monotonic ns, here and below */
+	bool done;              /* guarded by the engine's mu */
+	uint64_t span, in_span; /* where reading the body stands */
+	uint64_t sent, moved;   /* bytes of the body sent; of both directions */
+	uint64_t deadline;      /* monotonic ns, here and below */
 	uint64_t connected, last_sent;
 	bool answered;
 	uint64_t mark[8], mark_at; /* moved, at eighths of limits.stall; when the next is due */

@@ -20,13 +20,6 @@ monotonic_ns(void)
 }
 
 void
-watch_begin(struct transfer *t, uint64_t now)
-{
-	t->begun = now;
-	t->deadline = now + t->limits.total;
-}
-
-void
 watch_phase(struct transfer *t, uint64_t now)
 {
 	t->n_marks = 0;
