@@ -2,25 +2,16 @@
 # SPDX-License-Identifier: MIT
 """Two shares whose disks hang hold up nobody else: workers, dirty memory and flushing of the
 others go on, and what the hung ones had taken is there when their disks come back."""
-import os
 import time
 
 import rpc
 from rpc import Conn, opaque
-from world import BUILD, Server, check, done, folder, note, share, skip_all
+from world import Server, check, done, hang, note, share, shim_env
 
-shim = os.path.join(BUILD, "tests/attack/.libs/slow.so")
-if not os.path.exists(shim):
-    skip_all("there is no shim that makes a disk slow")
-switch = os.path.join(folder(), "hang")
-preload = shim
-if os.environ.get("LD_PRELOAD"):
-    preload = os.environ["LD_PRELOAD"] + ":" + shim
 good, stuck = share("good", "leveldb", "filesystem"), ["stuck1", "stuck2", "stuck3"]
 server = Server([good, share("memory")] + [share(s, "leveldb", "filesystem") for s in stuck],
                 server='cache_size = "128M"; workers = 8; drain = "3s"',
-                env={"LD_PRELOAD": preload, "SLOW_PATH": "*stuck*-data*", "SLOW_SWITCH": switch,
-                     "ASAN_OPTIONS": "verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", "")})
+                env=shim_env("*stuck*-data*"))
 
 
 def timed(name, limit, work):
@@ -42,7 +33,7 @@ files = {}
 for s in stuck:
     names = [b"f%d" % i for i in range(400)] + [b"big"]
     files[s] = [c.create(roots[s], name)[1] for name in names]
-open(switch, "w").close()
+hang(True)
 waiting, kept = [], []
 for s in stuck:
     w = Conn(server.port)
@@ -88,7 +79,7 @@ timed("a memory share, too", 5, lambda: c.write(c.create(roots["memory"], b"m")[
 timed("what a hung share has in memory is served", 5, lambda: c.read(files["stuck1"][5], 0, 10)[1] == b"5 5 5 5 5 ")
 timed("a new connection is", 5, lambda: Conn(server.port).mount(b"/good") == roots["good"])
 
-os.unlink(switch)
+hang(False)
 timed("the disks are back: all that waited is answered", 30,
       lambda: all(k.receive() for k in waiting))
 timed("what they had taken is there", 30, lambda: all(c.commit(fh)[0] == 0 and c.read_all(fh) == d for fh, d in kept))

@@ -79,6 +79,28 @@ def sanitized():
         return "--enable-sanitizer" in f.read(20000)
 
 
+def hang_switch():
+    return os.path.join(folder(), "hang")
+
+
+def hang(on):
+    """Whether the disks hang that shim_env() names."""
+    if on:
+        open(hang_switch(), "w").close()
+    elif os.path.exists(hang_switch()):
+        os.unlink(hang_switch())
+
+
+def shim_env(path="*-data/.tmp*", **more):
+    """The environment of a server on the shim of slow.c: calls that reach a path like this hang on hang(True)."""
+    shim = os.path.join(BUILD, "tests/attack/.libs/slow.so")
+    if not os.path.exists(shim):
+        skip_all("there is no shim that makes a disk slow")
+    before = os.environ.get("LD_PRELOAD")
+    return dict({"LD_PRELOAD": before + ":" + shim if before else shim, "SLOW_PATH": path, "SLOW_SWITCH": hang_switch(),
+                 "ASAN_OPTIONS": "verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", "")}, **more)
+
+
 STORES = {
     "leveldb": 'type = "leveldb"; path = "%s-meta";',
     "memory": 'type = "memory";',

@@ -10,24 +10,13 @@ import world  # noqa: E402
 from load import MIXED, Worker, Wrong, ask, made  # noqa: E402
 from rpc import Conn, Gone  # noqa: E402
 from wal import Super  # noqa: E402
-from world import BUILD, Server, folder, share, wait_for  # noqa: E402
+from world import Server, share, wait_for  # noqa: E402
 
 SMALL = 'cache_size = "16M"; wal = { size = "32M"; segment_size = "8M"; };'
 # So much faster or slower is what a test waits for when the build is instrumented.
 PATIENCE = 4 if world.sanitized() else 1
 # What ends a test: a fact that is wrong, or a server that has died under a request of the checker.
 FAILURES = (Wrong, Gone, OSError)
-
-
-def shim_env(**more):
-    """A server with the shim of tests/attack/slow.c below it: the switch's file makes puts hang."""
-    shim = os.path.join(BUILD, "tests/attack/.libs/slow.so")
-    if not os.path.exists(shim):
-        world.skip_all("there is no shim that makes a disk slow")
-    before = os.environ.get("LD_PRELOAD")
-    return dict({"LD_PRELOAD": before + ":" + shim if before else shim, "SLOW_PATH": "*-data/.tmp*",
-                 "SLOW_SWITCH": os.path.join(folder(), "hang"),
-                 "ASAN_OPTIONS": "verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", "")}, **more)
 
 
 class Lives:

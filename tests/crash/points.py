@@ -14,9 +14,9 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from life import FAILURES, PATIENCE, Lives, shim_env, wait_for  # noqa: E402
+from life import FAILURES, PATIENCE, Lives, wait_for  # noqa: E402
 from load import BIG, COMMITS, KEEP, MIXED, NAMES, READS, WRITES, Wrong  # noqa: E402
-from world import check, done, note, skip_all  # noqa: E402
+from world import check, done, hang, note, shim_env, skip_all  # noqa: E402
 
 with open(os.path.join(os.environ["DFS_BUILDDIR"], "Makefile")) as f:
     if "-DDFS_FAILPOINTS" not in f.read():
@@ -61,22 +61,14 @@ PARTS = [("recover-record", 0.1), ("recover-record", 0.5), ("recover-record", 0.
 STOP = [("drain", 1, MIXED), ("drained", 1, MIXED), ("log-close", 1, MIXED), ("log-closed", 1, MIXED),
         ("super-torn", 2, None), ("super-written", 2, None), ("super-synced", 2, None)]
 
-lives = None
-switch = shim_env()["SLOW_SWITCH"]
+lives, shim = None, shim_env()
 
 
 def fresh():
     global lives
     if lives:
         lives.server.kill()
-    lives = Lives(rng.randrange(1 << 24), env=shim_env(), names=6, large=5 << 20, spread=1 << 20)
-
-
-def hang(on):
-    if on:
-        open(switch, "w").close()
-    elif os.path.exists(switch):
-        os.unlink(switch)
+    lives = Lives(rng.randrange(1 << 24), env=shim, names=6, large=5 << 20, spread=1 << 20)
 
 
 def under_load(passing, shape, seconds=40, **env):

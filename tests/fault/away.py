@@ -14,15 +14,13 @@ import time
 sys.path.insert(0, os.path.join(os.environ["DFS_SRCDIR"], "tests/attack"))
 sys.path.insert(0, os.path.join(os.environ["DFS_SRCDIR"], "tests/crash"))
 import rpc  # noqa: E402
-from life import shim_env  # noqa: E402
 import wal  # noqa: E402
 from rpc import Conn  # noqa: E402
-from world import Server, check, done, note, share, skip_all, wait_for  # noqa: E402
+from world import Server, check, done, hang, note, share, shim_env, skip_all, wait_for  # noqa: E402
 
 if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
     skip_all("no mount namespace can be made")
 MIB = 1 << 20
-switch = shim_env()["SLOW_SWITCH"]
 
 
 class Mounted(Server):
@@ -40,7 +38,7 @@ class Mounted(Server):
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         if self.holder.stdout.readline() != b"up\n":
             skip_all("no tmpfs can be mounted here")
-        self.env = shim_env(SLOW_PATH="*away-data/.tmp*")
+        self.env = shim_env("*away-data/.tmp*")
         self.limits = ["nsenter", "-m", "-t", str(self.holder.pid), "--"]
         self.start()
 
@@ -75,7 +73,7 @@ server = Mounted(share("away", "leveldb", "filesystem"), share("near", "leveldb"
 c = Conn(server.port, 60)
 away, near = c.mount(b"/away"), c.mount(b"/near")
 kept = {}
-open(switch, "w").close()
+hang(True)
 statuses = []
 for i in range(96):
     name, data = b"f%d" % i, bytes([i]) * MIB
@@ -101,7 +99,7 @@ server.start()
 c = Conn(server.port, 60)
 check("after kill -9, the store still away, it is all there",
       all(c.read_all(c.lookup(away, n)[1]) == d for n, d in kept.items()), server.text()[-2000:])
-os.unlink(switch)
+hang(False)
 fh = c.create(away, b"back", 0)[1]
 seen = set()
 for i in range(48):

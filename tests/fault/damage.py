@@ -8,26 +8,18 @@ import struct
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.join(os.environ["DFS_SRCDIR"], "tests/attack"))
 sys.path.insert(0, os.path.join(os.environ["DFS_SRCDIR"], "tests/crash"))
-from life import shim_env  # noqa: E402
 import rpc  # noqa: E402
 import wal  # noqa: E402
 from rpc import Conn  # noqa: E402
-from world import Server, check, done, share, wait_for  # noqa: E402
+from world import Server, check, done, hang, share, shim_env, wait_for  # noqa: E402
 
 SMALL = 'wal = { size = "32M"; segment_size = "8M"; };'
-switch = shim_env()["SLOW_SWITCH"]
 
 
 def new(more=SMALL):
     return Server([share("export", "leveldb", "filesystem")], server=more, env=shim_env(), start=False)
-
-
-def hang(on):
-    if on:
-        open(switch, "w").close()
-    elif os.path.exists(switch):
-        os.unlink(switch)
 
 
 def folder_of(server):
