@@ -6,14 +6,10 @@ The state folder is a small tmpfs in the server's own mount namespace, reached t
 """
 import errno
 import os
-import subprocess
 
 import rpc
 from rpc import Conn
-from world import Server, check, done, note, share, skip_all, wait_for
-
-if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
-    skip_all("no mount namespace can be made")
+from world import Mounted, check, done, note, share, wait_for
 
 stores = share("export", "leveldb", "filesystem")
 # On 64 MiB the reserves are 4 MiB for names and 8 MiB of data's space for them.
@@ -21,26 +17,16 @@ stores = (stores[0], stores[1].replace("path", 'write_buffer_size = "1M"; path')
 FULL = (rpc.NOSPC, rpc.JUKEBOX)
 
 
-class Small(Server):
-    """On a tmpfs that outlives the server: a holder keeps the namespace."""
-
+class Small(Mounted):
     def __init__(self, size):
-        super().__init__([stores], start=False, server='cache_size = "64M"; wal = { size = "32M"; segment_size = "8M"; };')
-        os.makedirs(self.state, 0o700)
-        self.holder = subprocess.Popen(
-            ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o mode=700,size=%s tmpfs "$0" && echo up && exec cat' % size,
-             self.state], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        if self.holder.stdout.readline() != b"up\n":
-            skip_all("no tmpfs can be mounted here")
-        self.inside = "/proc/%d/root%s" % (self.holder.pid, self.state)
-        self.limits = ["nsenter", "-m", "-t", str(self.holder.pid), "--"]
-        self.start()
+        super().__init__([stores], {"": size}, server='cache_size = "64M"; wal = { size = "32M"; segment_size = "8M"; };')
+        self.filler = self.inside() + "/filler"
 
     def fill(self, leave=0):
         """A file of somebody else takes what is left."""
-        with open(self.inside + "/filler", "wb", buffering=0) as f:
+        with open(self.filler, "wb", buffering=0) as f:
             try:
-                while leave == 0 or os.statvfs(self.inside).f_bavail * 4096 > leave:
+                while leave == 0 or os.statvfs(self.inside()).f_bavail * 4096 > leave:
                     f.write(bytes(1 << 16))
             except OSError as e:
                 assert e.errno == errno.ENOSPC
@@ -51,12 +37,7 @@ class Small(Server):
                 assert e.errno == errno.ENOSPC
 
     def free(self):
-        os.unlink(self.inside + "/filler")
-
-    def end(self):
-        self.kill()
-        self.holder.kill()
-        self.holder.wait()
+        os.unlink(self.filler)
 
 
 def wrong(c, root, kept):

@@ -7,6 +7,7 @@ goes at exit.  A point is check(NAME, CONDITION, TEXT...); the plan comes from d
 import atexit
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -203,3 +204,42 @@ class Server:
             return re.search(r"counter %s (-?\d+)" % name, self.text()[before:])
         m = wait_for(find, 10)
         return int(m.group(1)) if m else None
+
+
+def can_mount():
+    """Whether this test can make a mount namespace."""
+    return os.geteuid() == 0 and subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode == 0
+
+
+class Mounted(Server):
+    """Parts of its state folder ("": all of it) are tmpfs mounts in a namespace that outlives the server.
+
+    A holder keeps the namespace until end(); inside() is the way in from here.
+    """
+
+    def __init__(self, shares, sizes, **more):
+        if not can_mount():
+            skip_all("no mount namespace can be made")
+        super().__init__(shares, start=False, **more)
+        self.parts = {part: os.path.join(self.state, part).rstrip("/") for part in sizes}
+        for path in (self.state, *self.parts.values()):
+            os.makedirs(path, 0o700, exist_ok=True)
+        mounts = ["mount -t tmpfs -o mode=700,size=%s tmpfs %s" % (sizes[p], shlex.quote(self.parts[p])) for p in sizes]
+        self.holder = subprocess.Popen(["unshare", "-m", "sh", "-c", " && ".join(mounts + ["echo up", "exec cat"])],
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        if self.holder.stdout.readline() != b"up\n":
+            skip_all("no tmpfs can be mounted here")
+        self.limits = ["nsenter", "-m", "-t", str(self.holder.pid), "--"]
+        self.start()
+
+    def inside(self, part=""):
+        return "/proc/%d/root%s" % (self.holder.pid, self.parts[part])
+
+    def remount(self, part, how):
+        run = [*self.limits, "mount", "-o", "remount," + how, self.parts[part]]
+        return wait_for(lambda: subprocess.run(run, capture_output=True).returncode == 0, 10)
+
+    def end(self):
+        self.kill()
+        self.holder.kill()
+        self.holder.wait()

@@ -7,7 +7,6 @@ is back everything drains.  And a log whose own disk is full, or read-only.
 The folders are tmpfs mounts in the server's own mount namespace, reached through /proc.
 """
 import os
-import subprocess
 import sys
 import time
 
@@ -16,43 +15,9 @@ sys.path.insert(0, os.path.join(os.environ["DFS_SRCDIR"], "tests/crash"))
 import rpc  # noqa: E402
 import wal  # noqa: E402
 from rpc import Conn  # noqa: E402
-from world import Server, check, done, hang, note, share, shim_env, skip_all, wait_for  # noqa: E402
+from world import Mounted, check, done, hang, note, share, shim_env, wait_for  # noqa: E402
 
-if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
-    skip_all("no mount namespace can be made")
 MIB = 1 << 20
-
-
-class Mounted(Server):
-    """The log and the block store of the first share are on file systems of their own."""
-
-    def __init__(self, *shares):
-        super().__init__(list(shares), start=False,
-                         server='cache_size = "32M"; drain = "3s"; wal = { size = "64M"; segment_size = "8M"; };')
-        self.parts = {p: os.path.join(self.state, p) for p in ("wal", shares[0][0] + "-data")}
-        for path in self.parts.values():
-            os.makedirs(path, 0o700)
-        os.chmod(self.state, 0o700)
-        mounts = " && ".join("mount -t tmpfs -o mode=700,size=256M tmpfs " + p for p in self.parts.values())
-        self.holder = subprocess.Popen(["unshare", "-m", "sh", "-c", mounts + " && echo up && exec cat"],
-                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        if self.holder.stdout.readline() != b"up\n":
-            skip_all("no tmpfs can be mounted here")
-        self.env = shim_env("*away-data/.tmp*")
-        self.limits = ["nsenter", "-m", "-t", str(self.holder.pid), "--"]
-        self.start()
-
-    def remount(self, part, how):
-        run = ["nsenter", "-m", "-t", str(self.holder.pid), "--", "mount", "-o", "remount," + how, self.parts[part]]
-        return wait_for(lambda: subprocess.run(run, capture_output=True).returncode == 0, 10)
-
-    def inside(self, part):
-        return "/proc/%d/root%s" % (self.holder.pid, self.parts[part])
-
-    def end(self):
-        self.kill()
-        self.holder.kill()
-        self.holder.wait()
 
 
 def put(c, fh, at, data, seconds=60):
@@ -69,7 +34,10 @@ def put(c, fh, at, data, seconds=60):
     return seen
 
 
-server = Mounted(share("away", "leveldb", "filesystem"), share("near", "leveldb", "filesystem"))
+# The log and the block store of the first share are on file systems of their own.
+server = Mounted([share("away", "leveldb", "filesystem"), share("near", "leveldb", "filesystem")],
+                 {"wal": "256M", "away-data": "256M"}, env=shim_env("*away-data/.tmp*"),
+                 server='cache_size = "32M"; drain = "3s"; wal = { size = "64M"; segment_size = "8M"; };')
 c = Conn(server.port, 60)
 away, near = c.mount(b"/away"), c.mount(b"/near")
 kept = {}
