@@ -71,12 +71,17 @@ def fresh():
     lives = Lives(rng.randrange(1 << 24), env=shim, names=6, large=5 << 20, spread=1 << 20)
 
 
-def under_load(passing, shape, seconds=40, **env):
+def dies(shape, **env):
+    """Run under load until what the environment asks for ends it."""
     if lives.launch(**env):
-        lives.load(lambda: False, seconds, shape)
+        lives.load(lambda: False, 40, shape)
         lives.end_load()
     if not lives.dead():
-        raise Wrong("not reached in %d s under load (passing %d)" % (seconds * PATIENCE, passing))
+        raise Wrong("not reached in %d s under load (%s)" % (40 * PATIENCE, env))
+
+
+def under_load(shape, **env):
+    dies(shape, **env)
     hang(False)
     lives.restart()
     lives.kill()
@@ -165,56 +170,39 @@ def start(name):
 def stuck(name, most, shape):
     fresh()
     hang(True)
-    n = passing(most)
-    under_load(n, shape, DFS_CRASH="%s:%d" % (name, n))
+    run(name, most, shape)
 
 
 def run(name, most, shape):
-    n = passing(most)
-    under_load(n, shape, DFS_CRASH="%s:%d" % (name, n))
+    under_load(shape, DFS_CRASH="%s:%d" % (name, passing(most)))
 
 
 def store(call, most):
-    n = passing(most)
-    under_load(n, BIG, SLOW_DIE="%s:%d" % (call, n), SLOW_PATH="*-data/*")
+    under_load(BIG, SLOW_DIE="%s:%d" % (call, passing(most)), SLOW_PATH="*-data/*")
 
 
 def unnamed():
     """A COMMIT puts an object; the server dies before a row names it, and before the log is written."""
     lives.durability("remote")
-    if not lives.launch(DFS_CRASH="blocks-put"):
-        raise Wrong("it died at its start")
-    lives.load(lambda: False, 20, COMMITS)
-    lives.end_load()
-    if not lives.dead():
-        raise Wrong("not reached")
+    dies(COMMITS, DFS_CRASH="blocks-put")
     if not lives.data():
         raise Wrong("no object was put")
-    lives.restart()
-    return lives.empty() or lives.stop()
+    return nothing_left()
 
 
 def way(name, most, strategy):
     """What lies on the way when the server dies is gone after the next start."""
     fresh()
     lives.durability("power", 'flush_strategy = "%s"; size_threshold_mb = 1;' % strategy)
-    if not lives.launch(DFS_CRASH="%s:%d" % (name, passing(most))):
-        raise Wrong("it died at its start")
-    lives.load(lambda: False, 40, BIG)
-    lives.end_load()
-    if not lives.dead():
-        raise Wrong("not reached")
+    dies(BIG, DFS_CRASH="%s:%d" % (name, passing(most)))
     if not lives.on_the_way():
         raise Wrong("nothing lies on the way")
-    lives.restart()
-    text = lives.empty() or lives.stop()
-    return text or lives.on_the_way()
+    return nothing_left() or lives.on_the_way()
 
 
 def nothing_left():
     lives.restart()
-    text = lives.empty() or lives.stop()
-    return text
+    return lives.empty() or lives.stop()
 
 
 def all_known():
@@ -235,7 +223,7 @@ for _ in range(rounds):
     for name, n in GROW:
         fresh()
         point("%s, passing %d, under the first load" % (name, n),
-              lambda: under_load(n, BIG, DFS_CRASH="%s:%d" % (name, n)))
+              lambda: under_load(BIG, DFS_CRASH="%s:%d" % (name, n)))
     fresh()
     point("an object that no row names goes with its file, though that seems empty", unnamed)
     fresh()

@@ -5,7 +5,6 @@ said, what is served, and that nothing is lost by it."""
 import os
 import shutil
 import struct
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.environ["DFS_SRCDIR"], "tests/attack"))
