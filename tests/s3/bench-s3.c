@@ -6,18 +6,12 @@
  * "bucket", keys ak/sk.  Each thread reads or puts whole objects of SIZE bytes; CPU is this
  * process's.
  */
-#include <glib.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
-#include <dittofs/block_store.h>
-
-#include "plugins/block/s3/store.h"
-
-extern const struct dfs_plugin block_s3_LTX_dfs_plugin;
+#include "tests/s3/fixture.h"
 
 static struct {
 	const struct dfs_block_ops *ops;
@@ -30,41 +24,12 @@ static struct {
 } bench;
 
 static void
-host_log(void *ctx, enum dfs_log_level level, const char *fmt, ...)
+must(enum dfs_status st)
 {
-}
-
-static enum dfs_status
-host_fail(void *ctx, enum dfs_status status, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	exit(1);
-}
-
-static void
-host_count(void *ctx, const char *name, int64_t delta)
-{
-}
-
-struct landing {
-	unsigned char *data;
-	uint64_t at;
-};
-
-static void *
-space(void *ctx, uint64_t *len)
-{
-	struct landing *l = ctx;
-	unsigned char *to = l->data + l->at;
-
-	*len = MIN(65536, bench.size - l->at);
-	l->at += *len;
-	return to;
+	if (st != DFS_OK) {
+		fprintf(stderr, "%s\n", fix_text());
+		exit(1);
+	}
 }
 
 static gpointer
@@ -75,15 +40,15 @@ run(gpointer number)
 	char key[64];
 
 	for (unsigned i = 0; g_get_monotonic_time() < bench.end; i++) {
-		struct landing l = {data, 0};
-		struct dfs_sink sink = {&l, NULL, space};
+		struct fix_landing l = {data, 0, bench.size};
+		struct dfs_sink sink = {&l, NULL, fix_space};
 		gint64 begun = g_get_monotonic_time();
 
 		if (bench.put) {
 			snprintf(key, sizeof key, "put/%d/%u", GPOINTER_TO_INT(number), i % 8);
-			bench.ops->put(bench.inst, key, &span, 1, 0);
+			must(bench.ops->put(bench.inst, key, &span, 1, 0));
 		} else {
-			bench.ops->get(bench.inst, "object", 0, bench.size, &sink, 0);
+			must(bench.ops->get(bench.inst, "object", 0, bench.size, &sink, 0));
 		}
 		bench.total_us += (uint64_t)(g_get_monotonic_time() - begun);
 		bench.requests++;
@@ -104,21 +69,7 @@ cpu_seconds(void)
 int
 main(int argc, char **argv)
 {
-	static const struct dfs_host host = {
-		.size = sizeof host, .log = host_log, .fail = host_fail, .count = host_count};
-	struct s3_config config = {.bucket = "bucket",
-				   .region = "us-east-1",
-				   .key_prefix = "",
-				   .access_key = "ak",
-				   .secret_key = "sk",
-				   .conditional_put = NO,
-				   .part_size = 16 << 20,
-				   .max_connections = 64,
-				   .connect_timeout = 2 * SECOND,
-				   .response_timeout = 10 * SECOND,
-				   .stall_timeout = 10 * SECOND,
-				   .stall_rate = 65536,
-				   .request_timeout = 60 * SECOND};
+	struct s3_config config;
 	g_autoptr(GPtrArray) threads = g_ptr_array_new();
 	struct dfs_diag diag;
 	double cpu, seconds;
@@ -128,19 +79,19 @@ main(int argc, char **argv)
 		fprintf(stderr, "bench-s3 ENDPOINT get|put THREADS SIZE SECONDS\n");
 		return 2;
 	}
-	config.endpoint = argv[1];
+	config = fix_config(argv[1]);
+	config.conditional_put = NO;
+	config.max_connections = MAX_CONNECTIONS;
 	bench.put = strcmp(argv[2], "put") == 0;
 	bench.size = strtoull(argv[4], NULL, 10);
-	bench.data = g_malloc(bench.size);
-	for (uint64_t i = 0; i < bench.size; i++)
-		bench.data[i] = (unsigned char)(i * 2654435761u >> 13);
+	bench.data = fix_bytes(0, bench.size);
 	bench.ops = block_s3_LTX_dfs_plugin.ops;
-	if (bench.ops->create(&host, &config, &bench.inst, &diag) != DFS_OK) {
+	if (bench.ops->create(&fix_host, &config, &bench.inst, &diag) != DFS_OK) {
 		fprintf(stderr, "%s\n", diag.text);
 		return 1;
 	}
 	struct dfs_span span = {bench.data, bench.size, NULL};
-	bench.ops->put(bench.inst, "object", &span, 1, 0);
+	must(bench.ops->put(bench.inst, "object", &span, 1, 0));
 	begun = g_get_monotonic_time();
 	bench.end = begun + strtoll(argv[5], NULL, 10) * G_USEC_PER_SEC;
 	cpu = cpu_seconds();

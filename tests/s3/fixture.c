@@ -16,8 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern const struct dfs_plugin block_s3_LTX_dfs_plugin;
-
 /* ---- the host ---- */
 
 static __thread char text[1024];
@@ -33,7 +31,8 @@ host_log(void *ctx, enum dfs_log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	line = g_strdup_vprintf(fmt, ap);
 	va_end(ap);
-	g_test_message("log: %s", line);
+	if (g_test_initialized())
+		g_test_message("log: %s", line);
 }
 
 static enum dfs_status
@@ -59,8 +58,8 @@ host_count(void *ctx, const char *name, int64_t delta)
 	pthread_mutex_unlock(&mu);
 }
 
-static const struct dfs_host host = {
-	.size = sizeof host, .log = host_log, .fail = host_fail, .count = host_count};
+const struct dfs_host fix_host = {
+	.size = sizeof fix_host, .log = host_log, .fail = host_fail, .count = host_count};
 
 const char *
 fix_text(void)
@@ -167,26 +166,32 @@ fix_figure(struct fix *f, const char *word)
 
 /* ---- the store ---- */
 
+struct s3_config
+fix_config(const char *endpoint)
+{
+	return (struct s3_config){.bucket = "bucket",
+				  .region = "us-east-1",
+				  .endpoint = endpoint,
+				  .key_prefix = "",
+				  .access_key = "ak",
+				  .secret_key = "sk",
+				  .part_size = 16 << 20,
+				  .max_connections = 16,
+				  .connect_timeout = 2 * SECOND,
+				  .response_timeout = 10 * SECOND,
+				  .stall_timeout = 10 * SECOND,
+				  .stall_rate = 65536,
+				  .request_timeout = 60 * SECOND,
+				  .tls_verify = 1};
+}
+
 void
 fix_setup(struct fix *f, gconstpointer tls)
 {
 	f->folder = g_dir_make_tmp("test-s3-XXXXXX", NULL);
 	start_server(f, tls);
 	f->endpoint = g_strdup_printf("%s://127.0.0.1:%d", tls ? "https" : "http", f->port);
-	f->config = (struct s3_config){.bucket = "bucket",
-				       .region = "us-east-1",
-				       .endpoint = f->endpoint,
-				       .key_prefix = "",
-				       .access_key = "ak",
-				       .secret_key = "sk",
-				       .part_size = 16 << 20,
-				       .max_connections = 16,
-				       .connect_timeout = 2 * SECOND,
-				       .response_timeout = 10 * SECOND,
-				       .stall_timeout = 10 * SECOND,
-				       .stall_rate = 65536,
-				       .request_timeout = 60 * SECOND,
-				       .tls_verify = 1};
+	f->config = fix_config(f->endpoint);
 	f->ops = block_s3_LTX_dfs_plugin.ops;
 	pthread_mutex_lock(&mu);
 	g_clear_pointer(&counters, g_hash_table_unref);
@@ -212,7 +217,7 @@ fix_open(struct fix *f)
 	uint64_t before = ours ? fix_figure(f, "answered ") : 0;
 
 	OK(f->ops->validate(&f->config, &f->diag));
-	OK(f->ops->create(&host, &f->config, &f->inst, &f->diag));
+	OK(f->ops->create(&fix_host, &f->config, &f->inst, &f->diag));
 	/* The clean-up that opening begins: what the test counts comes after it. */
 	for (int i = 0; i < 50 && ours && fix_figure(f, "answered ") == before; i++)
 		g_usleep(10000);
@@ -258,15 +263,10 @@ fix_put(struct fix *f, const char *key, uint64_t id, uint64_t length)
 	return f->ops->put(f->inst, key, &span, 1, 0);
 }
 
-struct landing {
-	unsigned char *data;
-	uint64_t got, length;
-};
-
-static void *
-space(void *ctx, uint64_t *len)
+void *
+fix_space(void *ctx, uint64_t *len)
 {
-	struct landing *l = ctx;
+	struct fix_landing *l = ctx;
 	unsigned char *at = l->data + l->got;
 
 	*len = MIN(65536, l->length - l->got);
@@ -278,8 +278,8 @@ enum dfs_status
 fix_get(struct fix *f, const char *key, uint64_t id, uint64_t offset, uint64_t length)
 {
 	g_autofree unsigned char *want = fix_bytes(id, offset + length);
-	struct landing l = {g_malloc(length), 0, length};
-	struct dfs_sink sink = {&l, NULL, space};
+	struct fix_landing l = {g_malloc(length), 0, length};
+	struct dfs_sink sink = {&l, NULL, fix_space};
 	enum dfs_status st = f->ops->get(f->inst, key, offset, length, &sink, 0);
 
 	if (st == DFS_OK) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the tests of the S3 store share: a faultd of their own, an open store, contents that tell
- * where they belong, and a host table that remembers.
+ * What the tests and benchmarks of the S3 store share: a faultd of their own, an open store, contents
+ * that tell where they belong, and a host table that remembers.
  */
 #ifndef S3_FIXTURE_H
 #define S3_FIXTURE_H
@@ -20,6 +20,10 @@ struct fix {
 	struct dfs_diag diag;
 };
 
+extern const struct dfs_plugin block_s3_LTX_dfs_plugin;
+
+/* For a faultd, or a server like it. */
+struct s3_config fix_config(const char *endpoint);
 void fix_setup(struct fix *f, gconstpointer tls);
 void fix_teardown(struct fix *f, gconstpointer tls);
 void fix_open(struct fix *f);
@@ -39,6 +43,14 @@ enum dfs_status fix_put(struct fix *f, const char *key, uint64_t id, uint64_t le
 enum dfs_status fix_get(struct fix *f, const char *key, uint64_t id, uint64_t offset,
 			uint64_t length);
 
+/* The sink of a get: its fn, and what that is called with. */
+struct fix_landing {
+	unsigned char *data;
+	uint64_t got, length;
+};
+void *fix_space(void *landing, uint64_t *len);
+
+extern const struct dfs_host fix_host;
 /* This thread's last sentence. */
 const char *fix_text(void);
 int64_t fix_counter(const char *name);

@@ -48,6 +48,7 @@ tests_s3_test_tls_LDADD = $(s3_test_libs)
 
 # Not a test: what the store moves.
 check_PROGRAMS += tests/s3/bench-s3
+tests_s3_bench_s3_SOURCES = tests/s3/bench-s3.c tests/s3/fixture.c tests/s3/fixture.h
 tests_s3_bench_s3_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
 tests_s3_bench_s3_LDADD = $(s3_test_libs)
 
@@ -59,5 +60,6 @@ tests_s3_test_puts_LDADD = $(s3_test_libs)
 
 # Of conform.sh.
 check_PROGRAMS += tests/s3/put-parts
+tests_s3_put_parts_SOURCES = tests/s3/fixture.c tests/s3/fixture.h tests/s3/put-parts.c
 tests_s3_put_parts_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
 tests_s3_put_parts_LDADD = $(s3_test_libs)
