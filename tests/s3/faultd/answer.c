@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "faultd.h"
 
@@ -59,20 +58,6 @@ reset(struct conn *c)
 	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
-/* Until the client goes away. */
-static void
-hang(struct conn *c)
-{
-	char byte;
-
-	if (c->ssl)
-		while (SSL_read(c->ssl, &byte, 1) > 0)
-			;
-	else
-		while (read(c->fd, &byte, 1) > 0)
-			;
-}
-
 static bool
 send_slowly(struct conn *c, const unsigned char *data, uint64_t length, uint64_t rate)
 {
@@ -104,7 +89,7 @@ send_body(struct exchange *x, const unsigned char *body, uint64_t length)
 		if (x->rule.fault == FAULT_RESET)
 			reset(x->conn);
 		if (x->rule.fault == FAULT_HANG)
-			hang(x->conn);
+			conn_wait_gone(x->conn);
 		return false;
 	case FAULT_SLOW:
 		return send_slowly(x->conn, body, length, (uint64_t)x->rule.arg);

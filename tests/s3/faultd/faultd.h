@@ -43,6 +43,8 @@ void request_free(struct request *r);
 /* NULL when absent. */
 const char *request_header(const struct request *r, const char *name);
 bool conn_write(struct conn *c, const void *data, uint64_t len);
+/* What it still sends is dropped. */
+void conn_wait_gone(struct conn *c);
 
 /* ---- rule.c: what goes wrong ---- */
 

@@ -44,6 +44,15 @@ conn_write(struct conn *c, const void *data, uint64_t len)
 	return true;
 }
 
+void
+conn_wait_gone(struct conn *c)
+{
+	char byte;
+
+	while (receive(c, &byte, 1) > 0)
+		;
+}
+
 /* The head up to its empty line, at the start of the buffer; 0: the connection is over. */
 static size_t
 read_head(struct conn *c)

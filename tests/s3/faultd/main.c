@@ -98,15 +98,13 @@ static bool
 fail_first(struct exchange *x)
 {
 	g_autofree char *location = NULL;
-	char byte;
 
 	switch (x->rule.fault) {
 	case FAULT_STATUS:
 		answer_error(x, (int)x->rule.arg, x->rule.text, "");
 		return true;
 	case FAULT_STALL:
-		while (read(x->conn->fd, &byte, 1) > 0)
-			;
+		conn_wait_gone(x->conn);
 		x->keep = false;
 		return true;
 	case FAULT_CLOSE:

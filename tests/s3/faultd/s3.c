@@ -127,13 +127,12 @@ copy_object(struct exchange *x, const char *source)
 	const char *slash = source[0] == '/' ? strchr(source + 1, '/') : NULL;
 	g_autofree char *bucket = slash ? g_strndup(source + 1, (gsize)(slash - source - 1)) : NULL;
 	struct object *o = slash ? object_get(bucket, slash + 1) : NULL;
-	GString *xml;
+	g_autoptr(GString) xml = g_string_new("");
 
 	if (!o) {
 		answer_error(x, 404, "NoSuchKey", "");
 		return;
 	}
-	xml = g_string_new("");
 	if (x->rule.fault == FAULT_INSIDE) {
 		g_string_printf(xml, "<Error><Code>%s</Code><Message>test</Message></Error>",
 				x->rule.text);
