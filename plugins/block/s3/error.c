@@ -158,6 +158,43 @@ error_fail(struct store *s, struct request *r)
 			     id[0] ? ", request " : "", id, advice_of(r->code));
 }
 
+struct leaf {
+	struct request *request;
+	const char *path;
+	char *to;
+	size_t size;
+	bool seen;
+};
+
+static bool
+take_leaf(void *arg, const char *path, const char *text)
+{
+	struct leaf *l = arg;
+
+	if (strcmp(path, l->path) == 0 && (!l->to || strlen(text) < l->size)) {
+		if (l->to)
+			strcpy(l->to, text);
+		l->seen = true;
+	}
+	return take_error(l->request, path, text);
+}
+
+enum dfs_status
+request_leaf(struct store *s, struct request *r, const char *path, char *to, size_t size)
+{
+	const struct text *body = &r->transfer.answer.body;
+	struct leaf leaf = {r, path, to, size, false};
+	enum dfs_status st = request_run(s, r);
+
+	if (st != DFS_OK)
+		return st;
+	if (xml_read(text_string(body), body->len, take_leaf, &leaf) && leaf.seen)
+		return DFS_OK;
+	if (!r->code[0])
+		snprintf(r->message, sizeof r->message, "the answer has no %s", path);
+	return error_fail(s, r);
+}
+
 enum dfs_status
 store_check_key(struct store *s, const char *key)
 {

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "store.h"
-#include "xml.h"
 
 #define PARTS_MAX 10000u
 
@@ -21,48 +20,19 @@ struct upload {
 	struct text complete; /* the body that will end it */
 };
 
-struct leaf {
-	const char *path;
-	char *to;
-	size_t size;
-	bool seen;
-};
-
-static bool
-take_leaf(void *arg, const char *path, const char *text)
-{
-	struct leaf *l = arg;
-
-	if (strcmp(path, l->path) == 0 && strlen(text) < l->size) {
-		strcpy(l->to, text);
-		l->seen = true;
-	}
-	return true;
-}
-
 static enum dfs_status
 start_upload(struct upload *u, const struct check *check)
 {
 	REQUEST_AUTO r = {.what = "beginning the upload of", .method = "POST", .key = u->key};
-	struct leaf leaf = {"InitiateMultipartUploadResult/UploadId", u->id, sizeof u->id, false};
 	char crc[9];
-	enum dfs_status st;
 
 	check_print(check, crc, NULL);
 	request_query(&r, "uploads", "");
 	request_header(&r, "content-type", "application/octet-stream");
 	request_header(&r, "x-amz-meta-crc32c", crc);
 	put_encryption(u->s, &r);
-	st = request_run(u->s, &r);
-	if (st != DFS_OK)
-		return st;
-	if (!xml_read(text_string(&r.transfer.answer.body), r.transfer.answer.body.len, take_leaf,
-		      &leaf) ||
-	    !leaf.seen)
-		return u->s->host->fail(u->s->host->ctx, DFS_IO,
-					"beginning the upload of %.200s: the answer names none",
-					u->key);
-	return DFS_OK;
+	return request_leaf(u->s, &r, "InitiateMultipartUploadResult/UploadId", u->id,
+			    sizeof u->id);
 }
 
 static enum dfs_status
@@ -124,7 +94,6 @@ send_parts(struct upload *u, const struct dfs_span *spans, uint32_t n, struct df
 	return st;
 }
 
-/* Its answer is 200 before the server knows whether it will succeed: the body tells. */
 static enum dfs_status
 complete(struct upload *u)
 {
@@ -136,22 +105,10 @@ complete(struct upload *u)
 			  .n_spans = 1,
 			  .length = span.len,
 			  .patient = true};
-	char etag[128];
-	struct leaf leaf = {"CompleteMultipartUploadResult/ETag", etag, sizeof etag, false};
-	enum dfs_status st;
 
 	request_query(&r, "uploadId", u->id);
 	request_header(&r, "content-type", "application/xml");
-	st = request_run(u->s, &r);
-	if (st != DFS_OK)
-		return st;
-	if (!xml_read(text_string(&r.transfer.answer.body), r.transfer.answer.body.len, take_leaf,
-		      &leaf) ||
-	    !leaf.seen)
-		return u->s->host->fail(u->s->host->ctx, DFS_IO,
-					"ending the upload of %.200s: the server could not: %.200s",
-					u->key, text_string(&r.transfer.answer.body));
-	return DFS_OK;
+	return request_leaf(u->s, &r, "CompleteMultipartUploadResult/ETag", NULL, 0);
 }
 
 bool

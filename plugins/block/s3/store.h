@@ -116,6 +116,10 @@ void error_copy(char *to, size_t size, const char *from);
 void error_read(struct request *r);
 /* The status for how the request ended, with the whole sentence. */
 enum dfs_status error_fail(struct store *s, struct request *r);
+/* As request_run, for what is answered 200 before the server knows whether it will succeed: DFS_OK
+ * when the body has this leaf, whose text is copied unless `to` is NULL. */
+enum dfs_status request_leaf(struct store *s, struct request *r, const char *path, char *to,
+			     size_t size);
 enum dfs_status error_status(int http, const char *code, bool bucket);
 /* DFS_OK, or why no S3 object can have this key. */
 enum dfs_status store_check_key(struct store *s, const char *key);
