@@ -95,11 +95,7 @@ dfs_okv_put_inode(void *inst, struct dfs_txn *txn, uint32_t share,
 enum dfs_status
 dfs_okv_del_inode(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t fileid)
 {
-	struct dfs_okv *kv = inst;
-	unsigned char key[13];
-
-	okv_key1(key, share, OKV_INODE, fileid);
-	return kv->ops->erase(kv, txn, key, sizeof(key));
+	return okv_erase1(inst, txn, share, OKV_INODE, fileid);
 }
 
 struct symlink_ask {
@@ -153,9 +149,5 @@ dfs_okv_put_symlink(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t fi
 enum dfs_status
 dfs_okv_del_symlink(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t fileid)
 {
-	struct dfs_okv *kv = inst;
-	unsigned char key[13];
-
-	okv_key1(key, share, OKV_SYMLINK, fileid);
-	return kv->ops->erase(kv, txn, key, sizeof(key));
+	return okv_erase1(inst, txn, share, OKV_SYMLINK, fileid);
 }

@@ -187,9 +187,5 @@ dfs_okv_put_orphan(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t fil
 enum dfs_status
 dfs_okv_del_orphan(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t fileid)
 {
-	struct dfs_okv *kv = inst;
-	unsigned char key[13];
-
-	okv_key1(key, share, OKV_ORPHAN, fileid);
-	return kv->ops->erase(kv, txn, key, sizeof(key));
+	return okv_erase1(inst, txn, share, OKV_ORPHAN, fileid);
 }

@@ -164,7 +164,7 @@ dfs_okv_del_object(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t ver
 		if (st != DFS_OK && st != DFS_NOENT)
 			return st;
 	}
-	return kv->ops->erase(kv, txn, key, okv_key1(key, share, OKV_OBJECT, version));
+	return okv_erase1(kv, txn, share, OKV_OBJECT, version);
 }
 
 static int
