@@ -47,12 +47,8 @@ check("content is whole", all(first.read_all(fh) == bytes(100000) for _, fh in f
 check("it stops in order", server.stop() == 0, server.text())
 
 
-def refused(name, server, *words):
-    """It ends by itself with a status of failure and says why."""
-    server.launch()
-    status = wait_for(lambda: server.process.poll() is not None, 30) and server.process.returncode
-    text = server.text()
-    check(name, status in (1, 2) and all(w in text for w in words), "status %s" % status, text)
+def refused(name, server, *words, status=1):
+    check(name, *server.refused(*words, status=status))
 
 
 # Plugins that are not there or are something else.
@@ -63,13 +59,14 @@ leveldb = os.path.join(plugins, "metadata_leveldb.so")
 with open(leveldb, "rb") as f:
     image = f.read()
 os.unlink(leveldb)
-refused("a missing plugin is named", Server([share("export", "leveldb", "filesystem")], env=env, start=False), "leveldb")
+refused("a missing plugin is named",
+        Server([share("export", "leveldb", "filesystem")], env=env, start=False), "leveldb", status=2)
 for n in (0, 3, 64, 4096, len(image) // 2, len(image) - 100):
     with open(leveldb, "wb") as f:
         f.write(image[:n])
     os.chmod(leveldb, 0o644)
     refused("a plugin cut at %d bytes is named" % n,
-            Server([share("export", "leveldb", "filesystem")], env=env, start=False), "leveldb")
+            Server([share("export", "leveldb", "filesystem")], env=env, start=False), "leveldb", status=2)
 
 # One folder, two servers; the second leaves the first alone.
 one = Server([share("export", "leveldb", "filesystem")])

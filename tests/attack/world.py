@@ -188,6 +188,16 @@ class Server:
             self.process.kill()
             self.process.wait()
 
+    def refused(self, *words, status=1):
+        """Whether it ends by itself with this status and a line that has all the words; and what it says."""
+        before = len(self.text()) if os.path.exists(self.log) else 0
+        self.launch()
+        ended = wait_for(lambda: self.process.poll() is not None, 60) and self.process.returncode
+        self.kill()
+        text = self.text()[before:]
+        good = ended == status and any(all(w in line for w in words) for line in text.splitlines())
+        return good, "status %s\n%s" % (ended, text)
+
     def memory(self):
         """KiB of private memory: what it would give back by ending."""
         with open("/proc/%d/status" % self.pid) as f:

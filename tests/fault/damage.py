@@ -41,17 +41,6 @@ def files(server, *names):
     return made
 
 
-def refused(server, *words):
-    """It ends with status 1, and says all of the words in one line."""
-    before = len(server.text()) if os.path.exists(server.log) else 0
-    server.launch()
-    status = wait_for(lambda: server.process.poll(), 60)
-    text = server.text()[before:]
-    good = status == 1 and any(all(w in line for w in words) for line in text.splitlines())
-    server.kill()
-    return good, text
-
-
 def all_there(server, made):
     server.start()
     c = Conn(server.port, 60)
@@ -93,8 +82,7 @@ with open(os.path.join(folder_of(server), "SUPER"), "rb") as f:
 for name, offset, value, words in (("another format", 8, struct.pack("<I", 2), ("format 2", "format 1")),
                                    ("a feature that is not known", 16, struct.pack("<Q", 4), ("features", "0x4"))):
     wal.change_super(folder_of(server), offset, value)
-    good, text = refused(server, folder_of(server), *words)
-    check("a log of %s is refused and named" % name, good, text)
+    check("a log of %s is refused and named" % name, *server.refused(folder_of(server), *words))
     with open(os.path.join(folder_of(server), "SUPER"), "wb") as f:
         f.write(before)
 
@@ -102,8 +90,7 @@ for name, offset, value, words in (("another format", 8, struct.pack("<I", 2), (
 hang(False)
 server.start()
 second = new('wal = { path = "%s"; size = "32M"; segment_size = "8M"; };' % folder_of(server))
-good, text = refused(second, folder_of(server), "another process")
-check("a second server on the same log is refused and told why", good, text)
+check("a second server on the same log is refused and told why", *second.refused(folder_of(server), "another process"))
 server.kill()
 check("the first lost nothing by it", *all_there(server, made))
 server.stop()
@@ -111,14 +98,12 @@ server.stop()
 # Parts of the log that are missing.
 made.update(files(server, b"f2"))
 os.rename(os.path.join(folder_of(server), "SUPER"), os.path.join(server.dir, "SUPER"))
-good, text = refused(server, "SUPER is missing", folder_of(server))
-check("segments without a superblock are no new log", good, text)
+check("segments without a superblock are no new log", *server.refused("SUPER is missing", folder_of(server)))
 os.rename(os.path.join(server.dir, "SUPER"), os.path.join(folder_of(server), "SUPER"))
 used = [i for i, s in enumerate(wal.Super(folder_of(server)).segments) if s[0]]
 segment = os.path.join(folder_of(server), "seg-%02d.wal" % used[0])
 os.rename(segment, segment + ".away")
-good, text = refused(server, segment, "missing")
-check("a segment that is missing is named", good, text)
+check("a segment that is missing is named", *server.refused(segment, "missing"))
 os.rename(segment + ".away", segment)
 check("all is there when it is back", *all_there(server, made))
 server.kill()
@@ -126,16 +111,13 @@ server.kill()
 # The folder itself: gone, a file, or not the server's.
 shutil.move(folder_of(server), server.dir + "/away")
 noted = os.path.join(server.state, "wal-folder")
-good, text = refused(server, "no write-ahead log in " + folder_of(server), noted)
-check("a log that is gone is not taken for a new one", good, text)
+check("a log that is gone is not taken for a new one", *server.refused("no write-ahead log in " + folder_of(server), noted))
 os.mkdir(folder_of(server), 0o700)
-good, text = refused(server, "no write-ahead log in " + folder_of(server), noted)
-check("nor is the empty folder under a mount that failed", good, text)
+check("nor is the empty folder under a mount that failed", *server.refused("no write-ahead log in " + folder_of(server), noted))
 os.rmdir(folder_of(server))
 with open(folder_of(server), "w"):
     pass
-good, text = refused(server, folder_of(server), "directory")
-check("a file in the place of the folder is told", good, text)
+check("a file in the place of the folder is told", *server.refused(folder_of(server), "directory"))
 os.unlink(folder_of(server))
 shutil.move(server.dir + "/away", folder_of(server))
 hang(False)
