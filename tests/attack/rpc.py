@@ -229,6 +229,15 @@ class Conn:
                 return whole
             whole += data
 
+    def wrong(self, dir, files):
+        """Those of {name: content} that are not there like that, each with LOOKUP's status.  None: any content."""
+        bad = []
+        for name, data in files.items():
+            st, fh = self.lookup(dir, name)
+            if st or (data is not None and self.read_all(fh) != data):
+                bad.append((name, st))
+        return bad
+
     def listing(self, dir, plus=False, maxcount=1 << 20):
         """Every name, in batches; a generator."""
         cookie, verf = 0, 0

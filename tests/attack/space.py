@@ -40,15 +40,6 @@ class Small(Mounted):
         os.unlink(self.filler)
 
 
-def wrong(c, root, kept):
-    bad = []
-    for name, data in kept.items():
-        st, fh = c.lookup(root, name)
-        if st or (data is not None and c.read_all(fh) != data):
-            bad.append((name, st))
-    return bad
-
-
 def put(c, root, name, data, kept):
     """A file, committed; the first status that is not success."""
     st, fh = c.create(root, name, 0)
@@ -73,7 +64,7 @@ for i in range(60):
     statuses.append(put(c, root, b"file%d" % i, bytes([i]) * (2 << 20), kept))
 note("statuses of 60 files of 2 MiB on 64 MiB: %s" % statuses)
 check("a disk that clients fill is told as such", statuses[0] == 0 and set(statuses) <= {0, *FULL} and statuses[-1] != 0)
-check("what was committed is readable", not wrong(c, root, kept))
+check("what was committed is readable", not c.wrong(root, kept))
 check("names can be looked up, and attributes are served", c.getattr(root)[0] == 0 and c.lookup(root, b"file0")[0] == 0)
 gone = [b"file%d" % i for i in range(10, 60)]
 st = [c.remove(root, name) for name in gone]
@@ -87,13 +78,13 @@ def again():
 
 
 check("there is room again, and new files are taken", wait_for(again, 30), server.text()[-3000:])
-check("what was committed is still there", not wrong(c, root, kept), wrong(c, root, kept))
+check("what was committed is still there", not c.wrong(root, kept), c.wrong(root, kept))
 status = server.stop()
 check("it stops in order", status == 0, server.text()[-3000:])
 server.start()
 c = Conn(server.port, timeout=60)
 root = c.mount()
-check("all is there after a restart", not wrong(c, root, kept), wrong(c, root, kept))
+check("all is there after a restart", not c.wrong(root, kept), c.wrong(root, kept))
 
 # Somebody else takes all but a little: no more names either, until it is free.
 server.fill(leave=3 << 20)
@@ -110,7 +101,7 @@ check("and writing to a file is refused for lack of space", wait_for(
     lambda: put(c, root, b"file1", b"x" * (3 << 20), {}) == rpc.NOSPC, 20))
 server.free()
 check("new names and data are taken when there is room", wait_for(again, 20), server.text()[-3000:])
-check("nothing is lost", not wrong(c, root, {k: v for k, v in kept.items() if k != b"file1"}))
+check("nothing is lost", not c.wrong(root, {k: v for k, v in kept.items() if k != b"file1"}))
 
 # All of it is gone at once: what cannot be made durable is not acknowledged.
 server.fill()
@@ -122,14 +113,14 @@ for i in range(3000):
         kept[b"late%d" % i] = None
 note("3000 creates on a disk without a byte: %s" % {s: statuses.count(s) for s in set(statuses)})
 check("creates on a disk without a byte are refused or good", set(statuses) <= {0, rpc.IO, *FULL}, set(statuses))
-check("reading goes on", not wrong(c, root, {k: v for k, v in before.items() if k != b"file1"}))
+check("reading goes on", not c.wrong(root, {k: v for k, v in before.items() if k != b"file1"}))
 server.free()
 server.kill()
 server.start()
 c = Conn(server.port, timeout=60)
 root = c.mount()
-check("what was acknowledged is there after kill -9", not wrong(c, root, {k: v for k, v in kept.items() if k != b"file1"}),
-      wrong(c, root, kept))
+check("what was acknowledged is there after kill -9", not c.wrong(root, {k: v for k, v in kept.items() if k != b"file1"}),
+      c.wrong(root, kept))
 check("and new files are taken", wait_for(again, 20), server.text()[-3000:])
 check("it stops in order", server.stop() == 0, server.text()[-3000:])
 server.end()
