@@ -386,6 +386,16 @@ dfs_block_all_dirty(const struct dfs_block *block)
 	return block->n_slots == DFS_PAGES;
 }
 
+uint32_t
+dfs_block_dirty_units(const struct dfs_block *block)
+{
+	uint32_t n = 0;
+
+	for (uint32_t p = 0; p < block->n_slots; p++)
+		n += (uint32_t)__builtin_popcount(block->pages[p].dirty);
+	return n;
+}
+
 bool
 dfs_block_complete(const struct dfs_block *block)
 {

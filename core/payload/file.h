@@ -195,6 +195,8 @@ bool dfs_block_overlay(struct dfs_block *block, const struct dfs_segment *seg);
 bool dfs_block_stored(const struct dfs_block *block, uint32_t from, uint32_t to);
 /* Each unit of it is newer than the store. */
 bool dfs_block_all_dirty(const struct dfs_block *block);
+/* Units of it that are. */
+uint32_t dfs_block_dirty_units(const struct dfs_block *block);
 /* All that is stored is in memory too. */
 bool dfs_block_complete(const struct dfs_block *block);
 /* Replace the page's buffer; answers the old one, to unref. */
@@ -311,7 +313,7 @@ bool dfs_prefetch_active(const struct dfs_file *file);
 /* No more of it; waits for what runs, mu being released meanwhile. */
 void dfs_prefetch_end(struct dfs_file *file);
 
-/* flush.c */
+/* flush/flush.c */
 enum dfs_flush {
 	DFS_FLUSH_ALL,
 	DFS_FLUSH_WHOLE, /* whole blocks only */

@@ -12,7 +12,10 @@ core_libdittofs_la_SOURCES += \
 	core/payload/fetch.c \
 	core/payload/file.c \
 	core/payload/file.h \
-	core/payload/flush.c \
+	core/payload/flush/batch.h \
+	core/payload/flush/flush.c \
+	core/payload/flush/object.c \
+	core/payload/flush/publish.c \
 	core/payload/flush/strategy.c \
 	core/payload/flush/strategy.h \
 	core/payload/garbage.c \
