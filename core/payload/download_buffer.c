@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/cond.h"
-#include "base/hash.h"
 #include "base/lock.h"
 #include "payload/download_buffer.h"
+#include "payload/key.h"
 #include "payload/offload/metrics.h"
 
 #define SHARDS 16
@@ -48,25 +48,9 @@ struct dfs_download_buffer {
 };
 
 static uint64_t
-content_hash(const struct dfs_content_id *content)
-{
-	uint64_t words[2];
-
-	memcpy(words, content->bytes, sizeof words);
-	return dfs_hash_u64(words[0], words[1]);
-}
-
-static uint64_t
 key_hash(const struct dfs_download_key *key)
 {
-	return dfs_hash_u64(content_hash(&key->content) ^ key->block, key->counter);
-}
-
-static bool
-same(const struct dfs_download_key *a, const struct dfs_download_key *b)
-{
-	return a->block == b->block && a->counter == b->counter &&
-	       memcmp(&a->content, &b->content, sizeof a->content) == 0;
+	return dfs_hash_u64(dfs_content_hash(&key->content) ^ key->block, key->counter);
 }
 
 static int64_t
@@ -116,7 +100,7 @@ find(struct shard *s, uint64_t hash, const struct dfs_download_key *key)
 {
 	struct item **at = &s->chains[hash / SHARDS % CHAINS];
 
-	while (*at && !same(&(*at)->key, key))
+	while (*at && !dfs_download_key_same(&(*at)->key, key))
 		at = &(*at)->next;
 	return at;
 }
@@ -157,7 +141,7 @@ take(struct dfs_download_buffer *b, struct shard *s, struct item **at)
 static void
 note_waste(struct dfs_download_buffer *b, const struct dfs_content_id *content)
 {
-	atomic_fetch_add_explicit(&b->wasted[content_hash(content) % WASTE_SLOTS], 1,
+	atomic_fetch_add_explicit(&b->wasted[dfs_content_hash(content) % WASTE_SLOTS], 1,
 				  memory_order_relaxed);
 	dfs_counter_add(dfs_offload_metrics()->prefetch_wasted, 1);
 }
@@ -377,6 +361,6 @@ uint32_t
 dfs_download_buffer_wasted(const struct dfs_download_buffer *b,
 			   const struct dfs_content_id *content)
 {
-	return atomic_load_explicit(&b->wasted[content_hash(content) % WASTE_SLOTS],
+	return atomic_load_explicit(&b->wasted[dfs_content_hash(content) % WASTE_SLOTS],
 				    memory_order_relaxed);
 }

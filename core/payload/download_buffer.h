@@ -11,6 +11,8 @@
 #ifndef DFS_PAYLOAD_DOWNLOAD_BUFFER_H
 #define DFS_PAYLOAD_DOWNLOAD_BUFFER_H
 
+#include <string.h>
+
 #include <dittofs/metadata_store.h>
 
 #include "payload/landing.h"
@@ -25,6 +27,13 @@ struct dfs_download_key {
 	uint64_t block;
 	uint64_t counter; /* never used twice for a content: the object's version */
 };
+
+static inline bool
+dfs_download_key_same(const struct dfs_download_key *a, const struct dfs_download_key *b)
+{
+	return a->block == b->block && a->counter == b->counter &&
+	       memcmp(&a->content, &b->content, sizeof a->content) == 0;
+}
 
 struct dfs_download_options {
 	int64_t tick, expire;   /* ns: how often is looked, how long an entry lives unused; > 0 */

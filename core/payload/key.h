@@ -12,8 +12,11 @@
 #define DFS_PAYLOAD_KEY_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include <dittofs/metadata_store.h>
+
+#include "base/hash.h"
 
 #define DFS_PREFIX_MAX 255
 #define DFS_BLOCK_KEY_MAX (DFS_PREFIX_MAX + 96)
@@ -26,5 +29,15 @@ bool dfs_block_key_parse(const char *key, const char *prefix, struct dfs_content
 			 uint64_t *block, uint64_t *version);
 /* What all keys of the content begin with, '/' at the end. */
 void dfs_block_prefix(char *key, const char *prefix, const struct dfs_content_id *content);
+
+/* For hash tables; the same on one machine only. */
+static inline uint64_t
+dfs_content_hash(const struct dfs_content_id *content)
+{
+	uint64_t words[2];
+
+	memcpy(words, content->bytes, sizeof words);
+	return dfs_hash_u64(words[0], words[1]);
+}
 
 #endif

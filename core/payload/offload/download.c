@@ -22,10 +22,7 @@ download_of(struct dfs_transfer *t)
 static struct dfs_download **
 place(struct dfs_offload *o, const struct dfs_download_key *id)
 {
-	uint64_t words[2];
-
-	memcpy(words, id->content.bytes, sizeof words);
-	return &o->downloads[dfs_hash_u64(words[0] ^ words[1], id->block) %
+	return &o->downloads[dfs_hash_u64(dfs_content_hash(&id->content), id->block) %
 			     (sizeof o->downloads / sizeof o->downloads[0])];
 }
 
@@ -64,8 +61,7 @@ find_locked(struct dfs_offload *o, const struct dfs_download_key *id, uint32_t o
 	    uint32_t *end)
 {
 	for (struct dfs_download *d = *place(o, id); d; d = d->next) {
-		if (d->id.counter != id->counter || d->id.block != id->block ||
-		    memcmp(&d->id.content, &id->content, sizeof id->content) != 0)
+		if (!dfs_download_key_same(&d->id, id))
 			continue;
 		if (has(d, offset))
 			return d;

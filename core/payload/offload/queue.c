@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
+#include "payload/key.h"
 #include "payload/offload/queue.h"
 
 #define LEVEL_SHARE 0.5 /* uploads get a quarter of the slots */
@@ -31,10 +31,7 @@ dfs_queue_init(struct dfs_queue *q, unsigned total)
 static struct dfs_flow **
 place(struct dfs_queue *q, const struct dfs_content_id *content)
 {
-	uint64_t words[2];
-
-	memcpy(words, content->bytes, sizeof words);
-	return &q->table[dfs_hash_u64(words[0], words[1]) % (sizeof q->table / sizeof q->table[0])];
+	return &q->table[dfs_content_hash(content) % (sizeof q->table / sizeof q->table[0])];
 }
 
 static struct dfs_flow *
