@@ -5,7 +5,6 @@
  */
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "payload/file.h"
 
 static bool
@@ -72,16 +71,9 @@ release(struct dfs_payload *payload, struct dfs_txn *txn, const struct dfs_drop 
 	struct dfs_object_record *rec, bool *last)
 {
 	struct dfs_metadata_store *metadata = payload->metadata;
-	enum dfs_status st;
+	enum dfs_status st = dfs_object_get(payload, txn, drop->version, rec);
 
 	*last = false;
-	rec->size = sizeof *rec;
-	st = metadata->ops.get_object(metadata->inst, txn, payload->share_id, drop->version, rec);
-	if (st == DFS_NOENT || (st == DFS_OK && rec->refs == 0))
-		return dfs_fail(DFS_CORRUPT,
-				"share %s: a row names the shared object %016llx, which has no "
-				"record",
-				payload->prefix, (unsigned long long)drop->version);
 	if (st != DFS_OK)
 		return st;
 	if (--rec->refs > 0)

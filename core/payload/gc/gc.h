@@ -94,6 +94,9 @@ enum dfs_status dfs_object_owner(const struct dfs_ctx *ctx, struct dfs_payload *
 enum dfs_status dfs_object_share(struct dfs_payload *payload, struct dfs_txn *txn,
 				 const struct dfs_content_id *content, uint64_t block,
 				 struct dfs_segment *segs, uint32_t n, uint32_t i);
+/* The record of an object that a row names; DFS_CORRUPT: there is none. */
+enum dfs_status dfs_object_get(struct dfs_payload *payload, struct dfs_txn *txn, uint64_t version,
+			       struct dfs_object_record *rec);
 /* One reference more. */
 enum dfs_status dfs_object_ref(struct dfs_payload *payload, struct dfs_txn *txn, uint64_t version);
 

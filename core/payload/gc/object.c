@@ -50,18 +50,29 @@ dfs_object_share(struct dfs_payload *payload, struct dfs_txn *txn,
 }
 
 enum dfs_status
-dfs_object_ref(struct dfs_payload *payload, struct dfs_txn *txn, uint64_t version)
+dfs_object_get(struct dfs_payload *payload, struct dfs_txn *txn, uint64_t version,
+	       struct dfs_object_record *rec)
 {
 	struct dfs_metadata_store *metadata = payload->metadata;
-	struct dfs_object_record rec = {.size = sizeof rec};
-	enum dfs_status st = metadata->ops.get_object(metadata->inst, txn, payload->share_id,
-						      version, &rec);
+	enum dfs_status st;
 
-	if (st == DFS_NOENT)
+	rec->size = sizeof *rec;
+	st = metadata->ops.get_object(metadata->inst, txn, payload->share_id, version, rec);
+	if (st == DFS_NOENT || (st == DFS_OK && rec->refs == 0))
 		return dfs_fail(DFS_CORRUPT,
 				"share %s: a row names the shared object %016llx, which has no "
 				"record",
 				payload->prefix, (unsigned long long)version);
+	return st;
+}
+
+enum dfs_status
+dfs_object_ref(struct dfs_payload *payload, struct dfs_txn *txn, uint64_t version)
+{
+	struct dfs_metadata_store *metadata = payload->metadata;
+	struct dfs_object_record rec = {0};
+	enum dfs_status st = dfs_object_get(payload, txn, version, &rec);
+
 	if (st != DFS_OK)
 		return st;
 	rec.refs++;
