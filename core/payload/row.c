@@ -157,3 +157,15 @@ dfs_row_has(const struct dfs_segment *segs, uint32_t n, uint64_t version)
 			return true;
 	return false;
 }
+
+uint32_t
+dfs_row_reach(const struct dfs_segment *segs, uint32_t n, uint64_t version)
+{
+	uint32_t reach = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (segs[i].version == version && dfs_segment_in_object(&segs[i]) &&
+		    reach < segs[i].offset + segs[i].length)
+			reach = segs[i].offset + segs[i].length;
+	return reach;
+}

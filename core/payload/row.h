@@ -45,5 +45,7 @@ struct dfs_segment dfs_segment_part(const struct dfs_segment *s, uint32_t from, 
 uint64_t dfs_row_bytes(const struct dfs_row *row);
 /* Some of it lies in the object. */
 bool dfs_row_has(const struct dfs_segment *segs, uint32_t n, uint64_t version);
+/* Bytes of the object, from its first on, that are needed for what lies in it; 0: nothing does. */
+uint32_t dfs_row_reach(const struct dfs_segment *segs, uint32_t n, uint64_t version);
 
 #endif

@@ -53,15 +53,10 @@ see_row(void *arg, const struct dfs_content_id *content, uint64_t block, uint64_
 
 	c->report->rows++;
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t need = 0;
 		struct named *o;
 
 		if (!dfs_segment_in_object(&segs[i]) || dfs_row_has(segs, i, segs[i].version))
 			continue;
-		for (uint32_t k = i; k < n; k++)
-			if (segs[k].version == segs[i].version &&
-			    need < segs[k].offset + segs[k].length)
-				need = segs[k].offset + segs[k].length;
 		o = add(c);
 		if (!o)
 			return 0;
@@ -70,7 +65,7 @@ see_row(void *arg, const struct dfs_content_id *content, uint64_t block, uint64_
 				    .block = block,
 				    .refs = 1,
 				    .content = *content,
-				    .length = need,
+				    .length = dfs_row_reach(segs, n, segs[i].version),
 				    .shared = segs[i].flags & DFS_SEGMENT_SHARED};
 	}
 	return 1;

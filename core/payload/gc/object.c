@@ -33,19 +33,16 @@ dfs_object_share(struct dfs_payload *payload, struct dfs_txn *txn,
 	struct dfs_metadata_store *metadata = payload->metadata;
 	struct dfs_object_record rec = {
 		.size = sizeof rec,
+		.length = dfs_row_reach(segs, n, segs[i].version),
 		.version = segs[i].version,
 		.content = *content,
 		.block = block,
 		.refs = 1,
 	};
 
-	for (uint32_t k = 0; k < n; k++) {
-		if (segs[k].version != rec.version || !dfs_segment_in_object(&segs[k]))
-			continue;
-		segs[k].flags |= DFS_SEGMENT_SHARED;
-		if (rec.length < segs[k].offset + segs[k].length)
-			rec.length = segs[k].offset + segs[k].length;
-	}
+	for (uint32_t k = 0; k < n; k++)
+		if (segs[k].version == rec.version && dfs_segment_in_object(&segs[k]))
+			segs[k].flags |= DFS_SEGMENT_SHARED;
 	return metadata->ops.put_object(metadata->inst, txn, payload->share_id, &rec);
 }
 
