@@ -26,18 +26,6 @@ rules_copy(const struct dfs_share_rules *rules)
 	return rules ? dfs_share_rules_new(rules->rules, rules->n) : dfs_share_rules_default();
 }
 
-static bool
-file_busy(struct dfs_file *file)
-{
-	return dfs_file_busy(file);
-}
-
-static void
-file_free(struct dfs_file *file)
-{
-	dfs_file_free(file);
-}
-
 static enum dfs_status
 reclaim(void *payload, const struct dfs_content_id *content)
 {
@@ -114,7 +102,7 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 		abort();
 	if (o->workers)
 		share->lane = dfs_lane_new(o->workers, 0, LANE_QUEUE);
-	ns->content = (struct dfs_content_ops){file_busy, file_free, reclaim};
+	ns->content = (struct dfs_content_ops){dfs_file_busy, dfs_file_free, reclaim};
 	ns->content_arg = share->payload;
 	status = dfs_payload_start(share->payload);
 	if (status == DFS_OK && o->recovered && o->wal)

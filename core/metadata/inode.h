@@ -130,7 +130,7 @@ enum dfs_status dfs_inode_publish_content(struct dfs_inode *inode, struct dfs_tx
 
 /* What the content's owner (core/fs) lends to this layer. */
 struct dfs_content_ops {
-	bool (*busy)(struct dfs_file *file);
+	bool (*busy)(const struct dfs_file *file);
 	void (*free)(struct dfs_file *file);
 	/* Delete rows and objects; blocking. */
 	enum dfs_status (*reclaim)(void *arg, const struct dfs_content_id *content);

@@ -164,7 +164,7 @@ test_cache_keeps_its_limit(struct fixture *f)
 static unsigned busy_asked;
 
 static bool
-busy_for_ever(struct dfs_file *file)
+busy_for_ever(const struct dfs_file *file)
 {
 	busy_asked++;
 	return true;
@@ -173,7 +173,7 @@ busy_for_ever(struct dfs_file *file)
 static void
 test_pinned_inodes_are_not_searched_each_time(struct fixture *f)
 {
-	bool (*busy)(struct dfs_file *) = f->share->ns->content.busy;
+	bool (*busy)(const struct dfs_file *) = f->share->ns->content.busy;
 	unsigned n = 24000; /* more than there are mapped slots for */
 
 	f->share->ns->content.busy = busy_for_ever;
