@@ -164,11 +164,39 @@ mark_orphans(void *arg, struct dfs_txn *txn)
 	return st;
 }
 
+/* Whether the piece has orphans.  As a rule it has none, and then nothing is written. */
+static enum dfs_status
+look_for_orphans(struct run *run, bool *any)
+{
+	struct dfs_metadata_store *metadata = run->payload->metadata;
+	enum dfs_status st;
+	unsigned tries = 0;
+
+	do {
+		struct dfs_txn *txn;
+
+		st = dfs_metadata_begin(metadata, NULL, DFS_TXN_READ, &txn);
+		if (st != DFS_OK)
+			continue;
+		st = compare(run, txn);
+		dfs_metadata_abort(metadata, txn);
+	} while (dfs_metadata_again(NULL, &st, &tries));
+	*any = false;
+	for (uint32_t i = 0; i < run->n; i++)
+		*any |= run->objects[i].orphan;
+	return st;
+}
+
 static enum dfs_status
 report_piece(struct run *run)
 {
-	enum dfs_status st = dfs_metadata_update(run->payload->metadata, mark_orphans, run, NULL);
+	bool any;
+	enum dfs_status st = look_for_orphans(run, &any);
 
+	if (st != DFS_OK || !any)
+		return st;
+	/* Compared once more: what is marked is an orphan in the transaction that marks it. */
+	st = dfs_metadata_update(run->payload->metadata, mark_orphans, run, NULL);
 	for (uint32_t i = 0; i < run->n && st == DFS_OK; i++) {
 		char key[DFS_STATE_KEY_MAX];
 

@@ -360,6 +360,41 @@ an_orphan_is_reported_first_and_erased_by_the_next_run(void)
 	rig_free(rig);
 }
 
+static struct dfs_metadata_ops real_metadata;
+static _Atomic unsigned writers;
+
+static enum dfs_status
+begin_counted(void *inst, uint32_t mode, struct dfs_txn **txn)
+{
+	writers += (mode & DFS_TXN_WRITE) != 0;
+	return real_metadata.begin(inst, mode, txn);
+}
+
+static void
+a_reconciliation_that_finds_no_orphan_writes_nothing(void)
+{
+	struct rig *rig = rig_new_kept("memory", 64 * MIB, DFS_DURABILITY_POWER, &at_once);
+	struct dfs_file *file = rig_file(rig, 1, 0, 0);
+
+	atomic_store(&rig->payload->gc.version, old_version());
+	atomic_store(&rig->payload->gc.version_limit, 0);
+	write_some(file, 0, 1);
+	flush(file);
+	g_assert_cmpuint(rig_objects(rig), ==, 1); /* and nothing runs beside */
+	real_metadata = rig->metadata->ops;
+	rig->metadata->ops.begin = begin_counted;
+	writers = 0;
+	g_assert_cmpuint(reconcile(rig).objects, ==, 1);
+	g_assert_cmpuint(writers, ==, 0);
+	put_orphan(rig, 1, old_version());
+	g_assert_cmpuint(reconcile(rig).orphans, ==, 1);
+	g_assert_cmpuint(writers, ==, 2); /* its mark, and the marks looked through */
+	rig->metadata->ops = real_metadata;
+	dfs_file_discard(file);
+	dfs_file_free(file);
+	rig_free(rig);
+}
+
 static void
 reporting_erases_nothing_however_often(void)
 {
@@ -524,6 +559,7 @@ main(int argc, char **argv)
 		TEST(what_a_crash_left_of_a_suspect_is_erased_at_the_next_start),
 		TEST(objects_of_this_run_are_never_suspect),
 		TEST(an_orphan_is_reported_first_and_erased_by_the_next_run),
+		TEST(a_reconciliation_that_finds_no_orphan_writes_nothing),
 		TEST(reporting_erases_nothing_however_often),
 		TEST(an_orphan_that_was_away_is_reported_anew),
 		TEST(an_error_of_the_list_erases_nothing),
