@@ -205,10 +205,7 @@ dfs_file_clone_rows(struct dfs_clone *c, struct dfs_txn *txn)
 	uint64_t at = c->dst_offset, end = c->dst_offset + c->length;
 	enum dfs_status st = DFS_OK;
 
-	c->drops.n = 0;
 	c->freed = c->added = 0;
-	free(c->garbage);
-	c->garbage = NULL;
 	dfs_file_lock(c->dst);
 	if (c->dst->extent < end)
 		c->dst->extent = (end + DFS_BLOCK_SIZE - 1) / DFS_BLOCK_SIZE * DFS_BLOCK_SIZE;
@@ -263,11 +260,11 @@ dfs_file_clone_pages(struct dfs_clone *c, bool committed)
 		c->dst->meta_seq = seq;
 		dfs_file_unlock(c->dst);
 		dfs_garbage_submit(payload, c->garbage, seq);
-		c->garbage = NULL;
 		if (c->drops.n > 0)
 			dfs_gc_kick(payload);
+	} else {
+		free(c->garbage);
 	}
-	free(c->garbage);
 	c->garbage = NULL;
 	dfs_drops_free(&c->drops);
 }
