@@ -19,6 +19,7 @@ core_libdittofs_la_SOURCES += \
 	core/base/failpoint.h \
 	core/base/hash.c \
 	core/base/hash.h \
+	core/base/iov.h \
 	core/base/lock.c \
 	core/base/lock.h \
 	core/base/log.c \

@@ -17,6 +17,7 @@
 #include "base/container.h"
 #include "base/crc32c.h"
 #include "base/failpoint.h"
+#include "base/iov.h"
 #include "base/log.h"
 #include "payload/file.h"
 
@@ -202,12 +203,7 @@ write_all(int fd, struct iovec *v, int n)
 			continue;
 		if (done < 0)
 			return false;
-		for (; n > 0 && (size_t)done >= v->iov_len; v++, n--)
-			done -= (ssize_t)v->iov_len;
-		if (n > 0) {
-			v->iov_base = (char *)v->iov_base + done;
-			v->iov_len -= (size_t)done;
-		}
+		dfs_iov_advance(&v, &n, (size_t)done);
 	}
 	return true;
 }

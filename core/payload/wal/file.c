@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/iov.h"
 #include "base/log.h"
 #include "payload/wal/log.h"
 
@@ -38,21 +39,6 @@ file_open(struct dfs_wal *wal, struct wal_segment *seg, int flags)
 	return 0;
 }
 
-/* n bytes of iov are done. */
-static void
-advance(struct iovec **iov, int *n, size_t done)
-{
-	while (*n && done >= (*iov)->iov_len) {
-		done -= (*iov)->iov_len;
-		++*iov;
-		--*n;
-	}
-	if (done) {
-		(*iov)->iov_base = (char *)(*iov)->iov_base + done;
-		(*iov)->iov_len -= done;
-	}
-}
-
 static int
 file_append(struct dfs_wal *wal, struct wal_segment *seg, struct iovec *iov, int n, uint64_t offset)
 {
@@ -62,7 +48,7 @@ file_append(struct dfs_wal *wal, struct wal_segment *seg, struct iovec *iov, int
 		if (r <= 0)
 			return r < 0 ? (int)r : -EIO;
 		offset += (uint64_t)r;
-		advance(&iov, &n, (size_t)r);
+		dfs_iov_advance(&iov, &n, (size_t)r);
 	}
 	return 0;
 }
