@@ -269,6 +269,9 @@ enum dfs_status dfs_fetch_row(struct dfs_ctx *ctx, struct dfs_block *block);
 /* Bring pages [first, last] in as far as they are stored. */
 enum dfs_status dfs_fetch_pages(struct dfs_ctx *ctx, struct dfs_block *block, uint32_t first,
 				uint32_t last);
+/* The same without waiting for pages: start to bring them in.  The row may have to be waited for. */
+void dfs_fetch_ahead(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index, uint32_t first,
+		     uint32_t last);
 
 /* log.c: the share's pins of the log, which are counted against its quota. */
 void dfs_log_pin(struct dfs_payload *payload, uint64_t segments);
@@ -300,10 +303,6 @@ void dfs_throttle_flushed(struct dfs_payload *payload, enum dfs_status status);
 /* spill.c: let dirty pages that the log has leave memory, until about `bytes` are free; answers how
  * many are. */
 uint64_t dfs_file_spill(struct dfs_file *file, uint64_t bytes);
-
-/* The same without waiting for pages: start to bring them in.  The row may have to be waited for. */
-void dfs_fetch_ahead(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index, uint32_t first,
-		     uint32_t last);
 
 /* prefetch.c: called with mu.  A read of a file whose store has an offloader; true: it belongs to a
  * reader for whom the blocks ahead are brought in. */

@@ -2,10 +2,11 @@
  *
  * How a flush brings an object to its final key.
  *
- * As a rule by one put: keys are never used twice, so an object that nothing names yet is temporary by
- * itself.  A share may want a detour instead: through a file of a local folder, or through a temporary
- * key of the store.  A detour that cannot be taken is left out, for what it promises is comfort, not
- * safety; what the end of the process leaves on one is removed when the share is opened again.
+ * As a rule by one put: keys are never used twice, so an object that nothing names yet is temporary
+ * by itself.  A share may want a detour instead: through a file of a local folder, or through a
+ * temporary key of the store.  A detour that cannot be taken is left out, for what it promises is
+ * comfort, not safety; what the end of the process leaves on one is removed when the share is opened
+ * again.
  */
 #ifndef DFS_PAYLOAD_FLUSH_STRATEGY_H
 #define DFS_PAYLOAD_FLUSH_STRATEGY_H
@@ -47,8 +48,9 @@ enum dfs_status dfs_strategy_start(struct dfs_payload *payload);
 bool dfs_strategy_stop(struct dfs_payload *payload, int64_t deadline);
 void dfs_strategy_destroy(struct dfs_payload *payload);
 
-/* Begin to put an object; how: not DFS_STRATEGY_HYBRID.  *detour: one reference; NULL: none is taken.  A local file is written here, and
- * the spans are of no more use.  DFS_AGAIN (nonblock): it would be. */
+/* Begin to put an object; how: not DFS_STRATEGY_HYBRID.  *detour: one reference; NULL: none is taken.
+ * A local file is written here, and the spans are of no more use.  DFS_AGAIN (nonblock): it would
+ * be. */
 enum dfs_status dfs_detour_begin(struct dfs_payload *payload, const struct dfs_ctx *ctx,
 				 enum dfs_flush_strategy how, uint64_t version,
 				 const struct dfs_span *spans, uint32_t n,
