@@ -4,6 +4,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
+#include "base/clock.h"
 #include "io/worker.h"
 
 struct job {
@@ -115,6 +116,35 @@ test_full_queue_refuses(void)
 	g_assert_false(dfs_lane_submit(lane, &job[3].task));
 	for (unsigned i = 0; i < 3; i++)
 		sem_post(&go);
+	dfs_lane_free(lane);
+	g_assert_cmpuint(count, ==, 3);
+	dfs_workers_free(w);
+}
+
+static void
+test_full_queue_is_waited_for(void)
+{
+	struct dfs_workers *w = dfs_workers_new(2);
+	struct dfs_lane *lane = dfs_lane_new(w, 1, 1);
+	_Atomic unsigned count = 0;
+	sem_t started, go;
+	struct job job[3];
+
+	sem_init(&started, 0, 0);
+	sem_init(&go, 0, 0);
+	for (unsigned i = 0; i < 3; i++)
+		job[i] = (struct job){
+			.task.run = job_run, .count = &count, .started = &started, .go = &go};
+	g_assert_true(dfs_lane_submit(lane, &job[0].task));
+	sem_wait(&started);
+	g_assert_true(dfs_lane_submit_until(lane, &job[1].task, 0));
+	g_assert_false(
+		dfs_lane_submit_until(lane, &job[2].task, dfs_clock_mono() + DFS_SECOND / 100));
+	/* job[1] starts sooner or later, and leaves room. */
+	sem_post(&go);
+	g_assert_true(dfs_lane_submit_until(lane, &job[2].task, INT64_MAX));
+	sem_post(&go);
+	sem_post(&go);
 	dfs_lane_free(lane);
 	g_assert_cmpuint(count, ==, 3);
 	dfs_workers_free(w);
@@ -236,6 +266,7 @@ main(int argc, char **argv)
 	g_test_add_func("/worker/width-bounds-concurrency", test_width_bounds_concurrency);
 	g_test_add_func("/worker/serial-lane-keeps-order", test_serial_lane_keeps_order);
 	g_test_add_func("/worker/full-queue-refuses", test_full_queue_refuses);
+	g_test_add_func("/worker/full-queue-is-waited-for", test_full_queue_is_waited_for);
 	g_test_add_func("/worker/hung-lane-stalls-itself-only", test_hung_lane_stalls_itself_only);
 	g_test_add_func("/worker/lane-without-a-thread-gets-one",
 			test_lane_without_a_thread_gets_one);

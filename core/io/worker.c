@@ -58,6 +58,8 @@ struct dfs_lane {
 	struct dfs_task *head, **tail;
 	struct dfs_lane *run_next;
 	pthread_cond_t empty;
+	pthread_cond_t room; /* the queue is not full any more */
+	unsigned waiters;    /* for room */
 };
 
 static bool pool_call_locked(struct dfs_workers *pool);
@@ -115,6 +117,8 @@ pool_take_locked(struct dfs_workers *pool, struct dfs_lane **from)
 		lane->tail = &lane->head;
 	lane->queued--;
 	lane->running++;
+	if (lane->waiters > 0)
+		pthread_cond_broadcast(&lane->room);
 	lane_list_locked(lane);
 	*from = lane;
 	return task;
@@ -315,6 +319,7 @@ dfs_lane_new(struct dfs_workers *pool, unsigned width, unsigned max_queued)
 	lane->max_queued = max_queued ? max_queued : 1;
 	lane->tail = &lane->head;
 	pthread_cond_init(&lane->empty, NULL);
+	dfs_cond_init(&lane->room);
 	return lane;
 }
 
@@ -327,22 +332,20 @@ dfs_lane_free(struct dfs_lane *lane)
 	while (lane->running > 0 || lane->queued > 0)
 		pthread_cond_wait(&lane->empty, &lane->pool->mu);
 	pthread_mutex_unlock(&lane->pool->mu);
+	pthread_cond_destroy(&lane->room);
 	pthread_cond_destroy(&lane->empty);
 	free(lane);
 }
 
-bool
-dfs_lane_submit(struct dfs_lane *lane, struct dfs_task *task)
+static bool
+submit_locked(struct dfs_lane *lane, struct dfs_task *task)
 {
 	struct dfs_workers *pool = lane->pool;
 
 	task->next = NULL;
 	task->queued_at = dfs_clock_mono();
-	pthread_mutex_lock(&pool->mu);
-	if (lane->queued >= lane->max_queued || (pool->threads == 0 && !pool_call_locked(pool))) {
-		pthread_mutex_unlock(&pool->mu);
+	if (lane->queued >= lane->max_queued || (pool->threads == 0 && !pool_call_locked(pool)))
 		return false;
-	}
 	*lane->tail = task;
 	lane->tail = &task->next;
 	lane->queued++;
@@ -352,6 +355,32 @@ dfs_lane_submit(struct dfs_lane *lane, struct dfs_task *task)
 		pool_call_locked(pool);
 	if (pool->dead)
 		pool_reap_locked(pool);
-	pthread_mutex_unlock(&pool->mu);
 	return true;
+}
+
+bool
+dfs_lane_submit(struct dfs_lane *lane, struct dfs_task *task)
+{
+	bool taken;
+
+	pthread_mutex_lock(&lane->pool->mu);
+	taken = submit_locked(lane, task);
+	pthread_mutex_unlock(&lane->pool->mu);
+	return taken;
+}
+
+bool
+dfs_lane_submit_until(struct dfs_lane *lane, struct dfs_task *task, int64_t deadline)
+{
+	struct dfs_workers *pool = lane->pool;
+	bool taken;
+
+	pthread_mutex_lock(&pool->mu);
+	lane->waiters++;
+	while (lane->queued >= lane->max_queued && dfs_cond_until(&lane->room, &pool->mu, deadline))
+		;
+	lane->waiters--;
+	taken = submit_locked(lane, task);
+	pthread_mutex_unlock(&pool->mu);
+	return taken;
 }

@@ -33,5 +33,7 @@ struct dfs_lane *dfs_lane_new(struct dfs_workers *w, unsigned width, unsigned ma
 void dfs_lane_free(struct dfs_lane *lane);
 /* False when the queue is full (the task was not taken). */
 bool dfs_lane_submit(struct dfs_lane *lane, struct dfs_task *task);
+/* The same, but a full queue is waited for; false: deadline (monotonic ns). */
+bool dfs_lane_submit_until(struct dfs_lane *lane, struct dfs_task *task, int64_t deadline);
 
 #endif
