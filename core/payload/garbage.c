@@ -165,12 +165,34 @@ reap(struct dfs_task *task)
 	pthread_mutex_unlock(&payload->garbage_mu);
 }
 
+/* Have what has gathered reaped, unless it is.  False: the lane is full until the deadline (monotonic
+ * ns).  Called with garbage_mu, which is released and taken again. */
+static bool
+start_locked(struct dfs_payload *payload, int64_t deadline)
+{
+	struct dfs_lane *lane = payload->blocks->lane;
+	bool ok = true;
+
+	if (payload->reaping || !payload->garbage)
+		return true;
+	payload->reaping = true;
+	payload->reap_task.run = reap;
+	pthread_mutex_unlock(&payload->garbage_mu);
+	if (lane)
+		ok = dfs_lane_submit_until(lane, &payload->reap_task, deadline);
+	else
+		reap(&payload->reap_task);
+	pthread_mutex_lock(&payload->garbage_mu);
+	if (!ok) {
+		payload->reaping = false;
+		pthread_cond_broadcast(&payload->reaped);
+	}
+	return ok;
+}
+
 void
 dfs_garbage_submit(struct dfs_payload *payload, struct dfs_garbage *g, uint64_t seq)
 {
-	struct dfs_lane *lane = payload->blocks->lane;
-	bool start;
-
 	if (!g)
 		return;
 	g->seq = seq;
@@ -183,38 +205,22 @@ dfs_garbage_submit(struct dfs_payload *payload, struct dfs_garbage *g, uint64_t 
 	pthread_mutex_lock(&payload->garbage_mu);
 	g->next = payload->garbage;
 	payload->garbage = g;
-	start = !payload->reaping;
-	payload->reaping = true;
+	/* A full lane: the next garbage, or the end of the share, tries again. */
+	start_locked(payload, 0);
 	pthread_mutex_unlock(&payload->garbage_mu);
-	if (!start)
-		return;
-	payload->reap_task.run = reap;
-	if (!lane) {
-		reap(&payload->reap_task);
-	} else if (!dfs_lane_submit(lane, &payload->reap_task)) {
-		/* The lane is full: the next garbage, or the end of the share, tries again. */
-		pthread_mutex_lock(&payload->garbage_mu);
-		payload->reaping = false;
-		pthread_cond_broadcast(&payload->reaped);
-		pthread_mutex_unlock(&payload->garbage_mu);
-	}
 }
 
 bool
 dfs_garbage_drain(struct dfs_payload *payload, int64_t deadline)
 {
-	bool ok;
+	bool ok = true;
 
+	/* Not on this thread: what hangs in the store knows no deadline. */
 	pthread_mutex_lock(&payload->garbage_mu);
-	while (payload->reaping && dfs_cond_until(&payload->reaped, &payload->garbage_mu, deadline))
-		;
-	ok = !payload->reaping;
-	if (ok && payload->garbage) {
-		payload->reaping = true;
-		pthread_mutex_unlock(&payload->garbage_mu);
-		reap(&payload->reap_task);
-		return dfs_gc_drain(payload, deadline);
-	}
+	while (ok && (payload->reaping || payload->garbage))
+		ok = payload->reaping
+			     ? dfs_cond_until(&payload->reaped, &payload->garbage_mu, deadline)
+			     : start_locked(payload, deadline);
 	pthread_mutex_unlock(&payload->garbage_mu);
 	return ok && dfs_gc_drain(payload, deadline);
 }

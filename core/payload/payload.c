@@ -13,6 +13,10 @@
 #include "payload/file.h"
 #include "payload/offload/offload.h"
 
+/* For what runs in the background at the end, should the steps before have used up all time: a store
+ * that answers needs no more. */
+#define CLOSE_TIME (5 * DFS_SECOND)
+
 /* How near writers are to having to wait. */
 static double
 dirty_level(void *arg)
@@ -97,6 +101,7 @@ dfs_payload_flush(struct dfs_payload *payload, int64_t deadline)
 enum dfs_status
 dfs_payload_free(struct dfs_payload *payload, int64_t deadline)
 {
+	int64_t least = dfs_clock_mono() + CLOSE_TIME;
 	struct dfs_cache *cache;
 	bool ok;
 
@@ -110,6 +115,8 @@ dfs_payload_free(struct dfs_payload *payload, int64_t deadline)
 	pthread_mutex_unlock(&cache->mu);
 	if (payload->blocks->offload)
 		dfs_offload_unwatch(payload->blocks->offload);
+	if (deadline < least)
+		deadline = least;
 	ok = dfs_strategy_stop(payload, deadline) && dfs_garbage_drain(payload, deadline) &&
 	     dfs_gc_stop(payload, deadline);
 	if (!ok) {

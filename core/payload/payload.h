@@ -90,7 +90,8 @@ bool dfs_check_sound(const struct dfs_check_report *report);
 /* Write every dirty file of the share through, whatever its durability (deadline, monotonic ns);
  * for an orderly end, before the owners are freed.  The first failure, DFS_TIMEDOUT. */
 enum dfs_status dfs_payload_flush(struct dfs_payload *payload, int64_t deadline);
-/* Finishes what runs in the background (deadline, monotonic ns); every dfs_file is gone. */
+/* Finishes what runs in the background (deadline, monotonic ns, but a few seconds at least); every
+ * dfs_file is gone. */
 enum dfs_status dfs_payload_free(struct dfs_payload *payload, int64_t deadline);
 
 /* The owner's part of a flush: put the inode record (size, times, used) into txn; called with no

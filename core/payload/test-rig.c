@@ -242,6 +242,8 @@ double_get(void *inst, const char *key, uint64_t offset, uint64_t length,
 static enum dfs_status
 double_erase(void *inst, const char *key, uint32_t flags)
 {
+	while (rig_double.hang)
+		g_usleep(500);
 	return rig_double.erase != DFS_OK ? rig_double.erase : real_block.erase(inst, key, flags);
 }
 

@@ -30,7 +30,7 @@ struct rig_double {
 	_Atomic enum dfs_status put, get, erase, commit; /* DFS_OK: as the real one */
 	_Atomic int failures;          /* > 0: so many puts and gets fail, then no more */
 	_Atomic int64_t latency;       /* ns of a put and a get */
-	_Atomic bool hang;             /* puts and gets do not return while it is set */
+	_Atomic bool hang;             /* puts, gets and erases do not return while it is set */
 	_Atomic(void (*)(void *arg)) during_put; /* once */
 	void *arg;
 	_Atomic unsigned puts, gets;       /* puts that went through, gets that were asked for */

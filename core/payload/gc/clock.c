@@ -34,23 +34,6 @@ payload_of(struct dfs_gc *gc)
 	return DFS_CONTAINER_OF(gc, struct dfs_payload, gc);
 }
 
-void
-dfs_gc_init(struct dfs_gc *gc)
-{
-	pthread_mutex_init(&gc->mu, NULL);
-	dfs_cond_init(&gc->quiet);
-	gc->reap_due = gc->lease_due = gc->reconcile_due = DFS_GC_NEVER;
-	dfs_versions_init(gc);
-}
-
-void
-dfs_gc_destroy(struct dfs_gc *gc)
-{
-	free(gc->suspects);
-	pthread_cond_destroy(&gc->quiet);
-	pthread_mutex_destroy(&gc->mu);
-}
-
 static void
 wake(void)
 {
@@ -218,6 +201,25 @@ unlist(struct dfs_gc *gc)
 		pthread_join(thread, NULL);
 }
 
+void
+dfs_gc_init(struct dfs_gc *gc)
+{
+	pthread_mutex_init(&gc->mu, NULL);
+	dfs_cond_init(&gc->quiet);
+	gc->task.run = task_run;
+	gc->reconcile_task.run = reconcile_run;
+	gc->reap_due = gc->lease_due = gc->reconcile_due = DFS_GC_NEVER;
+	dfs_versions_init(gc);
+}
+
+void
+dfs_gc_destroy(struct dfs_gc *gc)
+{
+	free(gc->suspects);
+	pthread_cond_destroy(&gc->quiet);
+	pthread_mutex_destroy(&gc->mu);
+}
+
 enum dfs_status
 dfs_payload_start(struct dfs_payload *payload)
 {
@@ -231,8 +233,6 @@ dfs_payload_start(struct dfs_payload *payload)
 	if (st != DFS_OK)
 		return st;
 	gc->started = true;
-	gc->task.run = task_run;
-	gc->reconcile_task.run = reconcile_run;
 	gc->reap_due = now; /* what the last run has left */
 	gc->lease_due = now + LEASE_STEP;
 	if (gc->reconcile != DFS_GC_RECONCILE_OFF)
@@ -276,24 +276,35 @@ bool
 dfs_gc_drain(struct dfs_payload *payload, int64_t deadline)
 {
 	struct dfs_gc *gc = &payload->gc;
-	int64_t next;
-	bool quiet;
+	struct dfs_lane *lane = payload->blocks->lane;
+	bool ok;
 
 	if (!gc->records)
 		return true;
 	pthread_mutex_lock(&gc->mu);
-	quiet = settle(gc, deadline);
-	gc->running = quiet;
+	ok = settle(gc, deadline);
+	if (ok) {
+		gc->running = true;
+		gc->reap_due = dfs_clock_mono();
+	}
 	pthread_mutex_unlock(&gc->mu);
-	if (!quiet)
+	if (!ok)
 		return false;
-	if (dfs_orphans_of_last_run(payload) == DFS_OK)
-		dfs_reap(payload, &next);
+	/* Not on this thread: what hangs in the store knows no deadline. */
+	if (lane)
+		ok = dfs_lane_submit_until(lane, &gc->task, deadline);
+	else
+		task_run(&gc->task);
 	pthread_mutex_lock(&gc->mu);
-	gc->running = false;
-	pthread_cond_broadcast(&gc->quiet);
+	if (!ok) {
+		gc->running = false;
+		pthread_cond_broadcast(&gc->quiet);
+	}
+	while (gc->running && dfs_cond_until(&gc->quiet, &gc->mu, deadline))
+		;
+	ok = ok && !gc->running;
 	pthread_mutex_unlock(&gc->mu);
-	return true;
+	return ok;
 }
 
 bool

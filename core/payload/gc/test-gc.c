@@ -182,6 +182,88 @@ what_cannot_be_erased_keeps_its_record(void)
 	rig_free(rig);
 }
 
+/* Ends a hang that nothing else would: when it is told, or too late. */
+static void *
+let_go(void *told)
+{
+	g_async_queue_timeout_pop(told, 10 * G_USEC_PER_SEC);
+	rig_double.hang = false;
+	return NULL;
+}
+
+/* Whether a drain, on a store that hangs, answers by its deadline that it is not done. */
+static bool
+drain_gives_up(struct rig *rig)
+{
+	GAsyncQueue *told = g_async_queue_new();
+	GThread *thread;
+	bool done;
+
+	rig_double.hang = true;
+	thread = g_thread_new("let_go", let_go, told);
+	done = dfs_garbage_drain(rig->payload, dfs_clock_mono() + DFS_SECOND / 20);
+	g_async_queue_push(told, told);
+	g_thread_join(thread);
+	g_async_queue_unref(told);
+	return !done;
+}
+
+static void
+a_drain_of_a_store_that_hangs_ends_at_its_deadline(void)
+{
+	struct rig *rig = rig_new_kept("memory", 64 * MIB, DFS_DURABILITY_POWER, &at_once);
+	struct dfs_file *file = rig_file(rig, 1, 0, 0);
+
+	rig_install_double(rig);
+	write_some(file, 0, 1);
+	flush(file);
+	write_some(file, MIB, 2);
+	flush(file);
+	g_assert_true(drain_gives_up(rig));
+	g_assert_cmpuint(rig_objects(rig), ==, 1);
+	g_assert_cmpuint(dead(rig), ==, 0);
+	dfs_file_discard(file);
+	dfs_file_free(file);
+	rig_free(rig);
+}
+
+static _Atomic bool stuck;
+
+static void
+stick(struct dfs_task *task)
+{
+	while (stuck)
+		g_usleep(500);
+}
+
+static void
+a_drain_behind_a_full_lane_ends_at_its_deadline(void)
+{
+	struct rig *rig = rig_new("remote", 64 * MIB, DFS_DURABILITY_POWER);
+	struct dfs_lane *wide = rig->blocks->lane;
+	struct dfs_lane *narrow = dfs_lane_new(rig->workers, 1, 1);
+	struct dfs_task tasks[] = {{.run = stick}, {.run = stick}};
+	struct dfs_file *file = rig_file(rig, 1, 0, 0);
+
+	rig_install_double(rig);
+	write_some(file, 0, 1);
+	flush(file);
+	stuck = true;
+	for (unsigned i = 0; i < G_N_ELEMENTS(tasks); i++)
+		g_assert_true(dfs_lane_submit_until(narrow, &tasks[i], INT64_MAX));
+	rig->blocks->lane = narrow;
+	write_some(file, MIB, 2);
+	flush(file);
+	g_assert_true(drain_gives_up(rig));
+	stuck = false;
+	g_assert_cmpuint(rig_objects(rig), ==, 1);
+	rig->blocks->lane = wide;
+	dfs_lane_free(narrow);
+	dfs_file_discard(file);
+	dfs_file_free(file);
+	rig_free(rig);
+}
+
 static unsigned batches, batched;
 static struct dfs_block_ops one_by_one;
 
@@ -553,6 +635,8 @@ main(int argc, char **argv)
 		TEST(the_grace_holds_over_a_restart),
 		TEST(the_clock_erases_without_being_asked),
 		TEST(what_cannot_be_erased_keeps_its_record),
+		TEST(a_drain_of_a_store_that_hangs_ends_at_its_deadline),
+		TEST(a_drain_behind_a_full_lane_ends_at_its_deadline),
 		TEST(objects_go_in_batches_where_the_store_can),
 		TEST(versions_grow_over_restarts_and_a_clock_set_back),
 		TEST(the_grace_holds_for_a_removed_file),
