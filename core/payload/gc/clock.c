@@ -263,13 +263,13 @@ dfs_gc_kick(struct dfs_payload *payload)
 	dfs_gc_reap_by(payload, dfs_clock_coarse() + payload->gc.grace + GATHER);
 }
 
-/* Wait until no task runs; called with mu. */
+/* Wait until nothing but a reconciliation runs; called with mu. */
 static bool
 settle(struct dfs_gc *gc, int64_t deadline)
 {
-	while ((gc->running || gc->reconciling) && dfs_cond_until(&gc->quiet, &gc->mu, deadline))
+	while (gc->running && dfs_cond_until(&gc->quiet, &gc->mu, deadline))
 		;
-	return !gc->running && !gc->reconciling;
+	return !gc->running;
 }
 
 bool
@@ -300,9 +300,7 @@ dfs_gc_drain(struct dfs_payload *payload, int64_t deadline)
 		gc->running = false;
 		pthread_cond_broadcast(&gc->quiet);
 	}
-	while (gc->running && dfs_cond_until(&gc->quiet, &gc->mu, deadline))
-		;
-	ok = ok && !gc->running;
+	ok = settle(gc, deadline) && ok;
 	pthread_mutex_unlock(&gc->mu);
 	return ok;
 }
@@ -319,6 +317,9 @@ dfs_gc_stop(struct dfs_payload *payload, int64_t deadline)
 	unlist(gc);
 	pthread_mutex_lock(&gc->mu);
 	quiet = settle(gc, deadline);
+	while (gc->reconciling && dfs_cond_until(&gc->quiet, &gc->mu, deadline))
+		;
+	quiet = quiet && !gc->reconciling;
 	pthread_mutex_unlock(&gc->mu);
 	if (quiet && gc->started)
 		dfs_versions_end(payload);

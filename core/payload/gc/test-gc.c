@@ -556,6 +556,43 @@ more_orphans_than_one_piece_are_all_found(void)
 	rig_free(rig);
 }
 
+static _Atomic bool listing;
+static struct rig *listed;
+
+/* A list that takes longer than anybody has time for. */
+static enum dfs_status
+list_until_stopped(void *inst, const char *prefix, const char *after, dfs_object_fn fn, void *arg)
+{
+	struct dfs_gc *gc = &listed->payload->gc;
+	bool stop = false;
+
+	listing = true;
+	while (!stop) {
+		pthread_mutex_lock(&gc->mu);
+		stop = gc->stop;
+		pthread_mutex_unlock(&gc->mu);
+		g_usleep(500);
+	}
+	return one_by_one.list(inst, prefix, after, fn, arg);
+}
+
+static void
+the_end_of_a_share_does_not_wait_for_a_reconciliation(void)
+{
+	struct rig *rig = rig_new_kept("memory", 64 * MIB, DFS_DURABILITY_POWER, &at_once);
+
+	one_by_one = rig->blocks->ops;
+	rig->blocks->ops.list = list_until_stopped;
+	listing = false;
+	listed = rig;
+	rig->options.gc_reconcile_interval = 1;
+	rig_reopen(rig, true);
+	while (!listing)
+		g_usleep(500);
+	g_assert_true(dfs_garbage_drain(rig->payload, dfs_clock_mono() + 10 * DFS_SECOND));
+	rig_free(rig);
+}
+
 /* --- a reader -------------------------------------------------------------------------------- */
 
 static void
@@ -648,6 +685,7 @@ main(int argc, char **argv)
 		TEST(an_orphan_that_was_away_is_reported_anew),
 		TEST(an_error_of_the_list_erases_nothing),
 		TEST(more_orphans_than_one_piece_are_all_found),
+		TEST(the_end_of_a_share_does_not_wait_for_a_reconciliation),
 		TEST(a_missing_object_is_an_error_and_counted),
 		TEST(a_row_that_has_changed_is_read_again),
 		TEST(keys_are_read_back),
