@@ -18,12 +18,39 @@ answer(ssize_t r)
 	return r < 0 ? -errno : r;
 }
 
+/* Makes the folder's own name durable. */
+static int
+sync_parent(int folder)
+{
+	int parent = openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	/* One that may not be read: all of the file system, then. */
+	if (parent < 0)
+		return (int)answer(syncfs(folder));
+	r = (int)answer(fsync(parent));
+	close(parent);
+	return r;
+}
+
 static int
 disk_open_folder(void *ctx, const char *path, bool make)
 {
-	if (make && mkdir(path, 0700) != 0 && errno != EEXIST)
+	bool made = make && mkdir(path, 0700) == 0;
+	int fd, r;
+
+	if (make && !made && errno != EEXIST)
 		return -errno;
-	return (int)answer(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	fd = (int)answer(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	if (fd < 0 || !make)
+		return fd;
+	/* One that was there may be of a run that ended before it came to this, but also a mount
+	 * point in a file system that syncs nothing. */
+	r = sync_parent(fd);
+	if (r == 0 || !made)
+		return fd;
+	close(fd);
+	return r;
 }
 
 static int

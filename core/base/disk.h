@@ -15,7 +15,7 @@
 
 struct dfs_disk_ops {
 	void *ctx; /* first argument of all */
-	/* A folder's descriptor; make: create it with mode 0700 where it is absent. */
+	/* A folder's descriptor; make: create it with mode 0700 where it is absent, durably. */
 	int (*open_folder)(void *ctx, const char *path, bool make);
 	/* flags: as open(2)'s, O_CREAT with mode 0600, O_DIRECT where it is wanted; a file system that
 	 * refuses O_DIRECT answers -EINVAL. */

@@ -4,11 +4,25 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/disk.h"
 
 static char *path;
 static int folder;
+
+/* What was synced last. */
+static struct stat synced;
+
+/* In the place of the C library's, for the library too. */
+int
+fsync(int fd)
+{
+	g_assert_cmpint(fstat(fd, &synced), ==, 0);
+	return (int)syscall(SYS_fsync, fd);
+}
 
 static int
 make_file(const char *name)
@@ -45,6 +59,26 @@ what_is_written_reads_back(void)
 	g_assert_cmpint(dfs_disk.sync_folder(NULL, folder), ==, 0);
 	dfs_disk.close(NULL, fd);
 	g_assert_cmpint(dfs_disk.unlink(NULL, folder, "data"), ==, 0);
+}
+
+static void
+a_made_folder_is_durable_in_its_parent(void)
+{
+	g_autofree char *below = g_build_filename(path, "folder", NULL);
+	struct stat parent;
+
+	g_assert_cmpint(fstat(folder, &parent), ==, 0);
+	/* The second time it is there, but who says that it is synced? */
+	for (int i = 0; i < 2; i++) {
+		int fd = dfs_disk.open_folder(NULL, below, true);
+
+		g_assert_cmpint(fd, >=, 0);
+		g_assert_cmpuint(synced.st_ino, ==, parent.st_ino);
+		g_assert_cmpuint(synced.st_dev, ==, parent.st_dev);
+		memset(&synced, 0, sizeof synced);
+		dfs_disk.close(NULL, fd);
+	}
+	g_rmdir(below);
 }
 
 static void
@@ -110,6 +144,8 @@ main(int argc, char **argv)
 	folder = dfs_disk.open_folder(NULL, path, false);
 	g_test_add_func("/disk/errors-are-negative-errno", errors_are_negative_errno);
 	g_test_add_func("/disk/what-is-written-reads-back", what_is_written_reads_back);
+	g_test_add_func("/disk/a-made-folder-is-durable-in-its-parent",
+			a_made_folder_is_durable_in_its_parent);
 	g_test_add_func("/disk/lock-excludes-a-second-holder", lock_excludes_a_second_holder);
 	g_test_add_func("/disk/list-visits-the-prefix-until-told-to-stop",
 			list_visits_the_prefix_until_told_to_stop);
