@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-#define DFS_METADATA_ABI_MAJOR 1
+#define DFS_METADATA_ABI_MAJOR 2
 #define DFS_METADATA_ABI_MINOR 0
 
 #define DFS_NAME_MAX 255      /* bytes of a directory entry's name */
