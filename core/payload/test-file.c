@@ -20,14 +20,6 @@ fill(int seed)
 		data[i] = (unsigned char)(i * 7 + i / 4096 + (unsigned)seed);
 }
 
-static enum dfs_status
-flush(struct dfs_file *file)
-{
-	struct dfs_ctx ctx = rig_ctx();
-
-	return dfs_file_flush(&ctx, file, DFS_FLUSH_ALL);
-}
-
 static void
 write_ok(struct dfs_file *file, uint64_t length, uint64_t offset, uint32_t len)
 {
@@ -44,14 +36,6 @@ assert_reads(struct dfs_file *file, uint64_t length, uint64_t offset, const void
 }
 
 static void
-end(struct rig *rig, struct dfs_file *file)
-{
-	dfs_file_discard(file);
-	dfs_file_free(file);
-	rig_free(rig);
-}
-
-static void
 holes_read_as_zeros_and_take_no_memory(void)
 {
 	struct rig *rig = rig_new("memory", 64 * MIB, DFS_DURABILITY_POWER);
@@ -62,7 +46,7 @@ holes_read_as_zeros_and_take_no_memory(void)
 	assert_reads(file, length, length - MIB, zeros, MIB);
 	assert_reads(file, length, 12345, zeros, MIB);
 	g_assert_cmpuint(file->n_blocks, ==, 0);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -81,7 +65,7 @@ read_past_the_end_is_clipped(void)
 	g_assert_cmpint(dfs_file_read(&ctx, file, 1000, 1000, 4096, &r), ==, DFS_OK);
 	g_assert_cmpuint(r.len, ==, 0);
 	g_assert_true(r.eof);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 /* Pages with a zero tail each would take two spans. */
@@ -100,7 +84,7 @@ spans_of_a_read_are_bounded(void)
 	}
 	assert_reads(file, 2 * MIB, 0, want, MIB);
 	assert_reads(file, 2 * MIB, 100, want + 100, MIB - 100);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -121,7 +105,7 @@ references_of_a_read_survive_an_overwrite(void)
 	g_assert_cmpmem(r.spans[0].data, 8192, got, 8192);
 	dfs_read_release(&r);
 	memcpy(got, data, 4096);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -135,7 +119,7 @@ small_file_takes_a_small_buffer(void)
 	write_ok(file, 0, 0, 4096);
 	dfs_buf_usage(&used, &mapped);
 	g_assert_cmpuint(used - before, ==, 4096);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -147,12 +131,12 @@ memory_store_shares_the_pages(void)
 
 	write_ok(file, 0, 0, MIB);
 	dfs_buf_usage(&before, &mapped);
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	dfs_cache_reclaim(rig->cache, UINT32_MAX);
 	assert_reads(file, MIB, 0, data, MIB);
 	dfs_buf_usage(&used, &mapped);
 	g_assert_cmpuint(used, ==, before);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -174,7 +158,7 @@ failed_put_is_reported_and_keeps_the_data(void)
 	g_assert_cmpint(dfs_file_commit(&ctx, file), ==, DFS_OK);
 	g_assert_false(dfs_file_busy(file));
 	g_assert_cmpuint(rig_double.puts, ==, 1);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -187,14 +171,14 @@ failed_transaction_keeps_the_data_and_the_objects(void)
 	fill(1);
 	write_ok(file, 0, 0, MIB);
 	rig_double.commit = DFS_IO;
-	g_assert_cmpint(flush(file), ==, DFS_IO);
+	g_assert_cmpint(rig_flush(file), ==, DFS_IO);
 	/* The store may have done it all the same: rows would name what was erased. */
 	g_assert_cmpuint(rig_objects(rig), ==, 1);
 	rig_double.commit = DFS_OK;
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	dfs_cache_reclaim(rig->cache, UINT32_MAX);
 	assert_reads(file, MIB, 0, data, MIB);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -205,9 +189,9 @@ owner_that_refuses_keeps_the_file_dirty(void)
 
 	write_ok(file, 0, 0, 4096);
 	rig->publish_status = DFS_IO;
-	g_assert_cmpint(flush(file), ==, DFS_IO);
+	g_assert_cmpint(rig_flush(file), ==, DFS_IO);
 	g_assert_true(dfs_file_busy(file));
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -218,7 +202,7 @@ failed_read_is_reported(void)
 
 	rig_install_double(rig);
 	write_ok(file, 0, 0, MIB);
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	dfs_cache_reclaim(rig->cache, UINT32_MAX);
 	rig_double.get = DFS_CORRUPT;
 	g_assert_cmpint(rig_read(file, MIB, 0, got, 4096), ==, DFS_CORRUPT);
@@ -226,7 +210,7 @@ failed_read_is_reported(void)
 	g_assert_cmpint(rig_read(file, MIB, 0, got, 4096), ==, DFS_IO);
 	rig_double.get = DFS_OK;
 	assert_reads(file, MIB, 0, data, MIB);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -247,14 +231,14 @@ write_during_a_flush_stays_dirty(void)
 	write_ok(file, 0, 0, MIB);
 	rig_double.during_put = write_into;
 	rig_double.arg = file;
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	g_assert_true(dfs_file_busy(file));
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	dfs_cache_reclaim(rig->cache, UINT32_MAX);
 	assert_reads(file, MIB, 65536, data, 4096);
 	fill(1);
 	assert_reads(file, MIB, 0, data, 65536);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -275,14 +259,14 @@ truncation_during_a_flush_holds(void)
 	write_ok(file, 0, 0, MIB);
 	rig_double.during_put = cut_short;
 	rig_double.arg = file;
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	dfs_cache_reclaim(rig->cache, UINT32_MAX);
 	memcpy(want, data, 5000);
 	memset(want + 5000, 0, MIB - 5000);
 	assert_reads(file, MIB, 0, want, MIB);
 	g_assert_cmpuint(dfs_file_used(file), ==, 8192);
 	g_assert_cmpuint(rig_objects(rig), ==, 1);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -301,11 +285,11 @@ discard_during_a_flush_publishes_nothing(void)
 	write_ok(file, 0, 0, MIB);
 	rig_double.during_put = discard;
 	rig_double.arg = file;
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	g_assert_cmpuint(rig->published, ==, 0);
 	g_assert_false(dfs_file_busy(file));
 	g_assert_cmpuint(rig_objects(rig), ==, 0);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -316,7 +300,7 @@ truncation_given_up_changes_nothing(void)
 
 	rig_install_double(rig);
 	write_ok(file, 0, 0, MIB);
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	rig_double.commit = DFS_IO;
 	g_assert_cmpint(rig_truncate(file, MIB, 100), ==, DFS_IO);
 	rig_double.commit = DFS_OK;
@@ -324,7 +308,7 @@ truncation_given_up_changes_nothing(void)
 	assert_reads(file, MIB, 0, data, MIB);
 	g_assert_cmpuint(dfs_file_used(file), ==, MIB);
 	g_assert_cmpuint(rig_objects(rig), ==, 1);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -336,13 +320,13 @@ small_overwrite_puts_little(void)
 	rig_install_double(rig);
 	for (uint32_t i = 0; i < 4; i++)
 		write_ok(file, (uint64_t)i * MIB, (uint64_t)i * MIB, MIB);
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	g_assert_cmpuint(rig_double.put_bytes, ==, 4 * MIB);
 	dfs_cache_reclaim(rig->cache, UINT32_MAX);
 	write_ok(file, 4 * MIB, 8192, 4096);
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	g_assert_cmpuint(rig_double.put_bytes, ==, 4 * MIB + 4096);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -354,14 +338,14 @@ many_small_overwrites_become_whole_again(void)
 	fill(3);
 	for (uint32_t i = 0; i < 4; i++)
 		write_ok(file, (uint64_t)i * MIB, (uint64_t)i * MIB, MIB);
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	for (uint32_t i = 0; i < 40; i++) {
 		write_ok(file, 4 * MIB, i * 98304, 4096);
-		g_assert_cmpint(flush(file), ==, DFS_OK);
+		rig_flush_ok(file);
 		g_assert_cmpuint(dfs_block_find(file, 0)->n_segs, <=, 16);
 	}
 	g_assert_cmpuint(rig_objects(rig), <=, 16);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -372,10 +356,10 @@ old_versions_are_erased(void)
 
 	for (int i = 0; i < 5; i++) {
 		write_ok(file, i ? MIB : 0, 0, MIB);
-		g_assert_cmpint(flush(file), ==, DFS_OK);
+		rig_flush_ok(file);
 	}
 	g_assert_cmpuint(rig_objects(rig), ==, 1);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -388,13 +372,13 @@ sparse_file_uses_what_was_written(void)
 	write_ok(file, 0, at + 8192, 10);
 	write_ok(file, length, 3 * DFS_PAGE_SIZE, 8192);
 	g_assert_cmpuint(dfs_file_used(file), ==, 12288);
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	g_assert_cmpuint(rig->used, ==, 12288);
 	dfs_file_free(file);
 	file = rig_file(rig, 1, length, rig->used);
 	g_assert_cmpint(rig_truncate(file, length, at), ==, DFS_OK);
 	g_assert_cmpuint(dfs_file_used(file), ==, 8192);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -406,7 +390,7 @@ reclaim_leaves_no_object(void)
 
 	for (uint32_t i = 0; i < 9; i++)
 		write_ok(file, (uint64_t)i * MIB, (uint64_t)i * MIB, MIB);
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	g_assert_cmpuint(rig_objects(rig), ==, 3);
 	dfs_file_discard(file);
 	dfs_file_free(file);
@@ -431,7 +415,7 @@ commit_in_memory_flushes_nothing(void)
 			DFS_OK);
 	g_assert_cmpuint(rig_double.puts, ==, 1);
 	g_assert_false(dfs_file_busy(file));
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -446,13 +430,13 @@ loops_never_wait_for_a_blocking_store(void)
 	write_ok(file, 0, 0, MIB);
 	g_assert_cmpint(dfs_file_commit(&ctx, file), ==, DFS_AGAIN);
 	g_assert_cmpuint(rig_double.puts, ==, 0);
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	g_assert_cmpint(dfs_file_commit(&ctx, file), ==, DFS_OK);
 	dfs_cache_reclaim(rig->cache, UINT32_MAX);
 	g_assert_cmpint(dfs_file_read(&ctx, file, MIB, 0, 4096, &r), ==, DFS_AGAIN);
 	g_assert_cmpint(dfs_file_prepare(&ctx, file, MIB, 100, 100), ==, DFS_AGAIN);
 	g_assert_cmpuint(rig_double.gets, ==, 0);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -466,12 +450,12 @@ budget_is_held(void)
 		g_assert_cmpint(atomic_load(&rig->cache->dirty), <=, 14 * MIB);
 		g_assert_cmpint(atomic_load(&rig->cache->resident), <=, 20 * MIB);
 	}
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	for (uint64_t i = 0; i < 96; i++) {
 		assert_reads(file, 96 * MIB, i * MIB, data, MIB);
 		g_assert_cmpint(atomic_load(&rig->cache->resident), <=, 24 * MIB);
 	}
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -492,9 +476,9 @@ writers_wait_where_nothing_can_be_written(void)
 	g_assert_cmpint(dfs_file_prepare(&loop, file, length, length, MIB), ==, DFS_AGAIN);
 	g_assert_cmpint(dfs_file_prepare(&worker, file, length, length, MIB), ==, DFS_DELAY);
 	rig_double.put = DFS_OK;
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	g_assert_cmpint(dfs_file_prepare(&loop, file, length, length, MIB), ==, DFS_OK);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -507,7 +491,7 @@ write_beyond_the_longest_file_is_refused(void)
 	g_assert_cmpint(rig_write(file, 0, INT64_MAX - 10, data, 11, false), ==, DFS_FBIG);
 	g_assert_cmpint(rig_write(file, 0, INT64_MAX - 10, data, 10, false), ==, DFS_OK);
 	g_assert_cmpint(dfs_write_reserve(UINT64_MAX - 5, 10, &w), ==, DFS_FBIG);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void

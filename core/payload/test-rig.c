@@ -156,6 +156,15 @@ rig_free(struct rig *rig)
 	g_free(rig);
 }
 
+void
+rig_end(struct rig *rig, struct dfs_file *file)
+{
+	rig_double.hang = false;
+	dfs_file_discard(file);
+	dfs_file_free(file);
+	rig_free(rig);
+}
+
 static enum dfs_status
 publish(void *owner, struct dfs_txn *txn, uint64_t used)
 {
@@ -301,6 +310,14 @@ rig_write(struct dfs_file *file, uint64_t length, uint64_t offset, const void *d
 }
 
 enum dfs_status
+rig_flush(struct dfs_file *file)
+{
+	struct dfs_ctx ctx = rig_ctx();
+
+	return dfs_file_flush(&ctx, file, DFS_FLUSH_ALL);
+}
+
+enum dfs_status
 rig_truncate(struct dfs_file *file, uint64_t old_length, uint64_t new_length)
 {
 	struct dfs_metadata_store *metadata = file->payload->metadata;
@@ -349,15 +366,20 @@ count(void *arg, const char *key, uint64_t length)
 }
 
 unsigned
-rig_objects(struct rig *rig)
+rig_objects_now(struct rig *rig)
 {
 	unsigned n = 0;
 
+	g_assert_cmpint(dfs_block_list(rig->blocks, "share/", "", count, &n), ==, DFS_OK);
+	return n;
+}
+
+unsigned
+rig_objects(struct rig *rig)
+{
 	g_assert_true(dfs_garbage_drain(rig->payload, dfs_clock_mono() + 30 * DFS_SECOND));
 	if (rig->blocks->offload)
 		g_assert_true(dfs_offload_drain(rig->blocks->offload,
 						dfs_clock_mono() + 30 * DFS_SECOND));
-	g_assert_cmpint(rig->blocks->ops.list(rig->blocks->inst, "share/", "", count, &n), ==,
-			DFS_OK);
-	return n;
+	return rig_objects_now(rig);
 }

@@ -51,6 +51,8 @@ struct rig *rig_new_kept(const char *block, uint64_t budget, enum dfs_durability
 void rig_reopen(struct rig *rig, bool clean);
 void rig_open(struct rig *rig);
 void rig_free(struct rig *rig);
+/* The same with the content of its only file; the double lets go of what hangs. */
+void rig_end(struct rig *rig, struct dfs_file *file);
 /* One more store for the rig's workers, to be closed before it is freed. */
 struct dfs_block_store *rig_open_blocks(struct rig *rig, const char *block, const char *name);
 struct dfs_file *rig_file(struct rig *rig, uint8_t id, uint64_t length, uint64_t used);
@@ -58,11 +60,16 @@ struct dfs_ctx rig_ctx(void);
 /* As the fs layer does it: prepare, then install or copy.  length: before. */
 enum dfs_status rig_write(struct dfs_file *file, uint64_t length, uint64_t offset, const void *data,
 			  uint32_t len, bool pages);
+/* All that is dirty. */
+enum dfs_status rig_flush(struct dfs_file *file);
+#define rig_flush_ok(file) g_assert_cmpint(rig_flush(file), ==, DFS_OK)
 enum dfs_status rig_truncate(struct dfs_file *file, uint64_t old_length, uint64_t new_length);
 /* len bytes into out; asserts that as many came. */
 enum dfs_status rig_read(struct dfs_file *file, uint64_t length, uint64_t offset, void *out,
 			 uint32_t len);
-/* Objects below the share's prefix. */
+/* Objects below the share's prefix, once all that is due is erased. */
 unsigned rig_objects(struct rig *rig);
+/* Those that are there now. */
+unsigned rig_objects_now(struct rig *rig);
 
 #endif

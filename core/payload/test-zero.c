@@ -19,26 +19,10 @@ write_ok(struct dfs_file *file, uint64_t length, uint64_t offset, const void *fr
 }
 
 static void
-flush(struct dfs_file *file)
-{
-	struct dfs_ctx ctx = rig_ctx();
-
-	g_assert_cmpint(dfs_file_flush(&ctx, file, DFS_FLUSH_ALL), ==, DFS_OK);
-}
-
-static void
 assert_reads(struct dfs_file *file, uint64_t length, uint64_t offset, const void *want, uint32_t len)
 {
 	g_assert_cmpint(rig_read(file, length, offset, got, len), ==, DFS_OK);
 	g_assert_cmpmem(got, len, want, len);
-}
-
-static void
-end(struct rig *rig, struct dfs_file *file)
-{
-	dfs_file_discard(file);
-	dfs_file_free(file);
-	rig_free(rig);
 }
 
 static void
@@ -49,7 +33,7 @@ a_block_of_zeros_is_no_object(void)
 
 	for (uint64_t i = 0; i < 8; i++)
 		write_ok(file, i * MIB, i * MIB, zeros, MIB);
-	flush(file);
+	rig_flush_ok(file);
 	g_assert_cmpuint(rig_objects(rig), ==, 0);
 	g_assert_cmpuint(dfs_file_used(file), ==, 8 * MIB);
 	g_assert_cmpuint(rig->used, ==, 8 * MIB);
@@ -59,7 +43,7 @@ a_block_of_zeros_is_no_object(void)
 	assert_reads(file, 8 * MIB, 4 * MIB - 100, zeros, 1000);
 	g_assert_cmpint(rig_truncate(file, 8 * MIB, MIB), ==, DFS_OK);
 	g_assert_cmpuint(dfs_file_used(file), ==, MIB);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -69,19 +53,19 @@ zeros_over_data_take_its_place(void)
 	struct dfs_file *file = rig_file(rig, 1, 0, 0);
 
 	write_ok(file, 0, 0, data, MIB);
-	flush(file);
+	rig_flush_ok(file);
 	g_assert_cmpuint(rig_objects(rig), ==, 1);
 	write_ok(file, MIB, 8192, zeros, 8192);
-	flush(file);
+	rig_flush_ok(file);
 	g_assert_cmpuint(rig_objects(rig), ==, 1);
 	dfs_cache_reclaim(rig->cache, UINT32_MAX);
 	assert_reads(file, MIB, 0, data, 8192);
 	assert_reads(file, MIB, 8192, zeros, 8192);
 	assert_reads(file, MIB, 16384, data + 16384, MIB - 16384);
 	write_ok(file, MIB, 0, zeros, MIB);
-	flush(file);
+	rig_flush_ok(file);
 	g_assert_cmpuint(rig_objects(rig), ==, 0);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -91,16 +75,16 @@ data_over_zeros_takes_their_place(void)
 	struct dfs_file *file = rig_file(rig, 1, 0, 0);
 
 	write_ok(file, 0, 0, zeros, MIB);
-	flush(file);
+	rig_flush_ok(file);
 	dfs_cache_reclaim(rig->cache, UINT32_MAX);
 	write_ok(file, MIB, 100, data, 5000);
-	flush(file);
+	rig_flush_ok(file);
 	g_assert_cmpuint(rig_objects(rig), ==, 1);
 	dfs_cache_reclaim(rig->cache, UINT32_MAX);
 	assert_reads(file, MIB, 0, zeros, 100);
 	assert_reads(file, MIB, 100, data, 5000);
 	assert_reads(file, MIB, 5100, zeros, MIB - 5100);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void
@@ -111,12 +95,12 @@ zeros_beside_zeros_are_one_segment(void)
 
 	for (uint64_t i = 0; i < 40; i++) {
 		write_ok(file, i * 8192, i * 8192, zeros, 8192);
-		flush(file);
+		rig_flush_ok(file);
 		dfs_cache_reclaim(rig->cache, UINT32_MAX);
 	}
 	assert_reads(file, 40 * 8192, 0, zeros, 40 * 8192);
 	g_assert_cmpuint(dfs_block_find(file, 0)->n_segs, ==, 1);
-	end(rig, file);
+	rig_end(rig, file);
 }
 
 static void

@@ -141,14 +141,6 @@ temps(struct rig *rig)
 	return n;
 }
 
-static enum dfs_status
-flush(struct dfs_file *file)
-{
-	struct dfs_ctx ctx = rig_ctx();
-
-	return dfs_file_flush(&ctx, file, DFS_FLUSH_ALL);
-}
-
 /* `blocks` whole blocks and half of one. */
 static struct dfs_file *
 write_file(struct rig *rig, uint8_t id, unsigned blocks)
@@ -190,7 +182,7 @@ auto_is_one_put(void)
 
 		world_open(&w, stores[i], (struct dfs_flush_options){0});
 		file = write_file(w.rig, 1, 2);
-		g_assert_cmpint(flush(file), ==, DFS_OK);
+		rig_flush_ok(file);
 		g_assert_cmpuint(seen.puts, ==, 3);
 		g_assert_cmpuint(seen.temp_puts + seen.copies, ==, 0);
 		g_assert_false(g_file_test(w.folder, G_FILE_TEST_EXISTS));
@@ -209,7 +201,7 @@ direct_puts_copies_and_erases(void)
 		world_open(&w, stores[i],
 			   (struct dfs_flush_options){.strategy = DFS_STRATEGY_DIRECT});
 		file = write_file(w.rig, 1, 2);
-		g_assert_cmpint(flush(file), ==, DFS_OK);
+		rig_flush_ok(file);
 		g_assert_cmpuint(seen.temp_puts, ==, 3);
 		g_assert_cmpuint(seen.copies, ==, 3);
 		g_assert_cmpuint(seen.temp_erased, ==, 3);
@@ -230,7 +222,7 @@ local_puts_from_a_file(void)
 			   (struct dfs_flush_options){.strategy = DFS_STRATEGY_LOCAL});
 		seen.folder = w.folder;
 		file = write_file(w.rig, 1, 2);
-		g_assert_cmpint(flush(file), ==, DFS_OK);
+		rig_flush_ok(file);
 		g_assert_cmpuint(seen.puts, ==, 3);
 		g_assert_cmpuint(seen.files, >, 0);
 		g_assert_cmpuint(seen.temp_puts + seen.copies, ==, 0);
@@ -253,12 +245,12 @@ hybrid_goes_by_the_size_of_the_flush(void)
 		   (struct dfs_flush_options){.strategy = DFS_STRATEGY_HYBRID,
 					      .size_threshold = 4 * MIB});
 	file = write_file(w.rig, 1, 0);
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	g_assert_cmpuint(seen.copies, ==, 1);
 	g_assert_cmpuint(seen.puts, ==, 0);
 	assert_stored(w.rig, file, 1, 0);
 	file = write_file(w.rig, 2, 1);
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	g_assert_cmpuint(seen.copies, ==, 1);
 	g_assert_cmpuint(seen.puts, ==, 2);
 	dfs_file_free(file);
@@ -281,7 +273,7 @@ a_store_that_does_not_copy_gets_the_object_at_its_key(void)
 		if (why[i] == DFS_OK)
 			w.rig->blocks->ops.copy = NULL;
 		file = write_file(w.rig, 1, 1);
-		g_assert_cmpint(flush(file), ==, DFS_OK);
+		rig_flush_ok(file);
 		g_assert_cmpuint(seen.puts, ==, 2);
 		g_assert_cmpuint(seen.temp_puts, ==, why[i] == DFS_OK ? 0 : 2);
 		assert_stored(w.rig, file, 1, 1);
@@ -298,7 +290,7 @@ a_folder_that_cannot_be_written_is_passed_by(void)
 	world_open(&w, "remote", (struct dfs_flush_options){.strategy = DFS_STRATEGY_LOCAL});
 	g_assert_cmpint(g_rmdir(w.folder), ==, 0);
 	file = write_file(w.rig, 1, 1);
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	g_assert_cmpuint(seen.puts, ==, 2);
 	assert_stored(w.rig, file, 1, 1);
 	world_close(&w);
@@ -313,10 +305,10 @@ a_failed_copy_leaves_nothing(void)
 	world_open(&w, "remote", (struct dfs_flush_options){.strategy = DFS_STRATEGY_DIRECT});
 	seen.copy = DFS_CORRUPT;
 	file = write_file(w.rig, 1, 1);
-	g_assert_cmpint(flush(file), !=, DFS_OK);
+	g_assert_cmpint(rig_flush(file), !=, DFS_OK);
 	g_assert_cmpuint(rig_objects(w.rig), ==, 0);
 	seen.copy = DFS_OK;
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	assert_stored(w.rig, file, 1, 1);
 	world_close(&w);
 }
@@ -334,7 +326,7 @@ temporary_objects_are_gone_after_the_next_start(void)
 		seen.keep = true;
 		seen.copy = copied ? DFS_OK : DFS_ACCESS;
 		file = write_file(w.rig, 1, 1);
-		g_assert_cmpint(flush(file), ==, copied ? DFS_OK : DFS_DELAY);
+		g_assert_cmpint(rig_flush(file), ==, copied ? DFS_OK : DFS_DELAY);
 		g_assert_cmpuint(temps(w.rig), >=, 1);
 		seen.keep = false;
 		dfs_file_discard(file);
@@ -373,7 +365,7 @@ a_share_says_how_many_go_at_once(void)
 	world_open(&w, "remote", (struct dfs_flush_options){.upload_concurrency = 1});
 	seen.latency = 2000;
 	file = write_file(w.rig, 1, 5);
-	g_assert_cmpint(flush(file), ==, DFS_OK);
+	rig_flush_ok(file);
 	g_assert_cmpuint(seen.puts, ==, 6);
 	g_assert_cmpuint(seen.most, ==, 1);
 	assert_stored(w.rig, file, 1, 5);

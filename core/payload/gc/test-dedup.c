@@ -25,14 +25,6 @@ write_block(struct dfs_file *file, uint64_t index, int seed)
 }
 
 static void
-flush(struct dfs_file *file)
-{
-	struct dfs_ctx ctx = rig_ctx();
-
-	g_assert_cmpint(dfs_file_flush(&ctx, file, DFS_FLUSH_ALL), ==, DFS_OK);
-}
-
-static void
 assert_sound(struct rig *rig)
 {
 	struct dfs_check_report r;
@@ -45,13 +37,11 @@ static void
 end(struct rig *rig, struct dfs_file *file, struct dfs_file *other)
 {
 	assert_sound(rig);
-	dfs_file_discard(file);
-	dfs_file_free(file);
 	if (other) {
 		dfs_file_discard(other);
 		dfs_file_free(other);
 	}
-	rig_free(rig);
+	rig_end(rig, file);
 }
 
 static void
@@ -61,11 +51,11 @@ equal_blocks_are_one_object(void)
 	struct dfs_file *a = rig_file(rig, 1, 0, 0), *b = rig_file(rig, 2, 0, 0);
 
 	write_block(a, 0, 1);
-	flush(a);
+	rig_flush_ok(a);
 	write_block(b, 0, 1);
 	write_block(b, 1, 1);
 	write_block(b, 2, 2);
-	flush(b);
+	rig_flush_ok(b);
 	g_assert_cmpuint(rig_objects(rig), ==, 2);
 	assert_sound(rig);
 	dfs_cache_reclaim(rig->cache, UINT32_MAX);
@@ -84,7 +74,7 @@ nothing_is_shared_unless_asked_for(void)
 
 	write_block(a, 0, 1);
 	write_block(a, 1, 1);
-	flush(a);
+	rig_flush_ok(a);
 	g_assert_cmpuint(rig_objects(rig), ==, 2);
 	end(rig, a, NULL);
 }
@@ -96,16 +86,16 @@ an_object_goes_with_its_last_row(void)
 	struct dfs_file *a = rig_file(rig, 1, 0, 0), *b = rig_file(rig, 2, 0, 0);
 
 	write_block(a, 0, 1);
-	flush(a);
+	rig_flush_ok(a);
 	write_block(b, 0, 1);
-	flush(b);
+	rig_flush_ok(b);
 	g_assert_cmpint(rig_truncate(a, 4 * MIB, 0), ==, DFS_OK);
 	g_assert_cmpuint(rig_objects(rig), ==, 1);
 	g_assert_cmpint(rig_truncate(b, 4 * MIB, 0), ==, DFS_OK);
 	g_assert_cmpuint(rig_objects(rig), ==, 0);
 	/* Its hash is forgotten too. */
 	write_block(b, 0, 1);
-	flush(b);
+	rig_flush_ok(b);
 	g_assert_cmpuint(rig_objects(rig), ==, 1);
 	end(rig, a, b);
 }
@@ -118,12 +108,12 @@ the_same_bytes_once_more_count_once(void)
 
 	for (int i = 0; i < 3; i++) {
 		write_block(a, 0, 1);
-		flush(a);
+		rig_flush_ok(a);
 		g_assert_cmpuint(rig_objects(rig), ==, 1);
 		assert_sound(rig);
 	}
 	write_block(a, 0, 2);
-	flush(a);
+	rig_flush_ok(a);
 	g_assert_cmpuint(rig_objects(rig), ==, 1);
 	end(rig, a, NULL);
 }
@@ -154,10 +144,10 @@ a_twin_that_is_gone_is_put_after_all(void)
 	real = rig->metadata->ops;
 	rig->metadata->ops.find_object = find_what_is_gone;
 	write_block(a, 0, 1);
-	flush(a);
+	rig_flush_ok(a);
 	lies = 1;
 	write_block(b, 0, 1);
-	flush(b);
+	rig_flush_ok(b);
 	g_assert_cmpuint(lies, ==, 0);
 	g_assert_cmpuint(b->n_dirty, ==, 0);
 	g_assert_cmpint(rig_read(b, 4 * MIB, MIB, got, MIB), ==, DFS_OK);
@@ -174,11 +164,11 @@ a_part_of_a_shared_block_changes_alone(void)
 	static const unsigned char x[4096] = {1};
 
 	write_block(a, 0, 1);
-	flush(a);
+	rig_flush_ok(a);
 	write_block(b, 0, 1);
-	flush(b);
+	rig_flush_ok(b);
 	g_assert_cmpint(rig_write(b, 4 * MIB, 8192, x, sizeof x, false), ==, DFS_OK);
-	flush(b);
+	rig_flush_ok(b);
 	g_assert_cmpuint(rig_objects(rig), ==, 2);
 	dfs_cache_reclaim(rig->cache, UINT32_MAX);
 	g_assert_cmpint(rig_read(a, 4 * MIB, 0, got, MIB), ==, DFS_OK);

@@ -22,14 +22,6 @@ write_some(struct dfs_file *file, uint64_t length, int seed)
 	g_assert_cmpint(rig_write(file, length, 0, data, sizeof data, true), ==, DFS_OK);
 }
 
-static void
-flush(struct dfs_file *file)
-{
-	struct dfs_ctx ctx = rig_ctx();
-
-	g_assert_cmpint(dfs_file_flush(&ctx, file, DFS_FLUSH_ALL), ==, DFS_OK);
-}
-
 static int
 count_dead(void *arg, const struct dfs_dead_record *rec)
 {
@@ -47,23 +39,6 @@ dead(struct rig *rig)
 	g_assert_cmpint(dfs_metadata_begin(m, NULL, DFS_TXN_READ, &txn), ==, DFS_OK);
 	g_assert_cmpint(m->ops.scan_dead(m->inst, txn, 1, NULL, count_dead, &n), ==, DFS_OK);
 	dfs_metadata_abort(m, txn);
-	return n;
-}
-
-static int
-count_object(void *arg, const char *key, uint64_t length)
-{
-	(*(unsigned *)arg)++;
-	return 1;
-}
-
-/* Those that are there now, whatever is due. */
-static unsigned
-objects(struct rig *rig)
-{
-	unsigned n = 0;
-
-	g_assert_cmpint(dfs_block_list(rig->blocks, "share/", "", count_object, &n), ==, DFS_OK);
 	return n;
 }
 
@@ -101,17 +76,15 @@ a_dead_object_is_recorded_with_the_row_and_then_erased(void)
 	struct dfs_file *file = rig_file(rig, 1, 0, 0);
 
 	write_some(file, 0, 1);
-	flush(file);
+	rig_flush_ok(file);
 	g_assert_cmpuint(dead(rig), ==, 0);
 	write_some(file, MIB, 2);
-	flush(file);
+	rig_flush_ok(file);
 	g_assert_cmpuint(rig_objects(rig), ==, 1);
 	g_assert_cmpuint(dead(rig), ==, 0);
 	g_assert_cmpint(rig_truncate(file, MIB, 0), ==, DFS_OK);
 	g_assert_cmpuint(rig_objects(rig), ==, 0);
-	dfs_file_discard(file);
-	dfs_file_free(file);
-	rig_free(rig);
+	rig_end(rig, file);
 }
 
 static void
@@ -122,16 +95,16 @@ the_grace_holds_over_a_restart(void)
 	struct dfs_file *file = rig_file(rig, 1, 0, 0);
 
 	write_some(file, 0, 1);
-	flush(file);
+	rig_flush_ok(file);
 	write_some(file, MIB, 2);
-	flush(file);
+	rig_flush_ok(file);
 	g_assert_true(drain(rig));
-	g_assert_cmpuint(objects(rig), ==, 2);
+	g_assert_cmpuint(rig_objects_now(rig), ==, 2);
 	g_assert_cmpuint(dead(rig), ==, 1);
 	dfs_file_free(file);
 	rig_reopen(rig, false);
 	g_assert_true(drain(rig));
-	g_assert_cmpuint(objects(rig), ==, 2);
+	g_assert_cmpuint(rig_objects_now(rig), ==, 2);
 	rig->options.gc_grace = 1;
 	rig_reopen(rig, false);
 	g_assert_cmpuint(rig_objects(rig), ==, 1);
@@ -147,15 +120,13 @@ the_clock_erases_without_being_asked(void)
 	int64_t deadline = dfs_clock_mono() + 30 * DFS_SECOND;
 
 	write_some(file, 0, 1);
-	flush(file);
+	rig_flush_ok(file);
 	write_some(file, MIB, 2);
-	flush(file);
-	while (objects(rig) != 1 && dfs_clock_mono() < deadline)
+	rig_flush_ok(file);
+	while (rig_objects_now(rig) != 1 && dfs_clock_mono() < deadline)
 		g_usleep(10000);
-	g_assert_cmpuint(objects(rig), ==, 1);
-	dfs_file_discard(file);
-	dfs_file_free(file);
-	rig_free(rig);
+	g_assert_cmpuint(rig_objects_now(rig), ==, 1);
+	rig_end(rig, file);
 }
 
 static void
@@ -167,19 +138,17 @@ what_cannot_be_erased_keeps_its_record(void)
 	rig_install_double(rig);
 	file = rig_file(rig, 1, 0, 0);
 	write_some(file, 0, 1);
-	flush(file);
+	rig_flush_ok(file);
 	rig_double.erase = DFS_IO;
 	write_some(file, MIB, 2);
-	flush(file);
+	rig_flush_ok(file);
 	g_assert_true(drain(rig));
-	g_assert_cmpuint(objects(rig), ==, 2);
+	g_assert_cmpuint(rig_objects_now(rig), ==, 2);
 	g_assert_cmpuint(dead(rig), ==, 1);
 	rig_double.erase = DFS_OK;
 	g_assert_cmpuint(rig_objects(rig), ==, 1);
 	g_assert_cmpuint(dead(rig), ==, 0);
-	dfs_file_discard(file);
-	dfs_file_free(file);
-	rig_free(rig);
+	rig_end(rig, file);
 }
 
 /* Ends a hang that nothing else would: when it is told, or too late. */
@@ -216,15 +185,13 @@ a_drain_of_a_store_that_hangs_ends_at_its_deadline(void)
 
 	rig_install_double(rig);
 	write_some(file, 0, 1);
-	flush(file);
+	rig_flush_ok(file);
 	write_some(file, MIB, 2);
-	flush(file);
+	rig_flush_ok(file);
 	g_assert_true(drain_gives_up(rig));
 	g_assert_cmpuint(rig_objects(rig), ==, 1);
 	g_assert_cmpuint(dead(rig), ==, 0);
-	dfs_file_discard(file);
-	dfs_file_free(file);
-	rig_free(rig);
+	rig_end(rig, file);
 }
 
 static _Atomic bool stuck;
@@ -247,21 +214,19 @@ a_drain_behind_a_full_lane_ends_at_its_deadline(void)
 
 	rig_install_double(rig);
 	write_some(file, 0, 1);
-	flush(file);
+	rig_flush_ok(file);
 	stuck = true;
 	for (unsigned i = 0; i < G_N_ELEMENTS(tasks); i++)
 		g_assert_true(dfs_lane_submit_until(narrow, &tasks[i], INT64_MAX));
 	rig->blocks->lane = narrow;
 	write_some(file, MIB, 2);
-	flush(file);
+	rig_flush_ok(file);
 	g_assert_true(drain_gives_up(rig));
 	stuck = false;
 	g_assert_cmpuint(rig_objects(rig), ==, 1);
 	rig->blocks->lane = wide;
 	dfs_lane_free(narrow);
-	dfs_file_discard(file);
-	dfs_file_free(file);
-	rig_free(rig);
+	rig_end(rig, file);
 }
 
 static unsigned batches, batched;
@@ -288,14 +253,12 @@ objects_go_in_batches_where_the_store_can(void)
 	batches = batched = 0;
 	for (int i = 0; i < 40; i++) {
 		write_some(file, i ? MIB : 0, i);
-		flush(file);
+		rig_flush_ok(file);
 	}
 	g_assert_cmpuint(rig_objects(rig), ==, 1);
 	g_assert_cmpuint(batched, ==, 39);
 	g_assert_cmpuint(batches, <, 39);
-	dfs_file_discard(file);
-	dfs_file_free(file);
-	rig_free(rig);
+	rig_end(rig, file);
 }
 
 static void
@@ -327,7 +290,7 @@ the_grace_holds_for_a_removed_file(void)
 	int64_t orphans = counter("payload_gc_orphans");
 
 	write_some(file, 0, 1);
-	flush(file);
+	rig_flush_ok(file);
 	dfs_file_free(file);
 	g_assert_cmpint(dfs_payload_reclaim(rig->payload, &content), ==, DFS_OK);
 	g_assert_cmpuint(dead(rig), ==, 1);
@@ -335,13 +298,13 @@ the_grace_holds_for_a_removed_file(void)
 	file = rig_file(rig, 2, 0, 0);
 	content = file->content;
 	write_some(file, 0, 2);
-	flush(file);
+	rig_flush_ok(file);
 	write_some(file, MIB, 3);
-	flush(file);
+	rig_flush_ok(file);
 	dfs_file_free(file);
 	g_assert_cmpint(dfs_payload_reclaim(rig->payload, &content), ==, DFS_OK);
 	g_assert_true(drain(rig));
-	g_assert_cmpuint(objects(rig), ==, 3);
+	g_assert_cmpuint(rig_objects_now(rig), ==, 3);
 	rig->options.gc_grace = 1;
 	rig_reopen(rig, true);
 	g_assert_cmpuint(rig_objects(rig), ==, 0);
@@ -357,7 +320,7 @@ what_a_crash_left_of_a_suspect_is_erased_at_the_next_start(void)
 	struct dfs_content_id content = file->content;
 
 	write_some(file, 0, 1);
-	flush(file);
+	rig_flush_ok(file);
 	dfs_file_free(file);
 	put_orphan(rig, 1, dfs_version_next(rig->payload));
 	rig_reopen(rig, false);
@@ -417,7 +380,7 @@ an_orphan_is_reported_first_and_erased_by_the_next_run(void)
 	atomic_store(&rig->payload->gc.version, old_version());
 	atomic_store(&rig->payload->gc.version_limit, 0);
 	write_some(file, 0, 1);
-	flush(file);
+	rig_flush_ok(file);
 	put_orphan(rig, 1, old_version());
 	put_orphan(rig, 9, old_version());
 	put_orphan(rig, 9, (uint64_t)dfs_clock_real());
@@ -437,9 +400,7 @@ an_orphan_is_reported_first_and_erased_by_the_next_run(void)
 	g_assert_cmpuint(r.orphans, ==, 3);
 	g_assert_cmpuint(r.erased, ==, 2);
 	g_assert_cmpuint(rig_objects(rig), ==, 4);
-	dfs_file_discard(file);
-	dfs_file_free(file);
-	rig_free(rig);
+	rig_end(rig, file);
 }
 
 static struct dfs_metadata_ops real_metadata;
@@ -461,7 +422,7 @@ a_reconciliation_that_finds_no_orphan_writes_nothing(void)
 	atomic_store(&rig->payload->gc.version, old_version());
 	atomic_store(&rig->payload->gc.version_limit, 0);
 	write_some(file, 0, 1);
-	flush(file);
+	rig_flush_ok(file);
 	g_assert_cmpuint(rig_objects(rig), ==, 1); /* and nothing runs beside */
 	real_metadata = rig->metadata->ops;
 	rig->metadata->ops.begin = begin_counted;
@@ -472,9 +433,7 @@ a_reconciliation_that_finds_no_orphan_writes_nothing(void)
 	g_assert_cmpuint(reconcile(rig).orphans, ==, 1);
 	g_assert_cmpuint(writers, ==, 2); /* its mark, and the marks looked through */
 	rig->metadata->ops = real_metadata;
-	dfs_file_discard(file);
-	dfs_file_free(file);
-	rig_free(rig);
+	rig_end(rig, file);
 }
 
 static void
@@ -604,14 +563,12 @@ a_missing_object_is_an_error_and_counted(void)
 	unsigned char got[16];
 
 	write_some(file, 0, 1);
-	flush(file);
+	rig_flush_ok(file);
 	dfs_cache_reclaim(rig->cache, UINT32_MAX);
 	g_assert_cmpint(dfs_block_erase_prefix(rig->blocks, "share/"), ==, DFS_OK);
 	g_assert_cmpint(rig_read(file, MIB, 0, got, sizeof got), ==, DFS_IO);
 	g_assert_cmpint(counter("payload_objects_missing") - before, ==, 1);
-	dfs_file_discard(file);
-	dfs_file_free(file);
-	rig_free(rig);
+	rig_end(rig, file);
 }
 
 static void
@@ -622,21 +579,19 @@ a_row_that_has_changed_is_read_again(void)
 	unsigned char got[16];
 
 	write_some(file, 0, 1);
-	flush(file);
+	rig_flush_ok(file);
 	dfs_cache_reclaim(rig->cache, UINT32_MAX);
 	g_assert_cmpint(rig_read(file, MIB, 0, got, sizeof got), ==, DFS_OK);
 	dfs_cache_reclaim(rig->cache, UINT32_MAX);
 	/* As another server would: it knows nothing of our memory. */
 	elsewhere = rig_file(rig, 1, MIB, MIB);
 	write_some(elsewhere, MIB, 2);
-	flush(elsewhere);
+	rig_flush_ok(elsewhere);
 	dfs_file_free(elsewhere);
 	g_assert_cmpuint(rig_objects(rig), ==, 1);
 	g_assert_cmpint(rig_read(file, MIB, 0, got, sizeof got), ==, DFS_OK);
 	g_assert_cmpmem(got, sizeof got, data, sizeof got);
-	dfs_file_discard(file);
-	dfs_file_free(file);
-	rig_free(rig);
+	rig_end(rig, file);
 }
 
 static void
