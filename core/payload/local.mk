@@ -138,10 +138,14 @@ core_payload_test_download_buffer_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_payload_offload_test_readahead_SOURCES = core/payload/offload/test-readahead.c
 core_payload_offload_test_readahead_LDADD = core/libdittofs.la $(GLIB_LIBS)
 
-check_PROGRAMS += core/payload/test-offload
-TESTS += core/payload/test-offload
-core_payload_test_offload_SOURCES = core/payload/test-offload.c core/payload/test-rig.c core/payload/test-rig.h
-core_payload_test_offload_LDADD = core/libdittofs.la $(GLIB_LIBS)
+check_PROGRAMS += core/payload/test-upload core/payload/test-download
+TESTS += core/payload/test-upload core/payload/test-download
+remote_rig = core/payload/test-remote.c core/payload/test-remote.h \
+	core/payload/test-rig.c core/payload/test-rig.h
+core_payload_test_upload_SOURCES = core/payload/test-upload.c $(remote_rig)
+core_payload_test_upload_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_payload_test_download_SOURCES = core/payload/test-download.c $(remote_rig)
+core_payload_test_download_LDADD = core/libdittofs.la $(GLIB_LIBS)
 
 noinst_PROGRAMS += core/payload/bench-offload
 core_payload_bench_offload_SOURCES = core/payload/bench-offload.c core/payload/test-rig.c core/payload/test-rig.h
