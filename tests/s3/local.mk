@@ -2,7 +2,6 @@
 # The S3 store against servers: faultd, which fails on request, and Swift.
 check_PROGRAMS += tests/s3/faultd/faultd
 tests_s3_faultd_faultd_SOURCES = \
-	plugins/block/s3/crc32c.c \
 	plugins/block/s3/date.c \
 	plugins/block/s3/digest.c \
 	plugins/block/s3/encode.c \
@@ -21,7 +20,7 @@ tests_s3_faultd_faultd_SOURCES = \
 	tests/s3/faultd/store.c \
 	tests/s3/faultd/verify.c
 tests_s3_faultd_faultd_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
-tests_s3_faultd_faultd_LDADD = $(S3_LIBS) -lssl $(GLIB_LIBS) -lpthread
+tests_s3_faultd_faultd_LDADD = plugins/crc32c/libcrc32c.la $(S3_LIBS) -lssl $(GLIB_LIBS) -lpthread
 
 TESTS += tests/s3/conform.sh
 dist_check_SCRIPTS += tests/s3/conform.sh

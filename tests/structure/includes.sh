@@ -46,8 +46,9 @@ may core/runtime base io plugin config metadata payload fs runtime
 may adapters/nfs base io fs runtime adapters/nfs config.h
 for f in plugins/metadata/* plugins/block/*; do
 	[ -d "$f" ] || continue
-	# Its own files, and what the stores of this package share: okv, and the ordered map beside it.
-	may "$f" "$f" plugins/metadata/okv '(\.\.|plugins/metadata)/tree' plugins/block/key '[a-z_-]*\.h'
+	# Its own files, and what the stores of this package share: okv, the ordered map
+	# beside it, CRC32C.
+	may "$f" "$f" plugins/metadata/okv '(\.\.|plugins/metadata)/tree' plugins/crc32c plugins/block/key '[a-z_-]*\.h'
 done
 never adapters 'dittofs/(block_store|okv)\.h' "adapters include no store header"
 never core '(metadata|block|adapter)_(memory|leveldb|filesystem|s3|nfs)' "the core names no plugin"

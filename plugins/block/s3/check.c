@@ -8,6 +8,7 @@
 #include "check.h"
 #include "digest.h"
 #include "encode.h"
+#include "plugins/crc32c/crc32c.h"
 
 void
 check_spans(struct check *c, const struct dfs_span *spans, uint32_t n, uint64_t length)
@@ -22,13 +23,13 @@ check_spans(struct check *c, const struct dfs_span *spans, uint32_t n, uint64_t 
 		uint64_t left = spans[i].len;
 
 		if (c->n_parts == 0)
-			c->crc = digest_crc32c(c->crc, data, left);
+			c->crc = crc32c(c->crc, data, left);
 		while (c->n_parts > 0 && left > 0) {
 			uint64_t room = CHECK_PART - at % CHECK_PART;
 			uint64_t len = left < room ? left : room;
 
 			c->part[at / CHECK_PART] =
-				digest_crc32c(c->part[at / CHECK_PART], data, len);
+				crc32c(c->part[at / CHECK_PART], data, len);
 			data += len;
 			at += len;
 			left -= len;
@@ -38,7 +39,7 @@ check_spans(struct check *c, const struct dfs_span *spans, uint32_t n, uint64_t 
 	for (uint32_t i = 0; i < c->n_parts; i++) {
 		uint64_t rest = length - (uint64_t)i * CHECK_PART;
 
-		c->crc = digest_crc32c_join(c->crc, c->part[i],
+		c->crc = crc32c_join(c->crc, c->part[i],
 					    rest < CHECK_PART ? rest : CHECK_PART);
 	}
 }
@@ -96,7 +97,7 @@ bool
 checking_feed(struct checking *c, const unsigned char *data, uint64_t len)
 {
 	if (c->whole) {
-		c->crc = digest_crc32c(c->crc, data, len);
+		c->crc = crc32c(c->crc, data, len);
 		c->at += len;
 		return c->at < c->end || c->crc == c->want;
 	}
@@ -105,7 +106,7 @@ checking_feed(struct checking *c, const unsigned char *data, uint64_t len)
 
 		if (c->at % CHECK_PART == 0)
 			c->part_crc = 0;
-		c->part_crc = digest_crc32c(c->part_crc, data, n);
+		c->part_crc = crc32c(c->part_crc, data, n);
 		data += n;
 		len -= n;
 		c->at += n;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Digests of what is sent and received: SHA-256 and HMAC for signatures, MD5 because S3 asks for
- * it, CRC32C (the Castagnoli polynomial) to find bytes that have changed.  Any thread.
+ * it.  Any thread.
  */
 #ifndef BLOCK_S3_DIGEST_H
 #define BLOCK_S3_DIGEST_H
@@ -20,10 +20,5 @@ bool digest_sha256_spans(const struct dfs_span *spans, uint32_t n, unsigned char
 bool digest_md5_spans(const struct dfs_span *spans, uint32_t n, unsigned char out[MD5_SIZE]);
 bool digest_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
 			unsigned char out[SHA256_SIZE]);
-
-/* Continue a CRC32C, which begins as 0. */
-uint32_t digest_crc32c(uint32_t crc, const void *data, size_t len);
-/* The CRC32C of a and b one behind the other, from those of each. */
-uint32_t digest_crc32c_join(uint32_t a, uint32_t b, uint64_t len_b);
 
 #endif

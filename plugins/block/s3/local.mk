@@ -5,7 +5,6 @@ s3_sources = \
 	plugins/block/s3/check.h \
 	plugins/block/s3/clean.c \
 	plugins/block/s3/copy.c \
-	plugins/block/s3/crc32c.c \
 	plugins/block/s3/credentials.c \
 	plugins/block/s3/credentials.h \
 	plugins/block/s3/date.c \
@@ -43,10 +42,10 @@ s3_sources = \
 	plugins/block/s3/xml.h
 plugin_LTLIBRARIES += block_s3.la
 block_s3_la_SOURCES = $(s3_sources)
-block_s3_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+block_s3_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -I$(top_srcdir)
 block_s3_la_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
 block_s3_la_LDFLAGS = $(PLUGIN_LDFLAGS)
-block_s3_la_LIBADD = $(S3_LIBS) -lpthread
+block_s3_la_LIBADD = plugins/crc32c/libcrc32c.la $(S3_LIBS) -lpthread
 
 dist_man_MANS += plugins/block/s3/dittofs-block-s3.5
 
@@ -56,7 +55,7 @@ TESTS += plugins/block/s3/test-credentials plugins/block/s3/test-parse plugins/b
 check_LTLIBRARIES += plugins/block/s3/libs3.la
 plugins_block_s3_libs3_la_SOURCES = $(s3_sources)
 plugins_block_s3_libs3_la_CFLAGS = $(AM_CFLAGS) $(S3_CFLAGS)
-plugins_block_s3_libs3_la_LIBADD = $(S3_LIBS)
+plugins_block_s3_libs3_la_LIBADD = plugins/crc32c/libcrc32c.la $(S3_LIBS)
 s3_test_libs = plugins/block/s3/libs3.la $(S3_LIBS) $(GLIB_LIBS) -lpthread
 plugins_block_s3_test_credentials_SOURCES = plugins/block/s3/test-credentials.c \
 	plugins/block/s3/test-stub.c plugins/block/s3/test-stub.h

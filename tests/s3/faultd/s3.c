@@ -9,6 +9,7 @@
 #include "faultd.h"
 #include "plugins/block/s3/digest.h"
 #include "plugins/block/s3/encode.h"
+#include "plugins/crc32c/crc32c.h"
 
 char *
 kept_headers(const struct request *r)
@@ -73,7 +74,7 @@ digests_ok(struct exchange *x)
 		return false;
 	}
 	if (crc) {
-		value = GUINT32_TO_BE(digest_crc32c(0, x->request.body, x->request.length));
+		value = GUINT32_TO_BE(crc32c(0, x->request.body, x->request.length));
 		encode_base64(text, &value, 4);
 	}
 	if (crc && strcmp(crc, text) != 0) {

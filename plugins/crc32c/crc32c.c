@@ -4,9 +4,10 @@
  * has not.
  */
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 
-#include "digest.h"
+#include "crc32c.h"
 
 #define POLYNOMIAL UINT32_C(0x82f63b78) /* reflected */
 
@@ -90,7 +91,7 @@ choose(void)
 }
 
 uint32_t
-digest_crc32c(uint32_t crc, const void *data, size_t len)
+crc32c(uint32_t crc, const void *data, size_t len)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -113,7 +114,7 @@ multiply(uint32_t a, uint32_t b)
 }
 
 uint32_t
-digest_crc32c_join(uint32_t a, uint32_t b, uint64_t len_b)
+crc32c_join(uint32_t a, uint32_t b, uint64_t len_b)
 {
 	/* a moves up by x^(8 len_b), found by squaring. */
 	uint32_t power = UINT32_C(1) << 31, square = UINT32_C(1) << 23;
