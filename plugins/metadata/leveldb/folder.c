@@ -160,8 +160,8 @@ folder_done(int dir, const char *path, struct dfs_diag *diag)
 	return DFS_OK;
 }
 
-static bool
-is_log(const char *name)
+bool
+folder_is_log(const char *name)
 {
 	size_t digits = strspn(name, "0123456789");
 
@@ -184,7 +184,7 @@ folder_sync_logs(struct store *s)
 				  strerror(err));
 	}
 	while (!err && (e = readdir(d))) {
-		if (!is_log(e->d_name))
+		if (!folder_is_log(e->d_name))
 			continue;
 		fd = openat(s->dir, e->d_name, O_WRONLY | O_CLOEXEC);
 		if (fd < 0) {
@@ -217,7 +217,7 @@ folder_last_log(const struct store *s)
 		return 0;
 	}
 	while ((e = readdir(d))) {
-		uint64_t n = is_log(e->d_name) ? strtoull(e->d_name, NULL, 10) : 0;
+		uint64_t n = folder_is_log(e->d_name) ? strtoull(e->d_name, NULL, 10) : 0;
 
 		if (n > last)
 			last = n;

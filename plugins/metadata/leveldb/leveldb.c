@@ -310,6 +310,7 @@ store_free(struct store *s)
 	if (s->db) {
 		view_release_dropped(s);
 		leveldb_close(s->db);
+		log_close(s);
 	}
 	if (s->options) {
 		leveldb_options_destroy(s->options);
@@ -339,6 +340,8 @@ store_open(struct store *s, const struct leveldb_config *cfg, struct dfs_diag *d
 		s->dir = -1;
 		return st;
 	}
+	if (!fresh && (st = logs_trim(s, diag)) != DFS_OK)
+		return st;
 	set_options(s, cfg, fresh);
 	s->db = leveldb_open(s->options, s->path, &error);
 	if (error)
@@ -350,6 +353,7 @@ store_open(struct store *s, const struct leveldb_config *cfg, struct dfs_diag *d
 	s->write_buffer_size = cfg->write_buffer_size;
 	s->reserve = cfg->reserve;
 	s->buffer.log = folder_last_log(s);
+	log_follow(s);
 	view = view_new(s);
 	if (!view || !layers_init(&s->layers, &leveldb_base_ops, s, &view->base,
 				  cfg->overlay_size * OVERLAY_SLACK, cfg->overlay_size))
@@ -371,7 +375,7 @@ store_create(const struct dfs_host *host, const void *values, void **inst, struc
 	}
 	s->okv.ops = &kv_ops;
 	s->okv.host = host;
-	s->dir = -1;
+	s->dir = s->log.fd = -1;
 	pthread_mutex_init(&s->sync_mu, NULL);
 	st = store_open(s, cfg, diag);
 	if (st != DFS_OK) {

@@ -5,11 +5,13 @@ plugins_metadata_leveldb_metadata_leveldb_la_SOURCES = \
 	plugins/metadata/leveldb/base.c \
 	plugins/metadata/leveldb/folder.c \
 	plugins/metadata/leveldb/leveldb.c \
+	plugins/metadata/leveldb/log.c \
 	plugins/metadata/leveldb/store.h \
 	plugins/metadata/leveldb/sync.c
 plugins_metadata_leveldb_metadata_leveldb_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 plugins_metadata_leveldb_metadata_leveldb_la_LIBADD = \
-	plugins/metadata/okv/libokv.la plugins/metadata/tree/libtree.la $(LEVELDB_LIBS) -lm -lpthread
+	plugins/metadata/okv/libokv.la plugins/metadata/tree/libtree.la \
+	plugins/crc32c/libcrc32c.la $(LEVELDB_LIBS) -lm -lpthread
 
 TESTS += plugins/metadata/leveldb/test-conform.sh
 dist_check_SCRIPTS += plugins/metadata/leveldb/test-conform.sh
@@ -35,9 +37,11 @@ plugins_metadata_leveldb_test_failure_SOURCES = \
 	plugins/metadata/leveldb/base.c \
 	plugins/metadata/leveldb/folder.c \
 	plugins/metadata/leveldb/leveldb.c \
+	plugins/metadata/leveldb/log.c \
 	plugins/metadata/leveldb/sync.c \
 	plugins/metadata/leveldb/test-failure.c
 plugins_metadata_leveldb_test_failure_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 plugins_metadata_leveldb_test_failure_LDADD = \
-	plugins/metadata/okv/libokv.la plugins/metadata/tree/libtree.la $(LEVELDB_LIBS) \
+	plugins/metadata/okv/libokv.la plugins/metadata/tree/libtree.la \
+	plugins/crc32c/libcrc32c.la $(LEVELDB_LIBS) \
 	$(GLIB_LIBS) -lm -ldl -lpthread

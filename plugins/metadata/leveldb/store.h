@@ -56,6 +56,14 @@ struct store {
 	struct {
 		uint64_t entries, bytes, largest, large, log;
 	} buffer;
+	/* LevelDB's newest log, lengthened ahead of its writes (log.c); guarded by sync_mu. */
+	struct log {
+		int fd;          /* -1: it is LevelDB's alone */
+		uint64_t number; /* of the log */
+		uint64_t end;    /* behind the last record */
+		uint64_t zeros;  /* so long was it made; 0: it was not */
+		unsigned run;    /* synced batches since the last other one */
+	} log;
 	bool unsynced; /* some log file holds bytes that no fsync has covered; guarded by sync_mu */
 	struct timespec dir_synced; /* the folder's mtime at its last fsync; guarded by sync_mu */
 	_Atomic bool failed;        /* a write has failed: no more until the store is opened anew */
@@ -65,6 +73,8 @@ struct store {
 enum dfs_status folder_open(const char *path, int *dir, bool *fresh, struct dfs_diag *diag);
 /* A fresh folder's store is complete. */
 enum dfs_status folder_done(int dir, const char *path, struct dfs_diag *diag);
+/* Whether a file of that name is a log of LevelDB. */
+bool folder_is_log(const char *name);
 /* Make all log files durable, and their names. */
 enum dfs_status folder_sync_logs(struct store *s);
 /* The number of the newest log file; 0: none, or unreadable. */
@@ -78,6 +88,15 @@ struct view *view_new(struct store *s);
 void view_release_dropped(struct store *s);
 /* The status that LevelDB's message stands for; frees it. */
 enum dfs_status leveldb_failed(struct store *s, const char *what, char *error);
+
+/* log.c: before LevelDB opens the store.  Cuts off what a loss of power has left behind the last batch
+ * of each log. */
+enum dfs_status logs_trim(struct store *s, struct dfs_diag *diag);
+/* The rest with sync_mu, or alone.  LevelDB has written: find the end of s->buffer.log. */
+void log_follow(struct store *s);
+/* LevelDB is about to write: zeros for a synced batch (power), none for another. */
+enum dfs_status log_prepare(struct store *s, bool power);
+void log_close(struct store *s);
 
 /* sync.c */
 enum dfs_status store_sync(void *kv, uint64_t seq, uint32_t level);

@@ -128,6 +128,9 @@ write_batch_locked(struct store *s, const struct layer *layer, bool power)
 		if (st != DFS_OK)
 			return st;
 	}
+	st = log_prepare(s, power);
+	if (st != DFS_OK)
+		return stop_writes(s, st);
 	batch = make_batch(layer);
 	leveldb_write(s->db, power ? s->write_sync : s->write_plain, batch, &error);
 	leveldb_writebatch_destroy(batch);
@@ -138,6 +141,7 @@ write_batch_locked(struct store *s, const struct layer *layer, bool power)
 		memset(&s->buffer, 0, sizeof(s->buffer));
 		s->buffer.log = log;
 	}
+	log_follow(s);
 	count_layer(s, layer);
 	return DFS_OK;
 }

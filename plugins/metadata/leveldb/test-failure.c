@@ -9,6 +9,8 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <dittofs/metadata_store.h>
 
@@ -53,8 +55,8 @@ extern const struct dfs_plugin metadata_leveldb_LTX_dfs_plugin;
 static const struct dfs_metadata_ops *ops;
 static char *top;
 
-static void *
-open_store(void)
+static enum dfs_status
+try_open(void **inst)
 {
 	g_autofree char *path = g_build_filename(top, "store", NULL);
 	struct leveldb_config cfg = {.path = path,
@@ -64,9 +66,16 @@ open_store(void)
 				     .bloom_bits = 10,
 				     .max_open_files = 100};
 	struct dfs_diag diag = {{0}, {0}};
+
+	return ops->create(&host, &cfg, inst, &diag);
+}
+
+static void *
+open_store(void)
+{
 	void *inst = NULL;
 
-	g_assert_cmpint(ops->create(&host, &cfg, &inst, &diag), ==, DFS_OK);
+	g_assert_cmpint(try_open(&inst), ==, DFS_OK);
 	return inst;
 }
 
@@ -207,6 +216,114 @@ test_full_nonblock(void)
 	remove_store();
 }
 
+#define BATCHES 40
+
+/* A process syncs so many batches and dies; answers its log's content. */
+static char *
+log_of_the_dead(char **path, gsize *len)
+{
+	g_autofree char *folder = g_build_filename(top, "store", NULL);
+	int status;
+	pid_t pid;
+	char *text;
+
+	ops->destroy(open_store());
+	pid = fork();
+	g_assert_cmpint(pid, >=, 0);
+	if (pid == 0) {
+		struct store *s = open_store();
+		uint64_t seq;
+		char key[32];
+
+		for (unsigned i = 0; i < BATCHES; i++) {
+			g_snprintf(key, sizeof(key), "key-%u", i);
+			if (put(s, key, &seq) != DFS_OK ||
+			    ops->sync(s, seq, DFS_SYNC_POWER) != DFS_OK)
+				_exit(1);
+		}
+		_exit(s->buffer.log < 100 ? 100 + (int)s->buffer.log : 2);
+	}
+	g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+	g_assert_cmpint(WEXITSTATUS(status), >, 100);
+	*path = g_strdup_printf("%s/%06d.log", folder, WEXITSTATUS(status) - 100);
+	g_assert_true(g_file_get_contents(*path, &text, len, NULL));
+	return text;
+}
+
+/* Behind the last byte that is not zero. */
+static gsize
+used(const char *text, gsize len)
+{
+	while (len > 0 && text[len - 1] == 0)
+		len--;
+	return len;
+}
+
+static void
+assert_all_there(void)
+{
+	void *inst = open_store();
+	char key[32];
+
+	for (unsigned i = 0; i < BATCHES; i++) {
+		g_snprintf(key, sizeof(key), "key-%u", i);
+		g_assert_cmpint(get(inst, key), ==, DFS_OK);
+	}
+	ops->destroy(inst);
+}
+
+/* A loss of power during the next batch: some of it is there, behind all others. */
+static void
+test_torn_batch(void)
+{
+	g_autofree char *path = NULL;
+	gsize len, end;
+	g_autofree char *text = log_of_the_dead(&path, &len);
+
+	end = used(text, len);
+	g_assert_cmpuint(len - end, >, 4096); /* it was lengthened */
+	memcpy(text + end, text, 20);         /* a head, and not all that it announces */
+	g_assert_true(g_file_set_contents(path, text, (gssize)len, NULL));
+	assert_all_there();
+	remove_store();
+}
+
+/* No loss of power does this: a batch behind it is whole. */
+static void
+test_damaged_batch(void)
+{
+	g_autofree char *path = NULL, *after = NULL;
+	gsize len, len_after;
+	g_autofree char *text = log_of_the_dead(&path, &len);
+	void *inst;
+
+	text[used(text, len) / 2] ^= 1;
+	g_assert_true(g_file_set_contents(path, text, (gssize)len, NULL));
+	g_assert_cmpint(try_open(&inst), ==, DFS_CORRUPT);
+	g_assert_true(g_file_get_contents(path, &after, &len_after, NULL));
+	g_assert_cmpmem(text, len, after, len_after);
+	remove_store();
+}
+
+static void
+test_orderly_end(void)
+{
+	g_autofree char *path = NULL, *text = NULL;
+	struct store *s = open_store();
+	uint64_t seq;
+	gsize len;
+
+	for (unsigned i = 0; i < BATCHES; i++) {
+		g_assert_cmpint(put(s, "key", &seq), ==, DFS_OK);
+		g_assert_cmpint(ops->sync(s, seq, DFS_SYNC_POWER), ==, DFS_OK);
+	}
+	path = g_strdup_printf("%s/store/%06u.log", top, (unsigned)s->buffer.log);
+	ops->destroy(s);
+	g_assert_true(g_file_get_contents(path, &text, &len, NULL));
+	g_assert_cmpuint(used(text, len), ==, len);
+	remove_store();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -222,6 +339,10 @@ main(int argc, char **argv)
 			test_older_bytes);
 	g_test_add_func("/leveldb/the overlay is bounded when nobody syncs", test_bounded);
 	g_test_add_func("/leveldb/a full overlay answers AGAIN with nonblock", test_full_nonblock);
+	g_test_add_func("/leveldb/what a loss of power leaves of a batch is cut off", test_torn_batch);
+	g_test_add_func("/leveldb/damage in front of a whole batch is told and left alone",
+			test_damaged_batch);
+	g_test_add_func("/leveldb/an orderly end leaves no zeros in the log", test_orderly_end);
 	status = g_test_run();
 	g_rmdir(top);
 	g_free(top);

@@ -7,7 +7,8 @@
  * its folder keeps of each file what an fsync had covered, and no file whose name was never
  * synced; other copies also keep such names, and of each file some of the rest.  Each copy must
  * open, hold a prefix of the commits, and hold all that was acknowledged as surviving a loss of
- * power.
+ * power.  Of a log, which is written over zeros, they keep each page as it was at the last sync or
+ * as it is.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #define ROUNDS 16
+enum { POWER = 2, MIXED = 3 }; /* levels, as the crash writer takes them */
 #define CUTS 4 /* copies of each round; the first keeps nothing that was not synced */
 
 struct report {
@@ -30,13 +32,13 @@ struct report {
 static char *conform, *plugin, *shim, *top;
 
 static pid_t
-start_child(const char *role, const char *journal, int fd)
+start_child(const char *role, const char *buffer, const char *journal, int fd)
 {
 	char *argv[] = {conform,
 			(char *)"--plugin",
 			plugin,
 			(char *)"--set",
-			(char *)"write_buffer_size=64K",
+			(char *)buffer,
 			(char *)"--seed",
 			NULL,
 			(char *)"--child",
@@ -73,16 +75,17 @@ wait_child(pid_t pid)
 
 /* Let the child run for so many reports, kill it, and answer its last one. */
 static struct report
-write_and_kill(const char *dir, const char *journal, unsigned reports)
+write_and_kill(const char *dir, const char *buffer, unsigned level, const char *journal,
+	       unsigned reports)
 {
 	g_autofree char *role =
-		g_strdup_printf("writer\n%s\n0 0 %d 3\n3", dir, g_test_rand_int_range(1, 30));
+		g_strdup_printf("writer\n%s\n0 0 %d %u\n3", dir, g_test_rand_int_range(1, 30), level);
 	struct report report = {0}, r;
 	int ends[2], status;
 	pid_t pid;
 
 	g_assert_cmpint(pipe2(ends, O_CLOEXEC), ==, 0);
-	pid = start_child(role, journal, ends[1]);
+	pid = start_child(role, buffer, journal, ends[1]);
 	close(ends[1]);
 	for (unsigned n = 0; read(ends[0], &r, sizeof(r)) == sizeof(r); n++) {
 		report = r;
@@ -120,16 +123,42 @@ read_journal(const char *journal, GHashTable *sizes, GHashTable *names)
 	}
 }
 
+#define PAGE 4096u
+
+/* What is left of a log: `synced` is durable, `now` was written since. */
+static char *
+torn(const char *synced, gsize n_synced, const char *now, gsize n_now, bool more, gsize *len)
+{
+	gsize shorter = MIN(n_synced, n_now);
+	char *text = g_malloc(MAX(n_synced, n_now) + 1);
+
+	memcpy(text, synced, n_synced);
+	*len = n_synced;
+	if (!more)
+		return text;
+	for (gsize at = 0; at < shorter; at += PAGE)
+		if (g_test_rand_int() & 1)
+			memcpy(text + at, now + at, MIN(PAGE, shorter - at));
+	/* A file grows by bytes that are on the disk; a cut that was not synced may be undone. */
+	if (n_now > n_synced) {
+		*len += (gsize)g_test_rand_int_range(0, (gint32)(n_now - n_synced + 1));
+		memcpy(text + n_synced, now + n_synced, *len - n_synced);
+	} else if (g_test_rand_int() & 1) {
+		*len = n_now;
+	}
+	return text;
+}
+
 static void
-copy_cut(const char *from, const char *to, const char *name, GHashTable *sizes, GHashTable *names,
-	 bool more)
+copy_cut(const char *from, const char *to, const char *journal, const char *name,
+	 GHashTable *sizes, GHashTable *names, bool more)
 {
 	g_autofree char *a = g_build_filename(from, name, NULL),
 			*b = g_build_filename(to, name, NULL);
-	g_autofree char *key = NULL, *text = NULL;
+	g_autofree char *key = NULL, *text = NULL, *kept = NULL, *synced = NULL;
 	gboolean current = g_str_equal(name, "CURRENT");
 	const char *size;
-	gsize len, keep = 0;
+	gsize len, n_synced, keep = 0;
 	struct stat st;
 
 	g_assert_cmpint(stat(a, &st), ==, 0);
@@ -141,6 +170,14 @@ copy_cut(const char *from, const char *to, const char *name, GHashTable *sizes, 
 	if (size)
 		keep = strtoull(size, NULL, 10);
 	g_assert_true(g_file_get_contents(a, &text, &len, NULL));
+	kept = g_strdup_printf("%s.%s", journal, name);
+	if (g_str_has_suffix(name, ".log") &&
+	    g_file_get_contents(kept, &synced, &n_synced, NULL)) {
+		g_autofree char *left = torn(synced, n_synced, text, len, more, &len);
+
+		g_assert_true(g_file_set_contents(b, left, (gssize)len, NULL));
+		return;
+	}
 	keep = MIN(keep, len);
 	if (more && keep < len)
 		keep += g_test_rand_int_range(0, (gint32)(len - keep + 1));
@@ -160,7 +197,7 @@ cut_folder(const char *from, const char *to, const char *journal, bool more)
 	g_assert_nonnull(d);
 	g_assert_cmpint(g_mkdir_with_parents(to, 0700), ==, 0);
 	while ((name = g_dir_read_name(d)))
-		copy_cut(from, to, name, sizes, names, more);
+		copy_cut(from, to, journal, name, sizes, names, more);
 }
 
 static void
@@ -192,10 +229,12 @@ test_power_loss(void)
 		g_autofree char *dir = g_strdup_printf("%s/%u", top, round);
 		g_autofree char *journal = g_strdup_printf("%s/%u.journal", top, round);
 		g_autofree char *store = g_build_filename(dir, "path", NULL);
+		const char *buffer = round & 1 ? "write_buffer_size=512K" : "write_buffer_size=64K";
 		struct report report;
 
 		g_assert_cmpint(g_mkdir(dir, 0700), ==, 0);
-		report = write_and_kill(dir, journal, g_test_rand_int_range(300, 4000));
+		report = write_and_kill(dir, buffer, round & 2 ? POWER : MIXED, journal,
+					g_test_rand_int_range(300, 4000));
 		for (unsigned cut = 0; cut < CUTS; cut++) {
 			g_autofree char *copy = g_strdup_printf("%s/%u.%u", top, round, cut);
 			g_autofree char *copied = g_build_filename(copy, "path", NULL);
@@ -203,7 +242,7 @@ test_power_loss(void)
 				"check\n%s\n%" G_GUINT64_FORMAT "\n-1", copy, report.synced);
 
 			cut_folder(store, copied, journal, cut > 0);
-			g_assert_cmpint(wait_child(start_child(role, NULL, -1)), ==, 0);
+			g_assert_cmpint(wait_child(start_child(role, buffer, NULL, -1)), ==, 0);
 			remove_tree(copy);
 		}
 		remove_tree(dir);
