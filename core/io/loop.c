@@ -10,6 +10,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -91,6 +92,8 @@ dfs_loop_free(struct dfs_loop *loop)
 	if (!loop)
 		return;
 	assert(!loop->running);
+	while (atomic_load_explicit(&loop->senders, memory_order_acquire))
+		sched_yield();
 	while (loop->n_spare > 0)
 		dfs_buf_unref(loop->spare[--loop->n_spare]);
 	dfs_buf_unref(loop->tx);
@@ -128,17 +131,23 @@ void
 dfs_loop_post(struct dfs_loop *loop, struct dfs_post *post)
 {
 	static const uint64_t one = 1;
-	struct dfs_post *head = atomic_load_explicit(&loop->posts, memory_order_relaxed);
+	struct dfs_post *head;
 
+	/* The post may have run, and the loop's owner have stopped it, before this is at its end. */
+	atomic_fetch_add_explicit(&loop->senders, 1, memory_order_relaxed);
+	head = atomic_load_explicit(&loop->posts, memory_order_relaxed);
 	do
 		post->next = head;
 	while (!atomic_compare_exchange_weak_explicit(&loop->posts, &head, post,
 						      memory_order_seq_cst, memory_order_relaxed));
-	/* The post may have run and be gone by now; the loop is not, as its owner stops it last. */
 	if (atomic_load_explicit(&loop->sleeping, memory_order_seq_cst) &&
-	    atomic_exchange_explicit(&loop->sleeping, 0, memory_order_seq_cst))
-		if (write(loop->event_fd, &one, sizeof one) < 0)
-			return; /* full after 2^64 of them: not in a lifetime */
+	    atomic_exchange_explicit(&loop->sleeping, 0, memory_order_seq_cst)) {
+		ssize_t n = write(loop->event_fd, &one, sizeof one);
+
+		assert(n == sizeof one); /* it counts to 2^64 */
+		(void)n;
+	}
+	atomic_fetch_sub_explicit(&loop->senders, 1, memory_order_release);
 }
 
 /* Milliseconds until the next slot that holds a timer, -1: none. */
