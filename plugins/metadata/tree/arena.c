@@ -35,7 +35,10 @@ unmap_all(struct arena_chunk *c)
 	while (c) {
 		struct arena_chunk *next = c->next;
 
-		munmap(c, c->size);
+		if (c->size == CHUNK_MIN)
+			free(c);
+		else
+			munmap(c, c->size);
 		c = next;
 	}
 }
@@ -54,15 +57,18 @@ arena_clear(struct arena *a)
 	arena_init(a);
 }
 
-/* A chunk of 2 MiB is aligned, so that one huge page can hold it. */
+/* The smallest, which is all that most trees need, comes from malloc: to map and touch it anew for each
+ * would cost more than what is put into it.  One of 2 MiB is aligned, so that one huge page can hold it. */
 static void *
-map_chunk(uint64_t size)
+new_chunk(uint64_t size)
 {
 	uint64_t extra = size == CHUNK_MAX ? CHUNK_MAX : 0;
-	char *p = mmap(NULL, size + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		       0);
 	uint64_t skip;
+	char *p;
 
+	if (size == CHUNK_MIN)
+		return malloc(size);
+	p = mmap(NULL, size + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		return NULL;
 	if (!extra)
@@ -84,7 +90,7 @@ add_chunk(struct arena *a)
 
 	while (size < CHUNK_MAX && size < a->mapped)
 		size *= 2;
-	c = map_chunk(size);
+	c = new_chunk(size);
 	if (!c)
 		return false;
 	c->next = NULL;
