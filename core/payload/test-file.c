@@ -269,6 +269,64 @@ truncation_during_a_flush_holds(void)
 	rig_end(rig, file);
 }
 
+static gpointer
+flush_job(gpointer file)
+{
+	rig_flush_ok(file);
+	return NULL;
+}
+
+static void
+wait_for_waiter(struct dfs_file *file)
+{
+	bool waits = false;
+
+	while (!waits) {
+		dfs_file_lock(file);
+		waits = file->waiters > 0;
+		dfs_file_unlock(file);
+		g_usleep(500);
+	}
+}
+
+/* A flush counts three dirty blocks and waits for a truncation that leaves one; while that is put, it
+ * is written to. */
+static void
+write_during_a_flush_behind_a_truncation_takes_nothing_along(void)
+{
+	struct rig *rig = rig_new("memory", 64 * MIB, DFS_DURABILITY_POWER);
+	struct dfs_file *file = rig_file(rig, 1, 0, 0);
+	struct dfs_ctx ctx = rig_ctx();
+	uint64_t length = 0;
+	struct dfs_txn *txn;
+	GThread *thread;
+
+	rig_install_double(rig);
+	for (unsigned i = 0; i < 3; i++, length = 4ull * i * MIB + MIB)
+		write_ok(file, length, 4ull * i * MIB, MIB);
+	length = 9 * MIB;
+	rig_flush_ok(file);
+	fill(2);
+	for (unsigned i = 0; i < 3; i++)
+		write_ok(file, length, 4ull * i * MIB, 4096);
+	g_assert_cmpint(dfs_metadata_begin(rig->metadata, &ctx, DFS_TXN_WRITE, &txn), ==, DFS_OK);
+	g_assert_cmpint(dfs_file_truncate_rows(&ctx, file, txn, length, MIB), ==, DFS_OK);
+	thread = g_thread_new("flush", flush_job, file);
+	wait_for_waiter(file);
+	g_assert_cmpint(dfs_metadata_commit(rig->metadata, txn, NULL), ==, DFS_OK);
+	rig_double.arg = file;
+	rig_double.during_put = write_into;
+	dfs_file_truncate_pages(file, length, MIB);
+	g_thread_join(thread);
+	rig_flush_ok(file);
+	dfs_cache_reclaim(rig->cache, UINT32_MAX);
+	assert_reads(file, MIB, 65536, data, 4096); /* as write_into has left it */
+	fill(2);
+	assert_reads(file, MIB, 0, data, 4096);
+	g_assert_cmpuint(rig_objects(rig), ==, 3);
+	rig_end(rig, file);
+}
+
 static void
 discard(void *arg)
 {
@@ -543,6 +601,7 @@ static const struct {
 	TEST(write_during_a_flush_stays_dirty),
 	TEST(truncation_during_a_flush_holds),
 	TEST(discard_during_a_flush_publishes_nothing),
+	TEST(write_during_a_flush_behind_a_truncation_takes_nothing_along),
 	TEST(truncation_given_up_changes_nothing),
 	TEST(small_overwrite_puts_little),
 	TEST(many_small_overwrites_become_whole_again),

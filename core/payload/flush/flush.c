@@ -273,6 +273,19 @@ next_dirty(const struct dfs_file *file, enum dfs_flush what)
 	return block;
 }
 
+/* The same for a batch: none that it has, for what such a block shall be is not its row yet.  It was
+ * written while it was put, so it stands behind those that the batch has not. */
+static struct dfs_block *
+next_for(const struct dfs_flush_batch *batch, enum dfs_flush what)
+{
+	struct dfs_block *block = next_dirty(batch->file, what);
+
+	for (uint32_t i = 0; i < batch->n; i++)
+		if (batch->parts[i].block == block)
+			return NULL;
+	return block;
+}
+
 static void
 batch_release(struct dfs_flush_batch *batch)
 {
@@ -290,6 +303,7 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what,
 {
 	struct dfs_payload *payload = file->payload;
 	struct dfs_flush_batch batch;
+	struct dfs_block *block;
 	struct dfs_garbage *garbage;
 	enum dfs_status st = DFS_OK;
 	uint64_t seq;
@@ -316,11 +330,11 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what,
 		file->trunc_min = UINT64_MAX;
 	}
 	while (st == DFS_OK && batch.n < DFS_FLUSH_BLOCKS_MAX && (*left) > 0 &&
-	       next_dirty(file, what)) {
+	       (block = next_for(&batch, what)) != NULL) {
 		struct dfs_flush_part *part = &batch.parts[batch.n];
 
 		(*left)--;
-		part->block = next_dirty(file, what);
+		part->block = block;
 		part->block->pins++;
 		batch.n++;
 		st = put_block(ctx, &batch, part);
