@@ -353,7 +353,9 @@ store_open(struct store *s, const struct leveldb_config *cfg, struct dfs_diag *d
 	s->write_buffer_size = cfg->write_buffer_size;
 	s->reserve = cfg->reserve;
 	s->buffer.log = folder_last_log(s);
-	log_follow(s);
+	st = log_follow(s);
+	if (st != DFS_OK)
+		return st;
 	view = view_new(s);
 	if (!view || !layers_init(&s->layers, &leveldb_base_ops, s, &view->base,
 				  cfg->overlay_size * OVERLAY_SLACK, cfg->overlay_size))

@@ -11,8 +11,8 @@
  * A loss of power during a write may then keep some pages of it and not others, in a file whose
  * length tells nothing, and LevelDB would report damage.  So only synced batches go into zeros:
  * there is one at a time, all in front of it is synced, and nothing is behind it.  Opening cuts the
- * zeros off and, in front of them, what is left of one batch.  Where a whole record follows what is
- * none it was no loss of power, and LevelDB gets to see it.
+ * zeros off and, in front of them, what is left of one batch.  What cannot be that was no loss of
+ * power, and LevelDB gets to see it.
  *
  * The format (doc/log_format.md of LevelDB): blocks of 32 KiB; a record is a head of 7 bytes (CRC32C,
  * length, type) and its bytes, and never crosses a block; less than a head at the end is unused.
@@ -23,7 +23,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,6 +31,7 @@
 
 #define BLOCK 32768u
 #define HEAD 7u
+#define SECTOR 512u /* what a disk writes whole */
 #define MASK_DELTA 0xa282ead8u /* util/crc32c.h: how LevelDB stores a CRC of bytes that hold CRCs */
 
 #define STEP (1u << 20) /* bytes of zeros at a time; more, when a quarter is left */
@@ -61,90 +61,158 @@ plausible(const unsigned char *head, uint64_t at)
 
 /* ---- opening ---- */
 
+/* A log, read a block at a time; err: not all of it could be. */
 struct image {
-	const unsigned char *bytes;
+	int fd, err;
 	uint64_t size;
+	uint64_t from; /* of the block in bytes; UINT64_MAX: none is */
+	unsigned char bytes[BLOCK];
 };
 
-static bool
-record_at(const struct image *log, uint64_t at)
+/* What there is at `at` < size, to the end of its block: *n bytes; none after an error. */
+static const unsigned char *
+look(struct image *log, uint64_t at, uint32_t *n)
 {
-	const unsigned char *head = log->bytes + at;
-	uint32_t stored, crc;
+	uint64_t from = at - at % BLOCK;
+	uint32_t len = log->size - from < BLOCK ? (uint32_t)(log->size - from) : BLOCK;
+	ssize_t got = len;
 
-	if (left_in_block(at) < HEAD || log->size - at < HEAD || !plausible(head, at) ||
-	    log->size - at < HEAD + length_of(head))
-		return false;
-	stored = head[0] | (uint32_t)head[1] << 8 | (uint32_t)head[2] << 16 | (uint32_t)head[3] << 24;
-	crc = crc32c(0, head + 6, 1 + length_of(head));
-	return stored == (crc >> 15 | crc << 17) + MASK_DELTA;
+	if (from != log->from)
+		got = pread(log->fd, log->bytes, len, (off_t)from);
+	log->from = from;
+	if (got != (ssize_t)len) {
+		log->err = got < 0 ? errno : EIO;
+		log->from = UINT64_MAX;
+		len = (uint32_t)(at - from);
+	}
+	*n = len - (uint32_t)(at - from);
+	return log->bytes + (at - from);
+}
+
+static uint32_t
+crc_of(const unsigned char *head)
+{
+	uint32_t stored = head[0] | (uint32_t)head[1] << 8 | (uint32_t)head[2] << 16 |
+			  (uint32_t)head[3] << 24;
+
+	stored -= MASK_DELTA;
+	return stored >> 17 | stored << 15;
+}
+
+static bool
+whole(const unsigned char *head, uint32_t n, uint64_t at)
+{
+	return n >= HEAD && plausible(head, at) && n >= HEAD + length_of(head) &&
+	       crc32c(0, head + 6, 1 + length_of(head)) == crc_of(head);
+}
+
+/* Whether with another length the record is whole, and one that is whole follows it. */
+static bool
+lies_of_length(const unsigned char *head, uint32_t n, uint64_t at)
+{
+	uint32_t crc = 0;
+
+	for (uint32_t i = HEAD - 1; i < n; i++) {
+		crc = crc32c(crc, head + i, 1);
+		if (crc == crc_of(head) && whole(head + i + 1, n - i - 1, at + i + 1))
+			return true;
+	}
+	return false;
 }
 
 /* Behind the last batch that is whole; *bad: where the records end. */
 static uint64_t
-end_of_batches(const struct image *log, uint64_t *bad)
+end_of_batches(struct image *log, uint64_t *bad)
 {
 	uint64_t at = 0, end = 0;
+	const unsigned char *head;
+	uint32_t n;
 
 	while (at < log->size) {
 		if (left_in_block(at) < HEAD) {
 			at += left_in_block(at);
 			continue;
 		}
-		if (!record_at(log, at))
+		head = look(log, at, &n);
+		if (!whole(head, n, at))
 			break;
-		if (log->bytes[at + 6] == FULL || log->bytes[at + 6] == LAST)
-			end = at + HEAD + length_of(log->bytes + at);
-		at += HEAD + length_of(log->bytes + at);
+		at += HEAD + length_of(head);
+		if (head[6] == FULL || head[6] == LAST)
+			end = at;
 	}
 	*bad = at < log->size ? at : log->size;
 	return end;
 }
 
 static bool
-only_zeros(const struct image *log, uint64_t from)
+zeros(const unsigned char *bytes, uint32_t n)
 {
-	return from == log->size ||
-	       (log->bytes[from] == 0 &&
-		memcmp(log->bytes + from, log->bytes + from + 1, log->size - from - 1) == 0);
+	return n == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0);
 }
 
-/* Whether a batch begins behind `from`, where lengths cannot be trusted. */
 static bool
-batch_follows(const struct image *log, uint64_t from)
+only_zeros(struct image *log, uint64_t from)
 {
-	for (uint64_t at = from + 1; at + HEAD <= log->size; at++)
-		if ((log->bytes[at + 6] == FULL || log->bytes[at + 6] == FIRST) &&
-		    record_at(log, at))
-			return true;
-	return false;
+	uint32_t n;
+
+	for (uint64_t at = from; at < log->size; at += n) {
+		const unsigned char *bytes = look(log, at, &n);
+
+		if (log->err || !zeros(bytes, n))
+			return false;
+	}
+	return true;
 }
 
-/* Cut off what no acknowledged batch is in; errno or 0.  newest: its last batch may be torn. */
-static int
-trim(int fd, bool newest)
+/* Whether what begins at `from` < size, where no whole record is, can be what is left of one batch
+ * over zeros.  Its own heads tell: they say where it ends, at a block's start is nothing but more of
+ * it, and a head is there as it was written or not at all, unless it lies in two sectors.  What lies
+ * behind a head says nothing: somebody may have made it look like records. */
+static bool
+torn_batch(struct image *log, uint64_t from)
 {
-	struct image log;
+	for (uint64_t at = from; at < log->size; at += left_in_block(at)) {
+		uint32_t n;
+		const unsigned char *head = look(log, at, &n);
+		unsigned type = n < HEAD ? ZERO : head[6];
+
+		if (log->err)
+			return false;
+		if (n < HEAD || zeros(head, HEAD) || at % SECTOR > SECTOR - HEAD)
+			continue;
+		if (!plausible(head, at) || (at > from && (type == FULL || type == FIRST)) ||
+		    lies_of_length(head, n, at))
+			return false;
+		if (type == FULL || type == LAST)
+			return only_zeros(log, at + HEAD + length_of(head));
+		if (HEAD + length_of(head) != left_in_block(at))
+			return false;
+	}
+	return true;
+}
+
+/* Cut off what no acknowledged batch is in; errno or 0.  newest: its last batch may be torn, *torn
+ * tells.  What is left is durable: LevelDB opens a new log, and this one is then not the newest any
+ * more. */
+static int
+trim(int fd, bool newest, bool *torn)
+{
+	struct image log = {.fd = fd, .from = UINT64_MAX};
 	struct stat st;
 	uint64_t end, bad;
-	void *map;
 	bool cut;
 
 	if (fstat(fd, &st) < 0)
 		return errno;
-	if (st.st_size == 0)
-		return 0;
-	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED)
-		return errno;
-	log = (struct image){map, (uint64_t)st.st_size};
+	log.size = (uint64_t)st.st_size;
 	end = end_of_batches(&log, &bad);
-	cut = bad < log.size &&
-	      (only_zeros(&log, bad) || (newest && !batch_follows(&log, bad)));
-	munmap(map, (size_t)st.st_size);
-	if (cut && (ftruncate(fd, (off_t)end) < 0 || fdatasync(fd) < 0))
-		return errno;
-	return 0;
+	/* An older log has no batch that lacks its end. */
+	cut = only_zeros(&log, bad) && (newest || bad - end < HEAD);
+	*torn = !cut && newest && torn_batch(&log, bad);
+	cut = (cut && bad < log.size) || *torn;
+	if (log.err)
+		return log.err;
+	return (cut && ftruncate(fd, (off_t)end) < 0) || fdatasync(fd) < 0 ? errno : 0;
 }
 
 enum dfs_status
@@ -154,6 +222,7 @@ logs_trim(struct store *s, struct dfs_diag *diag)
 	int fd = openat(s->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
+	bool torn;
 
 	if (!d) {
 		err = errno;
@@ -164,9 +233,15 @@ logs_trim(struct store *s, struct dfs_diag *diag)
 		if (!folder_is_log(e->d_name))
 			continue;
 		fd = openat(s->dir, e->d_name, O_RDWR | O_CLOEXEC);
-		err = fd < 0 ? errno : trim(fd, strtoull(e->d_name, NULL, 10) == newest);
+		torn = false;
+		err = fd < 0 ? errno : trim(fd, strtoull(e->d_name, NULL, 10) == newest, &torn);
 		if (fd >= 0)
 			close(fd);
+		if (torn)
+			s->okv.host->log(s->okv.host->ctx, DFS_LOG_WARN,
+					 "metadata store %s: the last batch of %s is not whole and "
+					 "was cut off, as after a loss of power",
+					 s->path, e->d_name);
 	}
 	if (d)
 		closedir(d);
@@ -188,27 +263,28 @@ leave(struct log *log)
 	log->fd = -1;
 }
 
-/* Over what LevelDB has written since. */
-static void
+/* Over what LevelDB has written since; errno or 0. */
+static int
 advance(struct log *log)
 {
 	unsigned char head[HEAD];
 
-	while (log->fd >= 0) {
+	for (;;) {
 		uint32_t left = left_in_block(log->end);
+		ssize_t n;
 
 		if (left < HEAD) {
 			log->end += left;
 			continue;
 		}
-		if (pread(log->fd, head, HEAD, (off_t)log->end) < (ssize_t)HEAD)
-			return;
-		if (head[6] == ZERO && length_of(head) == 0)
-			return;
+		n = pread(log->fd, head, HEAD, (off_t)log->end);
+		if (n < 0)
+			return errno;
+		if (n < (ssize_t)HEAD || (head[6] == ZERO && length_of(head) == 0))
+			return 0;
 		if (!plausible(head, log->end))
-			leave(log); /* not as we know it: it is LevelDB's alone */
-		else
-			log->end += HEAD + length_of(head);
+			return EIO; /* not as we know it */
+		log->end += HEAD + length_of(head);
 	}
 }
 
@@ -243,12 +319,13 @@ lengthen(struct log *log, uint32_t bytes)
 	return true;
 }
 
-void
+enum dfs_status
 log_follow(struct store *s)
 {
 	struct log *log = &s->log;
 	char name[32];
 	struct stat st;
+	int err;
 
 	if (log->number != s->buffer.log) {
 		leave(log);
@@ -257,11 +334,18 @@ log_follow(struct store *s)
 		snprintf(name, sizeof(name), "%06llu.log", (unsigned long long)log->number);
 		log->fd = openat(s->dir, name, O_RDWR | O_CLOEXEC);
 	}
-	advance(log);
+	if (log->fd < 0)
+		return DFS_OK;
+	err = advance(log);
+	/* Who does not know where the records end cannot take zeros back from behind them. */
+	if (err && log->zeros)
+		return s->okv.host->fail(s->okv.host->ctx, DFS_IO,
+					 "%s: cannot follow the log: %s", s->path, strerror(err));
 	/* What is there beyond the records must be ours. */
-	if (log->fd >= 0 && log->zeros == 0 &&
-	    (fstat(log->fd, &st) < 0 || (uint64_t)st.st_size > log->end))
+	if (err || (log->zeros == 0 &&
+		    (fstat(log->fd, &st) < 0 || (uint64_t)st.st_size > log->end)))
 		leave(log);
+	return DFS_OK;
 }
 
 /* No batch that is not synced goes into zeros, nor into those that a loss of power brings back. */

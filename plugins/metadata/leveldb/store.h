@@ -93,7 +93,7 @@ enum dfs_status leveldb_failed(struct store *s, const char *what, char *error);
  * of each log. */
 enum dfs_status logs_trim(struct store *s, struct dfs_diag *diag);
 /* The rest with sync_mu, or alone.  LevelDB has written: find the end of s->buffer.log. */
-void log_follow(struct store *s);
+enum dfs_status log_follow(struct store *s);
 /* LevelDB is about to write: zeros for a synced batch (power), none for another. */
 enum dfs_status log_prepare(struct store *s, bool power);
 void log_close(struct store *s);

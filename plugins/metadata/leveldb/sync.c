@@ -141,7 +141,9 @@ write_batch_locked(struct store *s, const struct layer *layer, bool power)
 		memset(&s->buffer, 0, sizeof(s->buffer));
 		s->buffer.log = log;
 	}
-	log_follow(s);
+	st = log_follow(s);
+	if (st != DFS_OK)
+		return stop_writes(s, st);
 	count_layer(s, layer);
 	return DFS_OK;
 }

@@ -16,7 +16,7 @@
 
 #include "store.h"
 
-static _Atomic bool failing;
+static _Atomic bool failing, reads_failing;
 static char sentence[512];
 
 __attribute__((visibility("default"))) int
@@ -31,6 +31,20 @@ fdatasync(int fd)
 	if (!real)
 		real = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
 	return real(fd);
+}
+
+__attribute__((visibility("default"))) ssize_t
+pread(int fd, void *buf, size_t len, off_t offset)
+{
+	static ssize_t (*real)(int, void *, size_t, off_t);
+
+	if (atomic_load(&reads_failing)) {
+		errno = EIO;
+		return -1;
+	}
+	if (!real)
+		real = (ssize_t(*)(int, void *, size_t, off_t))dlsym(RTLD_NEXT, "pread");
+	return real(fd, buf, len, offset);
 }
 
 static void
@@ -218,9 +232,9 @@ test_full_nonblock(void)
 
 #define BATCHES 40
 
-/* A process syncs so many batches and dies; answers its log's content. */
+/* A process syncs so many batches, does more (or NULL) and dies; answers its log's content. */
 static char *
-log_of_the_dead(char **path, gsize *len)
+log_of_the_dead(void (*more)(struct store *s), char **path, gsize *len)
 {
 	g_autofree char *folder = g_build_filename(top, "store", NULL);
 	int status;
@@ -241,6 +255,8 @@ log_of_the_dead(char **path, gsize *len)
 			    ops->sync(s, seq, DFS_SYNC_POWER) != DFS_OK)
 				_exit(1);
 		}
+		if (more)
+			more(s);
 		_exit(s->buffer.log < 100 ? 100 + (int)s->buffer.log : 2);
 	}
 	g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
@@ -278,7 +294,7 @@ test_torn_batch(void)
 {
 	g_autofree char *path = NULL;
 	gsize len, end;
-	g_autofree char *text = log_of_the_dead(&path, &len);
+	g_autofree char *text = log_of_the_dead(NULL, &path, &len);
 
 	end = used(text, len);
 	g_assert_cmpuint(len - end, >, 4096); /* it was lengthened */
@@ -288,20 +304,159 @@ test_torn_batch(void)
 	remove_store();
 }
 
+/* Somebody who names files has made a batch of a name. */
+static void
+test_record_in_a_value(void)
+{
+	g_autofree char *path = NULL;
+	gsize len, end, record;
+	g_autofree char *text = log_of_the_dead(NULL, &path, &len);
+
+	end = used(text, len);
+	record = 7 + (unsigned char)text[4] + ((gsize)(unsigned char)text[5] << 8);
+	memcpy(text + end, text, 7);
+	text[end + 5] = 1; /* longer */
+	memcpy(text + end + 50, text, record);
+	g_assert_true(g_file_set_contents(path, text, (gssize)len, NULL));
+	assert_all_there();
+	remove_store();
+}
+
+#define LARGE 24 /* values of the large batch */
+
+static void
+large_batch(struct store *s)
+{
+	g_autofree char *value = g_malloc(DFS_STATE_VALUE_MAX);
+	/* a whole record of nothing: its CRC, length 0, FULL */
+	static const unsigned char record[] = {0x05, 0x2b, 0x28, 0x43, 0, 0, 1};
+	struct dfs_txn *txn;
+	uint64_t seq;
+	char key[32];
+
+	for (unsigned i = 0; i < DFS_STATE_VALUE_MAX; i++)
+		value[i] = (char)record[i % sizeof(record)];
+	if (ops->begin(s, DFS_TXN_WRITE, &txn) != DFS_OK)
+		_exit(3);
+	for (unsigned i = 0; i < LARGE; i++) {
+		g_snprintf(key, sizeof(key), "large-%u", i);
+		if (ops->put_state(s, txn, 1, key, strlen(key), value, 7777 * (1 + i % 8)) !=
+		    DFS_OK)
+			_exit(4);
+	}
+	if (ops->commit(s, txn, &seq) != DFS_OK || ops->sync(s, seq, DFS_SYNC_POWER) != DFS_OK)
+		_exit(5);
+}
+
+/* Of a batch that goes over many blocks any pages may be lost. */
+static void
+test_torn_large_batch(void)
+{
+	g_autofree char *path = NULL, *small = NULL;
+	g_autofree char *text = NULL;
+	gsize len, len_small, end;
+
+	small = log_of_the_dead(NULL, &path, &len_small);
+	end = used(small, len_small);
+	g_clear_pointer(&path, g_free);
+	for (unsigned round = 0; round < 30; round++) {
+		remove_store();
+		g_clear_pointer(&path, g_free);
+		g_clear_pointer(&text, g_free);
+		text = log_of_the_dead(large_batch, &path, &len);
+		g_assert_cmpuint(used(text, len), >, 20 * 32768);
+		for (gsize at = end; at < len; at = (at | 4095) + 1)
+			if (round < 20 ? g_test_rand_int() & 1 : round - 20 == at / 4096)
+				memset(text + at, 0, MIN((at | 4095) + 1, len) - at);
+		if (round == 29) /* none of it lost but the end */
+			memset(text + len - 5000, 0, 5000);
+		g_assert_true(g_file_set_contents(path, text, (gssize)len, NULL));
+		assert_all_there();
+	}
+	remove_store();
+}
+
+/* Not taken for damage, and not the end of the process. */
+static void
+test_unreadable_log(void)
+{
+	g_autofree char *path = NULL;
+	gsize len;
+	g_autofree char *text = log_of_the_dead(NULL, &path, &len);
+	void *inst;
+
+	atomic_store(&reads_failing, true);
+	g_assert_cmpint(try_open(&inst), ==, DFS_IO);
+	atomic_store(&reads_failing, false);
+	assert_all_there();
+	remove_store();
+}
+
+static void
+read_nothing_once(struct store *s)
+{
+	enum dfs_status st;
+	uint64_t seq;
+
+	if (put(s, "unread", &seq) != DFS_OK)
+		_exit(3);
+	atomic_store(&reads_failing, true);
+	st = ops->sync(s, seq, DFS_SYNC_POWER);
+	atomic_store(&reads_failing, false);
+	if (put(s, "later", &seq) == DFS_OK)
+		ops->sync(s, seq, DFS_SYNC_PROCESS);
+	if (st != DFS_OK)
+		_exit(99);
+}
+
+/* Where the log ends could not be seen: nothing behind it is cut off and told to be durable. */
+static void
+test_unreadable_end(void)
+{
+	int status;
+	pid_t pid = fork();
+	void *inst;
+
+	g_assert_cmpint(pid, >=, 0);
+	if (pid == 0) {
+		struct store *s = open_store();
+		uint64_t seq;
+
+		for (unsigned i = 0; i < BATCHES; i++)
+			if (put(s, "key", &seq) != DFS_OK ||
+			    ops->sync(s, seq, DFS_SYNC_POWER) != DFS_OK)
+				_exit(1);
+		read_nothing_once(s);
+		_exit(0);
+	}
+	g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+	g_assert_true(WIFEXITED(status));
+	inst = open_store();
+	if (WEXITSTATUS(status) != 99)
+		g_assert_cmpint(get(inst, "unread"), ==, DFS_OK);
+	ops->destroy(inst);
+	remove_store();
+}
+
 /* No loss of power does this: a batch behind it is whole. */
 static void
 test_damaged_batch(void)
 {
 	g_autofree char *path = NULL, *after = NULL;
 	gsize len, len_after;
-	g_autofree char *text = log_of_the_dead(&path, &len);
+	g_autofree char *text = log_of_the_dead(NULL, &path, &len);
 	void *inst;
 
-	text[used(text, len) / 2] ^= 1;
-	g_assert_true(g_file_set_contents(path, text, (gssize)len, NULL));
-	g_assert_cmpint(try_open(&inst), ==, DFS_CORRUPT);
-	g_assert_true(g_file_get_contents(path, &after, &len_after, NULL));
-	g_assert_cmpmem(text, len, after, len_after);
+	/* The middle of the log, and lengths that go over all that follows. */
+	for (gsize at = used(text, len) / 2; at; at = at > 5 ? 5 : 0) {
+		g_clear_pointer(&after, g_free);
+		text[at] ^= 8;
+		g_assert_true(g_file_set_contents(path, text, (gssize)len, NULL));
+		g_assert_cmpint(try_open(&inst), ==, DFS_CORRUPT);
+		g_assert_true(g_file_get_contents(path, &after, &len_after, NULL));
+		g_assert_cmpmem(text, len, after, len_after);
+		text[at] ^= 8;
+	}
 	remove_store();
 }
 
@@ -340,6 +495,10 @@ main(int argc, char **argv)
 	g_test_add_func("/leveldb/the overlay is bounded when nobody syncs", test_bounded);
 	g_test_add_func("/leveldb/a full overlay answers AGAIN with nonblock", test_full_nonblock);
 	g_test_add_func("/leveldb/what a loss of power leaves of a batch is cut off", test_torn_batch);
+	g_test_add_func("/leveldb/a record in a value is no batch", test_record_in_a_value);
+	g_test_add_func("/leveldb/a torn batch of many blocks is cut off", test_torn_large_batch);
+	g_test_add_func("/leveldb/a log that cannot be read is told", test_unreadable_log);
+	g_test_add_func("/leveldb/an end that cannot be read loses nothing", test_unreadable_end);
 	g_test_add_func("/leveldb/damage in front of a whole batch is told and left alone",
 			test_damaged_batch);
 	g_test_add_func("/leveldb/an orderly end leaves no zeros in the log", test_orderly_end);
