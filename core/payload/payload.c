@@ -117,8 +117,9 @@ dfs_payload_free(struct dfs_payload *payload, int64_t deadline)
 		dfs_offload_unwatch(payload->blocks->offload);
 	if (deadline < least)
 		deadline = least;
-	ok = dfs_strategy_stop(payload, deadline) && dfs_garbage_drain(payload, deadline) &&
-	     dfs_gc_stop(payload, deadline);
+	ok = dfs_strategy_stop(payload, deadline) && dfs_garbage_drain(payload, deadline);
+	/* In any case: what is left to the end of the process begins nothing any more. */
+	ok = dfs_gc_stop(payload, deadline) && ok;
 	if (!ok) {
 		/* A task still uses the struct: leave it to the end of the process. */
 		dfs_log(DFS_LOG_WARN,

@@ -194,6 +194,26 @@ a_drain_of_a_store_that_hangs_ends_at_its_deadline(void)
 	rig_end(rig, file);
 }
 
+static void
+what_is_left_open_begins_nothing_any_more(void)
+{
+	struct rig *rig = rig_new_kept("memory", 64 * MIB, DFS_DURABILITY_POWER, &at_once);
+	struct dfs_file *file = rig_file(rig, 1, 0, 0);
+
+	rig_install_double(rig);
+	write_some(file, 0, 1);
+	rig_flush_ok(file);
+	write_some(file, MIB, 2);
+	rig_flush_ok(file);
+	dfs_file_discard(file);
+	dfs_file_free(file);
+	rig_double.hang = true;
+	g_assert_cmpint(dfs_payload_free(rig->payload, 0), ==, DFS_TIMEDOUT);
+	g_assert_false(rig->payload->gc.listed);
+	rig_double.hang = false;
+	rig_free(rig);
+}
+
 static _Atomic bool stuck;
 
 static void
@@ -628,6 +648,7 @@ main(int argc, char **argv)
 		TEST(the_clock_erases_without_being_asked),
 		TEST(what_cannot_be_erased_keeps_its_record),
 		TEST(a_drain_of_a_store_that_hangs_ends_at_its_deadline),
+		TEST(what_is_left_open_begins_nothing_any_more),
 		TEST(a_drain_behind_a_full_lane_ends_at_its_deadline),
 		TEST(objects_go_in_batches_where_the_store_can),
 		TEST(versions_grow_over_restarts_and_a_clock_set_back),
