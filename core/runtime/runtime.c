@@ -302,17 +302,45 @@ check_reload(const struct dfs_config *now, const struct dfs_config *next, char *
 	return true;
 }
 
+/* A share that could not be closed keeps its stores, also those that the file names no more. */
+static bool
+check_kept(const struct dfs_runtime *rt, const struct dfs_config *next, char **error)
+{
+	for (unsigned i = 0; i < next->n_stores; i++) {
+		const struct dfs_config_store *b = &next->stores[i];
+
+		if (dfs_config_find_store(rt->config, b->kind, b->name) ||
+		    !dfs_stores_is_open(&rt->stores, b))
+			continue;
+		*error = g_strdup_printf(
+			"%s: the %s store %s was taken out, but is still in use as it was: try "
+			"again later",
+			b->where, dfs_plugin_kind_name(b->kind), b->name);
+		return false;
+	}
+	return true;
+}
+
 bool
 dfs_runtime_reload(struct dfs_runtime *rt, struct dfs_config *config, char **error)
 {
 	g_autoptr(GPtrArray) left = g_ptr_array_new();
 	struct dfs_shares_env env = shares_env(rt);
+	int64_t drain = (int64_t)config->server.drain;
+	struct dfs_stores_mark mark;
 
-	if (!check_reload(rt->config, config, error) ||
-	    !dfs_stores_open(&rt->stores, config, rt->workers, error))
+	if (!check_reload(rt->config, config, error))
+		return false;
+	/* What was in use at an earlier reload may not be any more. */
+	if (dfs_shares_close(&rt->shares, left, dfs_clock_mono() + drain))
+		dfs_stores_close(&rt->stores, rt->config);
+	if (!check_kept(rt, config, error))
+		return false;
+	mark = dfs_stores_mark(&rt->stores);
+	if (!dfs_stores_open(&rt->stores, config, rt->workers, error))
 		return false;
 	if (!dfs_shares_apply(&rt->shares, config, &env, left, error)) {
-		dfs_stores_close(&rt->stores, rt->config); /* those just opened */
+		dfs_stores_close_since(&rt->stores, mark);
 		return false;
 	}
 	log_warnings(config);
@@ -323,7 +351,7 @@ dfs_runtime_reload(struct dfs_runtime *rt, struct dfs_config *config, char **err
 			a->ops->reload(a->inst);
 	}
 	/* A share that is still in use at the deadline stays open, and its stores with it. */
-	if (dfs_shares_close(&rt->shares, left, dfs_clock_mono() + (int64_t)config->server.drain))
+	if (dfs_shares_close(&rt->shares, left, dfs_clock_mono() + drain))
 		dfs_stores_close(&rt->stores, config);
 	dfs_config_free(rt->config);
 	rt->config = config;

@@ -10,6 +10,7 @@ dfs_shares_init(struct dfs_shares *shares)
 	pthread_rwlock_init(&shares->mu, NULL);
 	shares->list = g_ptr_array_new();
 	shares->closing = g_ptr_array_new();
+	shares->lost = g_ptr_array_new_with_free_func(g_free);
 	atomic_init(&shares->epoch, 1);
 }
 
@@ -18,6 +19,7 @@ dfs_shares_clear(struct dfs_shares *shares)
 {
 	g_ptr_array_unref(shares->list);
 	g_ptr_array_unref(shares->closing);
+	g_ptr_array_unref(shares->lost);
 	pthread_rwlock_destroy(&shares->mu);
 }
 
@@ -103,6 +105,8 @@ close_each(struct dfs_shares *shares, GPtrArray *left, int64_t deadline)
 			*dfs_fail_text() ? dfs_fail_text() : dfs_status_name(status));
 		if (status == DFS_BUSY)
 			g_ptr_array_add(shares->closing, share);
+		else
+			g_ptr_array_add(shares->lost, g_steal_pointer(&name));
 		good = false;
 	}
 	g_ptr_array_set_size(left, 0);
@@ -123,6 +127,14 @@ dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
 			*error = g_strdup_printf(
 				"%s: share %s: it was taken out, but requests still use it as it "
 				"was: try again later",
+				config->shares[i].where, config->shares[i].name);
+			good = false;
+		} else if (!share && g_ptr_array_find_with_equal_func(shares->lost,
+								      config->shares[i].name,
+								      g_str_equal, NULL)) {
+			*error = g_strdup_printf(
+				"%s: share %s: its block store did not answer when it was taken "
+				"out: restart the server",
 				config->shares[i].where, config->shares[i].name);
 			good = false;
 		} else if (!share) {
@@ -173,7 +185,7 @@ dfs_shares_close(struct dfs_shares *shares, GPtrArray *left, int64_t deadline)
 {
 	g_ptr_array_extend_and_steal(left, g_steal_pointer(&shares->closing));
 	shares->closing = g_ptr_array_new();
-	return close_each(shares, left, deadline);
+	return close_each(shares, left, deadline) && shares->lost->len == 0;
 }
 
 void

@@ -34,8 +34,8 @@ dfs_stores_blocks(const struct dfs_stores *stores, const char *name)
 	return NULL;
 }
 
-static bool
-is_open(const struct dfs_stores *stores, const struct dfs_config_store *row)
+bool
+dfs_stores_is_open(const struct dfs_stores *stores, const struct dfs_config_store *row)
 {
 	return row->kind == DFS_KIND_METADATA ? dfs_stores_metadata(stores, row->name) != NULL
 					      : dfs_stores_blocks(stores, row->name) != NULL;
@@ -70,19 +70,25 @@ open_one(struct dfs_stores *stores, const struct dfs_config_store *row, struct d
 	return false;
 }
 
-/* Close from index `from` on, newest first, all that config (NULL: nothing) does not name. */
-static void
-close_unnamed(struct dfs_stores *stores, const struct dfs_config *config, guint metadata_from,
-	      guint blocks_from)
+struct dfs_stores_mark
+dfs_stores_mark(const struct dfs_stores *stores)
 {
-	for (guint i = stores->blocks->len; i-- > blocks_from;) {
+	return (struct dfs_stores_mark){stores->metadata->len, stores->blocks->len};
+}
+
+/* Close from the mark on, newest first, all that config (NULL: nothing) does not name. */
+static void
+close_unnamed(struct dfs_stores *stores, const struct dfs_config *config,
+	      struct dfs_stores_mark from)
+{
+	for (guint i = stores->blocks->len; i-- > from.blocks;) {
 		struct dfs_block_store *s = g_ptr_array_index(stores->blocks, i);
 		if (config && dfs_config_find_store(config, DFS_KIND_BLOCK, s->name))
 			continue;
 		g_ptr_array_remove_index(stores->blocks, i);
 		dfs_block_store_close(s);
 	}
-	for (guint i = stores->metadata->len; i-- > metadata_from;) {
+	for (guint i = stores->metadata->len; i-- > from.metadata;) {
 		struct dfs_metadata_store *s = g_ptr_array_index(stores->metadata, i);
 		if (config && dfs_config_find_store(config, DFS_KIND_METADATA, s->name))
 			continue;
@@ -91,17 +97,23 @@ close_unnamed(struct dfs_stores *stores, const struct dfs_config *config, guint 
 	}
 }
 
+void
+dfs_stores_close_since(struct dfs_stores *stores, struct dfs_stores_mark mark)
+{
+	close_unnamed(stores, NULL, mark);
+}
+
 bool
 dfs_stores_open(struct dfs_stores *stores, const struct dfs_config *config,
 		struct dfs_workers *workers, char **error)
 {
-	guint metadata_before = stores->metadata->len, blocks_before = stores->blocks->len;
+	struct dfs_stores_mark before = dfs_stores_mark(stores);
 
 	for (unsigned i = 0; i < config->n_stores; i++) {
-		if (is_open(stores, &config->stores[i]))
+		if (dfs_stores_is_open(stores, &config->stores[i]))
 			continue;
 		if (!open_one(stores, &config->stores[i], workers, error)) {
-			close_unnamed(stores, NULL, metadata_before, blocks_before);
+			dfs_stores_close_since(stores, before);
 			return false;
 		}
 	}
@@ -111,7 +123,7 @@ dfs_stores_open(struct dfs_stores *stores, const struct dfs_config *config,
 void
 dfs_stores_close(struct dfs_stores *stores, const struct dfs_config *config)
 {
-	close_unnamed(stores, config, 0, 0);
+	close_unnamed(stores, config, (struct dfs_stores_mark){0, 0});
 	if (!config) {
 		g_ptr_array_unref(stores->metadata);
 		g_ptr_array_unref(stores->blocks);

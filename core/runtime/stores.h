@@ -30,6 +30,14 @@ bool dfs_stores_open(struct dfs_stores *stores, const struct dfs_config *config,
 		     struct dfs_workers *workers, char **error);
 /* Close what config does not name (NULL: all).  No share uses those. */
 void dfs_stores_close(struct dfs_stores *stores, const struct dfs_config *config);
+/* Close what was opened after a moment.  No share uses those. */
+struct dfs_stores_mark {
+	guint metadata, blocks;
+};
+struct dfs_stores_mark dfs_stores_mark(const struct dfs_stores *stores);
+void dfs_stores_close_since(struct dfs_stores *stores, struct dfs_stores_mark mark);
+/* Whether the store of the row's kind and name is open. */
+bool dfs_stores_is_open(const struct dfs_stores *stores, const struct dfs_config_store *row);
 
 struct dfs_metadata_store *dfs_stores_metadata(const struct dfs_stores *stores, const char *name);
 struct dfs_block_store *dfs_stores_blocks(const struct dfs_stores *stores, const char *name);

@@ -9,6 +9,8 @@
 
 #include "base/clock.h"
 #include "config/config.h"
+#include "fs/share.h"
+#include "payload/store.h"
 #include "runtime/runtime.h"
 
 static struct dfs_registry *registry;
@@ -16,6 +18,7 @@ static struct dfs_registry *registry;
 struct fixture {
 	char *folder;
 	struct dfs_runtime *rt;
+	const char *more; /* block stores */
 	char *error;
 };
 
@@ -25,10 +28,10 @@ config_of(struct fixture *f, const char *shares)
 	g_autofree char *text = g_strdup_printf(
 		"server = { state_dir = \"%s\"; drain = \"100ms\"; };\n"
 		"metadata_stores = { m = { type = \"memory\"; }; };\n"
-		"block_stores = { b = { type = \"memory\"; }; c = { type = \"memory\"; }; };\n"
+		"block_stores = { b = { type = \"memory\"; }; c = { type = \"memory\"; }; %s };\n"
 		"shares = { %s };\n"
 		"adapters = { nfs = { listen = \"127.0.0.1\"; }; };\n",
-		f->folder, shares);
+		f->folder, f->more, shares);
 	struct dfs_config *config = NULL;
 
 	dfs_config_parse(text, "t.conf", registry, &config, &f->error);
@@ -46,6 +49,7 @@ set_up(struct fixture *f, const void *data)
 {
 	f->folder = g_dir_make_tmp("dfs-reload-XXXXXX", NULL);
 	f->error = NULL;
+	f->more = "";
 	f->rt = dfs_runtime_new(config_of(f, A B), &f->error);
 	g_assert_cmpstr(f->error, ==, NULL);
 }
@@ -99,11 +103,52 @@ one_in_use_is_not_opened_a_second_time(struct fixture *f, const void *data)
 	g_assert_nonnull(strstr(f->error, "share a: it was taken out, but requests still use it"));
 	g_assert_null(share(f, "/a"));
 	dfs_share_unref(used);
-	g_assert_true(reload(f, B));
 	g_assert_true(reload(f, A B));
 	used = share(f, "/a");
 	g_assert_nonnull(used);
 	dfs_share_unref(used);
+}
+
+#define D SHARE("d", "blocks = \"e\";")
+#define E "e = { type = \"memory\"; };"
+
+/* A share on a store that the file names no more, and which a request holds. */
+static struct dfs_share *
+take_out_in_use(struct fixture *f)
+{
+	struct dfs_share *used;
+
+	f->more = E;
+	g_assert_true(reload(f, A B D));
+	used = share(f, "/d");
+	g_assert_nonnull(used);
+	f->more = "";
+	g_assert_true(reload(f, A B));
+	return used;
+}
+
+static void
+the_store_of_one_in_use_stays_open(struct fixture *f, const void *data)
+{
+	struct dfs_share *used = take_out_in_use(f);
+
+	f->more = E;
+	g_assert_false(reload(f, A B D));
+	g_assert_cmpstr(used->blocks->name, ==, "e");
+	dfs_share_unref(used);
+	g_assert_true(reload(f, A B D));
+}
+
+static void
+a_store_in_use_is_not_taken_for_another(struct fixture *f, const void *data)
+{
+	struct dfs_share *used = take_out_in_use(f);
+
+	f->more = "e = { type = \"filesystem\"; path = \"e\"; };";
+	g_assert_false(reload(f, A B));
+	g_assert_nonnull(strstr(f->error, "store e"));
+	dfs_share_unref(used);
+	g_assert_true(reload(f, A B));
 }
 
 static void
@@ -128,6 +173,9 @@ main(int argc, char **argv)
 	} tests[] = {
 		{"a-share-that-is-taken-out-is-gone", a_share_that_is_taken_out_is_gone},
 		{"one-in-use-is-not-opened-a-second-time", one_in_use_is_not_opened_a_second_time},
+		{"the-store-of-one-in-use-stays-open", the_store_of_one_in_use_stays_open},
+		{"a-store-in-use-is-not-taken-for-another",
+		 a_store_in_use_is_not_taken_for_another},
 		{"what-makes-another-share-of-it-is-refused",
 		 what_makes_another_share_of_it_is_refused},
 		{"what-can-wait-is-accepted", what_can_wait_is_accepted},
