@@ -19,6 +19,7 @@
 #include "plugin/registry.h"
 
 #define QUEUE_MAX 4096
+#define FAR_THREADS 24 /* of a far store, made as they are needed */
 #define CLOSE_DEADLINE (90 * DFS_SECOND) /* the longest call and a half */
 
 struct call {
@@ -112,6 +113,10 @@ dfs_block_store_open(const struct dfs_plugin_entry *entry, const char *name, con
 			dfs_fail(st, "block store %s: %s", name, diag.text);
 		return st;
 	}
+	/* Flushes wait for each of a far store's answers: many at a time, and on threads of which nobody
+	 * else is in need should it hang. */
+	if (workers && !serial && (store->caps & DFS_BLOCK_CAP_DURABLE_PUT))
+		workers = store->own = dfs_workers_new(FAR_THREADS);
 	if (workers)
 		store->lane = dfs_lane_new(workers, serial ? 1 : desc->max_threads, QUEUE_MAX);
 	if (workers && desc->thread_model != DFS_THREADS_NONBLOCKING)
@@ -129,6 +134,8 @@ dfs_block_store_close(struct dfs_block_store *store)
 		return;
 	if (store->lane)
 		dfs_lane_free(store->lane);
+	if (store->own)
+		dfs_workers_free(store->own);
 	if (!dfs_offload_free(store->offload, dfs_clock_mono() + CLOSE_DEADLINE)) {
 		dfs_log(DFS_LOG_ERROR, "block store %s: calls do not return: left open",
 			store->name);

@@ -25,7 +25,8 @@ struct dfs_block_store {
 	uint64_t caps;
 	_Atomic uint32_t thread_model; /* enum dfs_thread_model */
 	struct dfs_gate *gate;         /* NULL when VOLATILE or DURABLE_PUT */
-	struct dfs_lane *lane;
+	struct dfs_workers *own; /* of a store that is far; NULL: the lane's threads are the server's */
+	struct dfs_lane *lane;   /* flushes and garbage collection of its shares */
 	struct dfs_offload *offload; /* NULL: at memory speed, or no workers */
 	_Atomic uint64_t last_seq;   /* counts puts and erases; the gate's sequence */
 	struct dfs_lock serial;      /* SERIAL: held for each call */

@@ -23,7 +23,8 @@
 #define FLUSH_DEADLINE (60 * DFS_SECOND)
 #define FILE_BYTES 1024 /* of structures that a dirty file keeps in memory, its inode's too */
 #define TASK_FILES 32
-#define TASKS_MAX 4   /* at a time for one share */
+#define TASKS_MAX 4   /* at a time for one share ... */
+#define TASKS_FAR 16  /* ... whose store is far: what takes time there is to wait */
 #define PICK_SCAN 256 /* files looked at for one task */
 #define SPILL_FILES 16
 #define LEFT_FACTOR 4 /* a share may hold so many times what is left to all */
@@ -311,7 +312,8 @@ pick(struct dfs_cache *cache, bool pressed)
 	for (struct dfs_payload *p = cache->first; p; p = p->next_dirty) {
 		struct flush_task *t;
 
-		if (atomic_load(&p->flush_tasks) >= TASKS_MAX || atomic_load(&p->replaying))
+		if (atomic_load(&p->flush_tasks) >= (p->far ? TASKS_FAR : TASKS_MAX) ||
+		    atomic_load(&p->replaying))
 			continue;
 		t = pick_of(cache, p, pressed || dfs_log_pressed(p));
 		if (!t)
