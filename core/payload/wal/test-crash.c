@@ -23,6 +23,11 @@
 
 #define SEGMENT (64u * KIB)
 #define CRASHES_PER_WORLD 40
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CRASHES 20000 /* ten times as long each */
+#else
+#define CRASHES 200000
+#endif
 #define STEPS_MAX 60
 
 enum fate {
@@ -413,7 +418,7 @@ acknowledged_records_survive_and_void_ones_stay_void(void)
 {
 	const char *seed = g_getenv("DFS_WAL_SEED"), *count = g_getenv("DFS_WAL_CRASHES");
 	uint64_t first = seed ? g_ascii_strtoull(seed, NULL, 10) : 1;
-	unsigned crashes = count ? (unsigned)atoi(count) : 20000;
+	unsigned crashes = count ? (unsigned)atoi(count) : CRASHES;
 
 	/* A seed that is asked for is one world, unless a count goes with it. */
 	if (seed && !count)
