@@ -22,6 +22,16 @@ write_some(struct dfs_file *file, uint64_t length, int seed)
 	g_assert_cmpint(rig_write(file, length, 0, data, sizeof data, true), ==, DFS_OK);
 }
 
+/* A block that is put twice: the first object is dead, or erased. */
+static void
+make_dead(struct dfs_file *file)
+{
+	write_some(file, 0, 1);
+	rig_flush_ok(file);
+	write_some(file, MIB, 2);
+	rig_flush_ok(file);
+}
+
 static int
 count_dead(void *arg, const struct dfs_dead_record *rec)
 {
@@ -94,10 +104,7 @@ the_grace_holds_over_a_restart(void)
 	struct rig *rig = rig_new_kept("memory", 64 * MIB, DFS_DURABILITY_POWER, &o);
 	struct dfs_file *file = rig_file(rig, 1, 0, 0);
 
-	write_some(file, 0, 1);
-	rig_flush_ok(file);
-	write_some(file, MIB, 2);
-	rig_flush_ok(file);
+	make_dead(file);
 	g_assert_true(drain(rig));
 	g_assert_cmpuint(rig_objects_now(rig), ==, 2);
 	g_assert_cmpuint(dead(rig), ==, 1);
@@ -119,10 +126,7 @@ the_clock_erases_without_being_asked(void)
 	struct dfs_file *file = rig_file(rig, 1, 0, 0);
 	int64_t deadline = dfs_clock_mono() + 30 * DFS_SECOND;
 
-	write_some(file, 0, 1);
-	rig_flush_ok(file);
-	write_some(file, MIB, 2);
-	rig_flush_ok(file);
+	make_dead(file);
 	while (rig_objects_now(rig) != 1 && dfs_clock_mono() < deadline)
 		g_usleep(10000);
 	g_assert_cmpuint(rig_objects_now(rig), ==, 1);
@@ -184,10 +188,7 @@ a_drain_of_a_store_that_hangs_ends_at_its_deadline(void)
 	struct dfs_file *file = rig_file(rig, 1, 0, 0);
 
 	rig_install_double(rig);
-	write_some(file, 0, 1);
-	rig_flush_ok(file);
-	write_some(file, MIB, 2);
-	rig_flush_ok(file);
+	make_dead(file);
 	g_assert_true(drain_gives_up(rig));
 	g_assert_cmpuint(rig_objects(rig), ==, 1);
 	g_assert_cmpuint(dead(rig), ==, 0);
@@ -201,10 +202,7 @@ what_is_left_open_begins_nothing_any_more(void)
 	struct dfs_file *file = rig_file(rig, 1, 0, 0);
 
 	rig_install_double(rig);
-	write_some(file, 0, 1);
-	rig_flush_ok(file);
-	write_some(file, MIB, 2);
-	rig_flush_ok(file);
+	make_dead(file);
 	dfs_file_discard(file);
 	dfs_file_free(file);
 	rig_double.hang = true;
