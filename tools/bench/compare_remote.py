@@ -184,36 +184,41 @@ class Remote:
                            lambda v: scaled(v, "bytes"))
         self.faultd.say("clear\n")
 
-    def store_down(self):
-        """Durable writes while S3 is silent."""
+    def with_and_without(self, measure):
+        """What measure() answers while S3 serves, and while it is silent with blocks on their way to
+        it: whole ones, which go out at once."""
         results = {False: [], True: []}
         for _ in range(self.rounds):
             for down in (False, True):
                 if down:
                     self.faultd.say("rule * * -1 stall\n")
-                results[down].append(self.bench(FAR, "smallfile", f"--seconds={self.seconds}",
-                                                "--keep", f"--ops={self.size >> 12}"))
+                self.bench(FAR, "read", "--file-size=16M", "--keep", "--ops=1")
+                results[down].append(measure())
             self.faultd.say("clear\n")
             self.dfs.drained()
+        return results
+
+    def store_down(self):
+        """Durable writes while S3 is silent."""
+        results = self.with_and_without(
+            lambda: self.bench(FAR, "smallfile", f"--seconds={self.seconds}", "--keep",
+                               f"--ops={self.size >> 12}"))
         yield from self.latencies("smallfile-s3-down", "4x16", "S3 serves", results)
 
     def beside(self):
         """A share on the disk, while another is written whose S3 is silent."""
-        results = {False: [], True: []}
-        for _ in range(self.rounds):
-            for down in (False, True):
-                if down:
-                    self.faultd.say("rule * * -1 stall\n")
-                with subprocess.Popen(self.command(FAR, "syncwrite", "--connections=1",
-                                                   "--depth=4", "--keep", "--file-size=16M",
-                                                   f"--seconds={self.seconds + 2}"),
-                                      stdout=subprocess.DEVNULL) as writer:
-                    time.sleep(1)
-                    results[down].append(self.bench(NEAR, "mixed", "--file-size=16M",
-                                                    f"--seconds={self.seconds}"))
-                    writer.wait(timeout=60)
-            self.faultd.say("clear\n")
-            self.dfs.drained()
+        def measure():
+            with subprocess.Popen(self.command(FAR, "syncwrite", "--connections=1", "--depth=4",
+                                               "--keep", "--file-size=16M",
+                                               f"--seconds={self.seconds + 2}"),
+                                  stdout=subprocess.DEVNULL) as writer:
+                time.sleep(1)
+                result = self.bench(NEAR, "mixed", "--file-size=16M",
+                                    f"--seconds={self.seconds}")
+                writer.wait(timeout=60)
+            return result
+
+        results = self.with_and_without(measure)
         yield from self.latencies("mixed-beside-s3-down", "4x16", "its S3 serves", results)
 
     @staticmethod
