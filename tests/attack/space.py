@@ -5,6 +5,7 @@
 The state folder is a small tmpfs in the server's own mount namespace, reached through /proc.
 """
 import errno
+import itertools
 import os
 
 import rpc
@@ -23,8 +24,8 @@ class Small(Mounted):
         self.filler = self.inside() + "/filler"
 
     def fill(self, leave=0):
-        """A file of somebody else takes what is left."""
-        with open(self.filler, "wb", buffering=0) as f:
+        """A file of somebody else takes what is left, and what the server has freed since it last did."""
+        with open(self.filler, "ab", buffering=0) as f:
             try:
                 while leave == 0 or os.statvfs(self.inside()).f_bavail * 4096 > leave:
                     f.write(bytes(1 << 16))
@@ -87,18 +88,26 @@ root = c.mount()
 check("all is there after a restart", not c.wrong(root, kept), c.wrong(root, kept))
 
 # Somebody else takes all but a little: no more names either, until it is free.
-server.fill(leave=3 << 20)
+names = itertools.count()
 
 
 def refused():
-    return c.create(root, b"n%d" % len(statuses), 0)[0] == rpc.NOSPC
+    """A name that is new each time: one that is there already needs no room."""
+    server.fill(leave=3 << 20)
+    return c.create(root, b"n%d" % next(names), 0)[0] == rpc.NOSPC
 
 
 check("near the end of the disk new names are refused for lack of space", wait_for(refused, 20), server.text()[-3000:])
 check("removing goes on", c.remove(root, b"again") == 0)
 kept.pop(b"again")
-check("and writing to a file is refused for lack of space", wait_for(
-    lambda: put(c, root, b"file1", b"x" * (3 << 20), {}) == rpc.NOSPC, 20))
+
+
+def full():
+    server.fill(leave=3 << 20)
+    return put(c, root, b"file1", b"x" * (3 << 20), {}) == rpc.NOSPC
+
+
+check("and writing to a file is refused for lack of space", wait_for(full, 20))
 server.free()
 check("new names and data are taken when there is room", wait_for(again, 20), server.text()[-3000:])
 check("nothing is lost", not c.wrong(root, {k: v for k, v in kept.items() if k != b"file1"}))
