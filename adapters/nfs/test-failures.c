@@ -87,7 +87,7 @@ test_every_failure_has_its_body(void)
 
 	make_samples();
 	for (unsigned p = 1; p < NFS3_PROCS; p++) {
-		for (int status = DFS_NOENT; status <= DFS_VERSION + 3; status++) {
+		for (int status = DFS_NOENT; status <= DFS_FENCED + 3; status++) {
 			bool found = false;
 
 			fs.status = (enum dfs_status)status;

@@ -99,7 +99,8 @@ const struct dfs_config_item dfs_share_table[] = {
 	{"upload_concurrency", DFS_CONFIG_INT, 0, SHARE(upload_concurrency), 1, 16, "4", NULL,
 	 "How many objects of one file of the share are put at once, at most."},
 	{"read_only", DFS_CONFIG_BOOL, DFS_CONFIG_RELOADABLE, SHARE(read_only), 0, 0, "false", NULL,
-	 "Whether changes are refused to everybody."},
+	 "Whether changes are refused to everybody. On a metadata store that several servers share, the "
+	 "share is then another server's to write, and this one follows it."},
 	{.type = DFS_CONFIG_END},
 };
 

@@ -37,7 +37,7 @@ core_fs_bench_fs_LDADD = core/libdittofs.la $(GLIB_LIBS)
 
 core_fs_tests = core/metadata/test-cache core/fs/test-clone core/fs/test-content \
 	core/fs/test-crash core/fs/test-crash-clone core/fs/test-model core/fs/test-names \
-	core/fs/test-permissions core/fs/test-log core/fs/test-threads
+	core/fs/test-permissions core/fs/test-log core/fs/test-servers core/fs/test-threads
 check_PROGRAMS += $(core_fs_tests)
 TESTS += $(core_fs_tests)
 core_metadata_test_cache_SOURCES = core/metadata/test-cache.c $(core_fs_fixture)
@@ -59,5 +59,7 @@ core_fs_test_permissions_SOURCES = core/fs/test-permissions.c $(core_fs_fixture)
 core_fs_test_permissions_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_log_SOURCES = core/fs/test-log.c $(core_fs_fixture) $(wal_sim)
 core_fs_test_log_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_fs_test_servers_SOURCES = core/fs/test-servers.c $(core_fs_fixture) $(wal_sim)
+core_fs_test_servers_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_threads_SOURCES = core/fs/test-threads.c $(core_fs_fixture)
 core_fs_test_threads_LDADD = core/libdittofs.la $(GLIB_LIBS)

@@ -107,12 +107,40 @@ replay_content(void *arg, const struct dfs_recovered_slice *slices, uint32_t n)
 	return DFS_OK;
 }
 
+static enum dfs_status
+count_slices(void *arg, const struct dfs_recovered_slice *slices, uint32_t n)
+{
+	uint64_t *sum = arg;
+
+	(void)slices;
+	*sum += n;
+	return DFS_OK;
+}
+
+/* Whoever had the share since then has gone on without them. */
+static enum dfs_status
+give_up(struct dfs_share *share, struct dfs_recovered *recovered)
+{
+	uint64_t n = 0;
+	enum dfs_status status = dfs_recovered_take(recovered, share->uuid, count_slices, &n);
+
+	if (n)
+		dfs_log(DFS_LOG_ERROR,
+			"share %s: another server has taken it over since this one wrote to it; "
+			"%llu "
+			"slices that only this log had are given up",
+			share->name, (unsigned long long)n);
+	return status;
+}
+
 enum dfs_status
 dfs_share_replay(struct dfs_share *share, struct dfs_recovered *recovered)
 {
 	struct replay replay = {.ctx = {.share = share, .deadline = INT64_MAX}};
 	enum dfs_status status;
 
+	if (!share->ns->lease.same)
+		return give_up(share, recovered);
 	dfs_payload_replaying(share->payload, true);
 	status = dfs_recovered_take(recovered, share->uuid, replay_content, &replay);
 	dfs_payload_replaying(share->payload, false);

@@ -15,6 +15,7 @@
 #include "io/worker.h"
 #include "metadata/ns.h"
 #include "payload/payload.h"
+#include "payload/wal/wal.h"
 
 #define LANE_QUEUE 65536
 
@@ -48,10 +49,38 @@ keys_from_uuid(struct dfs_share *share, const struct dfs_hash_key *secret)
 	share->slot = le32toh(slot);
 }
 
+/* What an earlier run left: to be collected, flushed, gone on with.  Of a share that is followed all of
+ * that is another server's. */
+static enum dfs_status
+begin(struct dfs_share *share, const struct dfs_share_options *o)
+{
+	const struct dfs_lease *lease = &share->ns->lease;
+	enum dfs_status status = DFS_OK;
+
+	if (!lease->follow && o->wal)
+		status = dfs_wal_advance(o->wal, lease->lsn, dfs_clock_mono() + 10 * DFS_SECOND);
+	if (status == DFS_OK && !lease->follow)
+		status = dfs_payload_start(share->payload);
+	if (status == DFS_OK && o->recovered && o->wal)
+		status = dfs_share_replay(share, o->recovered);
+	share->log_taken |= status == DFS_OK;
+	return status;
+}
+
 enum dfs_status
 dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 {
-	struct dfs_namespace_options nso = {o->name, o->root_mode, o->root_uid, o->root_gid};
+	struct dfs_namespace_options nso = {
+		.name = o->name,
+		.root_mode = o->root_mode,
+		.root_uid = o->root_uid,
+		.root_gid = o->root_gid,
+		.self = o->self,
+		.wish = o->take_over   ? DFS_LEASE_FORCE
+			: o->read_only ? DFS_LEASE_READ
+				       : DFS_LEASE_WRITE,
+		.log_last = o->wal ? dfs_wal_last(o->wal) : 0,
+	};
 	struct dfs_share *share = calloc(1, sizeof *share);
 	struct dfs_payload_options payload;
 	struct dfs_namespace *ns;
@@ -79,6 +108,8 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 	share->ns = ns;
 	share->blocks = o->blocks;
 	share->recovered = o->recovered;
+	share->wal = o->wal;
+	share->log_taken = !ns->lease.same;
 	share->rules = rules_copy(o->rules);
 	payload = (struct dfs_payload_options){
 		.cache = o->pages,
@@ -104,23 +135,36 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 		share->lane = dfs_lane_new(o->workers, 0, LANE_QUEUE);
 	ns->content = (struct dfs_content_ops){dfs_file_busy, dfs_file_free, reclaim};
 	ns->content_arg = share->payload;
-	status = dfs_payload_start(share->payload);
-	if (status == DFS_OK && o->recovered && o->wal)
-		status = dfs_share_replay(share, o->recovered);
-	if (status != DFS_OK) {
+	status = begin(share, o);
+	if (!ns->lease.follow)
 		dfs_orphans_start(ns, share->lane, level);
+	if (status == DFS_OK)
+		*out = share;
+	else
 		dfs_share_close(share, dfs_clock_mono() + 10 * DFS_SECOND);
-		return status;
-	}
-	dfs_orphans_start(ns, share->lane, level);
-	*out = share;
-	return DFS_OK;
+	return status;
+}
+
+bool
+dfs_share_follows(const struct dfs_share *share)
+{
+	return share->ns->lease.follow;
+}
+
+bool
+dfs_share_set_read_only(struct dfs_share *share, bool on)
+{
+	if (!on && share->ns->lease.follow)
+		return false;
+	share->read_only = on;
+	return true;
 }
 
 enum dfs_status
 dfs_share_close(struct dfs_share *share, int64_t deadline)
 {
 	enum dfs_status status;
+	bool complete;
 
 	if (!share)
 		return DFS_OK;
@@ -135,16 +179,18 @@ dfs_share_close(struct dfs_share *share, int64_t deadline)
 	DFS_FAILPOINT("drain");
 	status = dfs_payload_flush(share->payload, deadline);
 	DFS_FAILPOINT("drained");
+	complete = share->log_taken && status == DFS_OK;
 	if (status != DFS_OK && dfs_payload_logs(share->payload)) {
 		dfs_log(DFS_LOG_INFO, "%s: what is not in the block store yet stays in the log",
 			share->name);
 		dfs_recovered_leave(share->recovered, share->uuid);
-	}
-	else if (status != DFS_OK)
+	} else if (status != DFS_OK)
 		dfs_log(DFS_LOG_ERROR, "%s: not everything could be written (%s): %s", share->name,
 			dfs_status_name(status), dfs_fail_text());
 	dfs_namespace_close(share->ns);
 	status = dfs_payload_free(share->payload, deadline);
+	dfs_namespace_free(share->ns, complete && status == DFS_OK,
+			   share->wal ? dfs_wal_last(share->wal) : 0);
 	free((void *)share->rules);
 	free(share->path);
 	free(share);

@@ -27,6 +27,7 @@ struct dfs_metadata_store;
 struct dfs_namespace;
 struct dfs_payload;
 struct dfs_recovered;
+struct dfs_server_identity;
 struct dfs_wal;
 struct dfs_workers;
 
@@ -40,14 +41,17 @@ struct dfs_share {
 	struct dfs_hash_key handle_key; /* from the uuid and the server's secret */
 	uint64_t root_fileid, root_generation;
 	enum dfs_durability durability;
-	_Atomic bool read_only; /* set by a reload */
+	_Atomic bool read_only; /* dfs_share_set_read_only */
 	struct dfs_namespace *ns;
 	struct dfs_payload *payload;
-	struct dfs_lane *lane; /* where its blocking operations run */
-	struct dfs_lock rules_lock;          /* held for as long as a rule is read */
-	const struct dfs_share_rules *rules; /* guarded by rules_lock: a reload replaces and frees them */
+	struct dfs_lane *lane;      /* where its blocking operations run */
+	struct dfs_lock rules_lock; /* held for as long as a rule is read */
+	const struct dfs_share_rules
+		*rules; /* guarded by rules_lock: a reload replaces and frees them */
 	struct dfs_block_store *blocks;
 	struct dfs_recovered *recovered; /* the log's; NULL: none */
+	struct dfs_wal *wal;             /* NULL: none */
+	bool log_taken;                  /* nothing of an earlier opening is in the log alone */
 };
 
 /* What dfs_share_open needs; everything is borrowed until dfs_share_close, strings and rules
@@ -57,17 +61,21 @@ struct dfs_share_options {
 	const char *path;
 	struct dfs_metadata_store *metadata;
 	struct dfs_block_store *blocks;
-	struct dfs_inode_cache *inodes; /* metadata/namespace.h */
-	struct dfs_cache *pages;        /* payload/payload.h */
-	struct dfs_workers *workers;    /* the share's lane is made on them */
-	struct dfs_wal *wal;            /* NULL: none */
+	struct dfs_inode_cache *inodes;  /* metadata/namespace.h */
+	struct dfs_cache *pages;         /* payload/payload.h */
+	struct dfs_workers *workers;     /* the share's lane is made on them */
+	struct dfs_wal *wal;             /* NULL: none */
 	struct dfs_recovered *recovered; /* what the log had, NULL: nothing */
+	/* Where the metadata store is one that several servers share: who we are, and whether the share
+	 * is taken over from whoever has it. */
+	const struct dfs_server_identity *self;
+	bool take_over;
 	enum dfs_durability durability;
 	bool read_only;
 	enum dfs_stuck_write stuck_write;
 	uint64_t log_quota; /* bytes of the log that the share may hold, 0: the default */
-	bool dedup;       /* blocks of equal content are one object */
-	int64_t gc_grace; /* as in struct dfs_payload_options, and so the next two */
+	bool dedup;         /* blocks of equal content are one object */
+	int64_t gc_grace;   /* as in struct dfs_payload_options, and so the next two */
 	uint32_t gc_reconcile;
 	int64_t gc_reconcile_interval;
 	struct dfs_flush_options flush;
@@ -78,11 +86,15 @@ struct dfs_share_options {
 };
 
 /* Find or create the share in its stores, with one reference (the runtime's).  Blocking; main
- * thread.  dfs_fail_text() explains a failure. */
+ * thread.  DFS_BUSY: another server writes to it.  dfs_fail_text() explains a failure. */
 enum dfs_status dfs_share_open(const struct dfs_share_options *options, struct dfs_share **share);
 /* Wait until the caller's reference is the last, write everything back, close.  DFS_BUSY: references
  * were left at the deadline (monotonic ns): the share stays open and is not freed. */
 enum dfs_status dfs_share_close(struct dfs_share *share, int64_t deadline);
+/* Whether another server writes to the share, or may begin to: here it is read-only. */
+bool dfs_share_follows(const struct dfs_share *share);
+/* False: it stays read-only, because another server writes to it; the next opening asks again. */
+bool dfs_share_set_read_only(struct dfs_share *share, bool on);
 /* Replace the client rules (copied; NULL: the default).  Main thread. */
 void dfs_share_set_rules(struct dfs_share *share, const struct dfs_share_rules *rules);
 

@@ -9,10 +9,10 @@
 #include "plugin/registry.h"
 
 static const struct dfs_plugin_entry *
-entry_of(struct fixture *f, enum dfs_plugin_kind kind, const char *name)
+entry_of(struct dfs_registry *registry, enum dfs_plugin_kind kind, const char *name)
 {
 	char *error = NULL;
-	const struct dfs_plugin_entry *e = dfs_registry_find(f->registry, kind, name, &error);
+	const struct dfs_plugin_entry *e = dfs_registry_find(registry, kind, name, &error);
 
 	if (!e)
 		g_error("%s", error);
@@ -25,13 +25,16 @@ open_metadata(struct fixture *f)
 	enum dfs_status status;
 
 	if (strncmp(f->kind, "test", 4) == 0) {
+		if (f->server)
+			f->ts = f->server->site->ts;
 		if (!f->ts)
 			f->ts = test_store_new();
 		status = dfs_metadata_store_open(
 			test_store_entry(f->ts, strcmp(f->kind, "test") == 0), "test-meta", f->ts,
 			dfs_host_get("test", "test-meta"), f->workers, &f->metadata);
 	} else {
-		const struct dfs_plugin_entry *e = entry_of(f, DFS_KIND_METADATA, f->kind);
+		const struct dfs_plugin_entry *e =
+			entry_of(f->registry, DFS_KIND_METADATA, f->kind);
 		struct dfs_options o;
 		char *error = NULL;
 
@@ -49,23 +52,43 @@ open_metadata(struct fixture *f)
 		g_error("metadata store: %s: %s", dfs_status_name(status), dfs_fail_text());
 }
 
-static void
-open_blocks(struct fixture *f)
+static struct dfs_block_store *
+open_blocks(struct dfs_registry *registry, struct dfs_workers *workers, bool durable)
 {
 	static struct dfs_plugin_entry e;
+	struct dfs_block_store *blocks;
 	struct dfs_options o;
 
-	e = *entry_of(f, DFS_KIND_BLOCK, "memory");
-	if (f->durable_blocks) {
+	e = *entry_of(registry, DFS_KIND_BLOCK, "memory");
+	if (durable) {
 		e.desc.caps = 0;
 		e.desc.thread_model = DFS_THREADS_BLOCKING;
 	}
-
 	dfs_options_init(&o, e.desc.config, e.desc.config_size, "/");
 	if (dfs_block_store_open(&e, "test-data", o.values, dfs_host_get("memory", "test-data"),
-				 f->workers, &f->blocks) != DFS_OK)
+				 workers, &blocks) != DFS_OK)
 		g_error("block store: %s", dfs_fail_text());
 	dfs_options_clear(&o);
+	return blocks;
+}
+
+void
+test_site_open(struct test_site *site)
+{
+	site->ts = test_store_new();
+	test_store_share(site->ts);
+	site->registry = dfs_registry_new(NULL);
+	site->workers = dfs_workers_new(2);
+	site->blocks = open_blocks(site->registry, site->workers, true);
+}
+
+void
+test_site_close(struct test_site *site)
+{
+	dfs_block_store_close(site->blocks);
+	dfs_workers_free(site->workers);
+	dfs_registry_free(site->registry);
+	test_store_free(site->ts);
 }
 
 static void
@@ -78,8 +101,8 @@ open_log(struct fixture *f)
 		g_error("log: %s", dfs_fail_text());
 }
 
-static void
-open_share(struct fixture *f)
+static enum dfs_status
+try_open_share(struct fixture *f)
 {
 	struct dfs_share_options o = {
 		.name = "test",
@@ -91,6 +114,9 @@ open_share(struct fixture *f)
 		.workers = f->workers,
 		.durability = f->durability,
 		.dedup = f->dedup,
+		.self = f->server ? &f->server->self : NULL,
+		.read_only = f->read_only,
+		.take_over = f->take_over,
 	};
 	enum dfs_status status;
 
@@ -99,22 +125,49 @@ open_share(struct fixture *f)
 	o.recovered = f->recovered;
 	status = dfs_share_open(&o, &f->share);
 	if (status != DFS_OK)
-		g_error("share: %s: %s", dfs_status_name(status), dfs_fail_text());
+		return status;
 	f->root = (struct dfs_ref){f->share->root_fileid, f->share->root_generation};
 	f->ctx = ctx_as(f, 0, 0);
+	return DFS_OK;
 }
 
-void
-fixture_open(struct fixture *f)
+static void
+open_share(struct fixture *f)
 {
+	enum dfs_status status = try_open_share(f);
+
+	if (status != DFS_OK)
+		g_error("share: %s: %s", dfs_status_name(status), dfs_fail_text());
+}
+
+enum dfs_status
+fixture_try_open(struct fixture *f)
+{
+	enum dfs_status status;
+
 	f->registry = dfs_registry_new(NULL);
 	f->workers = dfs_workers_new(4);
 	f->inodes = dfs_inode_cache_new(f->max_inodes ? f->max_inodes : 65536,
 					f->max_names ? f->max_names : 65536);
 	f->pages = dfs_cache_new(64u << 20);
 	open_metadata(f);
-	open_blocks(f);
-	open_share(f);
+	f->blocks = f->server ? f->server->site->blocks
+			      : open_blocks(f->registry, f->workers, f->durable_blocks);
+	status = try_open_share(f);
+	if (status != DFS_OK) {
+		f->share = NULL;
+		fixture_close(f);
+	}
+	return status;
+}
+
+void
+fixture_open(struct fixture *f)
+{
+	enum dfs_status status = fixture_try_open(f);
+
+	if (status != DFS_OK)
+		g_error("share: %s: %s", dfs_status_name(status), dfs_fail_text());
 }
 
 static void
@@ -138,12 +191,13 @@ fixture_close(struct fixture *f)
 {
 	close_share(f);
 	dfs_metadata_store_close(f->metadata);
-	dfs_block_store_close(f->blocks);
+	if (!f->server)
+		dfs_block_store_close(f->blocks);
 	dfs_cache_free(f->pages);
 	dfs_inode_cache_free(f->inodes);
 	dfs_workers_free(f->workers);
 	dfs_registry_free(f->registry);
-	if (f->ts)
+	if (f->ts && !f->server)
 		test_store_free(f->ts);
 }
 

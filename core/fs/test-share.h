@@ -12,10 +12,28 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "fs/fs.h"
+#include "metadata/lease.h"
 #include "metadata/namespace.h"
 #include "metadata/ns.h"
 #include "metadata/test-store.h"
 #include "payload/wal/wal.h"
+
+/* What servers of one share have in common: the metadata store's medium and the block store. */
+struct test_site {
+	struct test_store *ts;
+	struct dfs_registry *registry;
+	struct dfs_workers *workers;
+	struct dfs_block_store *blocks;
+};
+
+void test_site_open(struct test_site *site);
+void test_site_close(struct test_site *site); /* each server is closed */
+
+/* One of several servers. */
+struct test_server {
+	struct test_site *site;
+	struct dfs_server_identity self;
+};
 
 struct fixture {
 	const char *kind; /* "test", "test-durable", "memory", "leveldb" */
@@ -33,6 +51,8 @@ struct fixture {
 	struct dfs_wal *wal;
 	struct dfs_recovered *recovered; /* what it had, as long as the share is open */
 	bool dedup;
+	struct test_server *server; /* NULL: a stand-alone server; lives across reopening */
+	bool read_only, take_over;
 	bool durable_blocks; /* the memory block store says that it keeps what it has */
 	struct dfs_share *share;
 	struct dfs_ctx ctx; /* uid 0 */
@@ -41,6 +61,8 @@ struct fixture {
 
 /* kind, dir, durability and the limits are set by the caller. */
 void fixture_open(struct fixture *f);
+/* The same for a share that may be refused; closed again then. */
+enum dfs_status fixture_try_open(struct fixture *f);
 void fixture_close(struct fixture *f);
 /* Close and open the share and its metadata store (and a block store, which loses what it had when
  * it lies in memory). */

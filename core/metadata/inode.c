@@ -221,6 +221,7 @@ record_fill(struct dfs_inode_record *rec, const struct dfs_inode *inode, uint64_
 		.content = inode->content,
 		.cut_lsn = inode->cut.lsn,
 		.cut_length = inode->cut.length,
+		.revision = inode->revision,
 	};
 }
 
@@ -245,7 +246,9 @@ dfs_inode_put(struct dfs_inode *inode, struct dfs_txn *txn)
 		record_fill(&rec, inode, inode->attr.length);
 	}
 	dfs_inode_bucket_unlock(inode);
-	if (gone)
+	/* Of a share that is another server's now nothing is written: what else waits for the same
+	 * transaction shall get through. */
+	if (gone || atomic_load_explicit(&ns->fenced, memory_order_relaxed))
 		return DFS_STALE;
 	return ns->store->ops.put_inode(ns->store->inst, txn, ns->rec.id, &rec);
 }
@@ -260,6 +263,7 @@ dfs_inode_publish_content(struct dfs_inode *inode, struct dfs_txn *txn, uint64_t
 	dfs_inode_bucket_lock(inode);
 	gone = inode->state & DFS_STATE_GONE;
 	inode->attr.used = used;
+	inode->revision++;
 	inode->stable_length = inode->attr.length;
 	inode->state = (inode->state & ~DFS_STATE_UNPUBLISHED) | DFS_STATE_CHANGED;
 	record_fill(&rec, inode, inode->attr.length);

@@ -53,6 +53,7 @@ struct dfs_inode {
 	uint64_t verifier;
 	uint64_t stable_length; /* what the record may say while content is dirty */
 	struct dfs_log_cut cut;
+	uint64_t revision; /* of the content, as the record has it; bucket lock */
 	struct dfs_content_id content;
 	_Atomic uint32_t opens;     /* changed under the inode's lock */
 	_Atomic uint32_t names_gen; /* directories: grows after each change of the entries */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "metadata/cache.h"
 #include "metadata/ns.h"
 #include "metadata/writeback.h"
@@ -70,6 +71,8 @@ dfs_inode_peek(struct dfs_namespace *ns, uint64_t fileid, struct dfs_attr *attr)
 	struct inode_bucket *b = bucket_of(ns, fileid);
 	struct dfs_inode *inode;
 
+	if (dfs_namespace_uncached(ns))
+		return false;
 	dfs_lock_acquire(&b->lock);
 	inode = chain_find(b, ns, fileid);
 	if (inode) {
@@ -109,6 +112,8 @@ dfs_inode_find(struct dfs_namespace *ns, uint64_t fileid)
 	struct inode_bucket *b = bucket_of(ns, fileid);
 	struct dfs_inode *inode;
 
+	if (dfs_namespace_uncached(ns))
+		return NULL;
 	dfs_lock_acquire(&b->lock);
 	inode = chain_find(b, ns, fileid);
 	if (inode) {
@@ -313,6 +318,7 @@ slot_fill(struct dfs_inode *inode, struct dfs_namespace *ns, const struct dfs_in
 	inode->verifier = rec->verifier;
 	inode->cut = (struct dfs_log_cut){rec->cut_lsn, rec->cut_length};
 	inode->stable_length = rec->length;
+	inode->revision = rec->revision;
 	inode->content = rec->content;
 	atomic_init(&inode->file, NULL);
 	inode->dirty_next = NULL;
@@ -331,18 +337,44 @@ dfs_inode_epoch(struct dfs_namespace *ns, uint64_t fileid)
 	return atomic_load_explicit(&shard_of(ns, fileid)->epoch, memory_order_acquire);
 }
 
+/* The record is newer than what is cached of a share that is followed.  Attributes are taken; where
+ * the content has changed, whoever reads goes on with the one that he has, and NULL asks for a new
+ * inode beside it.  The bucket is locked, and stays so. */
+static struct dfs_inode *
+follow(struct inode_bucket *b, struct dfs_inode *inode, const struct dfs_inode_record *rec)
+{
+	if (inode->generation == rec->generation && inode->revision == rec->revision &&
+	    inode->attr.length == rec->length) {
+		dfs_attr_from_record(&inode->attr, rec);
+		inode->parent = rec->parent;
+		inode->flags = rec->flags;
+		return inode;
+	}
+	chain_remove(b, inode);
+	/* Its last reference frees it; with ours there is one. */
+	atomic_fetch_add_explicit(&inode->refs, 1, memory_order_relaxed);
+	atomic_fetch_or_explicit(&inode->refs, DFS_REFS_FORGOTTEN, memory_order_relaxed);
+	return NULL;
+}
+
 struct dfs_inode *
 dfs_inode_insert(struct dfs_namespace *ns, const struct dfs_inode_record *rec, uint32_t epoch)
 {
 	struct inode_bucket *b = bucket_of(ns, rec->fileid);
 	struct inode_shard *shard = shard_of(ns, rec->fileid);
-	struct dfs_inode *slot = slot_alloc(ns->cache, shard), *inode;
+	struct dfs_inode *slot = slot_alloc(ns->cache, shard), *inode, *old = NULL;
 
 	if (!slot)
 		return NULL;
 	slot_fill(slot, ns, rec);
 	dfs_lock_acquire(&b->lock);
 	inode = chain_find(b, ns, rec->fileid);
+	if (inode && ns->lease.follow) {
+		old = inode;
+		inode = follow(b, inode, rec);
+		if (inode)
+			old = NULL;
+	}
 	if (inode) {
 		atomic_fetch_add_explicit(&inode->refs, 1, memory_order_relaxed);
 	} else if (atomic_load_explicit(&shard->epoch, memory_order_relaxed) == epoch) {
@@ -353,6 +385,7 @@ dfs_inode_insert(struct dfs_namespace *ns, const struct dfs_inode_record *rec, u
 	dfs_lock_release(&b->lock);
 	if (inode != slot)
 		slot_free(shard, slot);
+	dfs_inode_unref(old);
 	return inode;
 }
 
@@ -371,6 +404,9 @@ dfs_inode_get(const struct dfs_ctx *ctx, struct dfs_namespace *ns, uint64_t file
 		*inode = dfs_inode_find(ns, fileid);
 		if (*inode)
 			return DFS_OK;
+		if (atomic_load_explicit(&ns->fenced, memory_order_relaxed))
+			return dfs_fail(DFS_FENCED, "%s: another server has taken the share over",
+					ns->rec.name);
 		epoch = dfs_inode_epoch(ns, fileid);
 		status = dfs_metadata_begin(ns->store, ctx, DFS_TXN_READ, &txn);
 		if (status == DFS_OK) {

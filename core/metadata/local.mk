@@ -9,6 +9,8 @@ core_libdittofs_la_SOURCES += \
 	core/metadata/inode.c \
 	core/metadata/inode.h \
 	core/metadata/inode_cache.c \
+	core/metadata/lease.c \
+	core/metadata/lease.h \
 	core/metadata/name_cache.c \
 	core/metadata/namespace.c \
 	core/metadata/namespace.h \

@@ -117,6 +117,8 @@ dfs_name_cache_find(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name
 	bool found = false;
 	unsigned k;
 
+	if (dfs_namespace_uncached(ns))
+		return false;
 	dfs_lock_acquire(&set->lock);
 	k = find(set, tag, ns, dir, chain);
 	if (k < NAME_WAYS) {

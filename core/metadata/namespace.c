@@ -96,30 +96,48 @@ share_create(struct dfs_metadata_store *st, struct dfs_txn *txn,
 	return status;
 }
 
+struct opening {
+	struct dfs_metadata_store *store;
+	const struct dfs_namespace_options *options;
+	struct search search;
+	struct dfs_lease lease;
+};
+
 static enum dfs_status
-find_or_create(struct dfs_metadata_store *st, const struct dfs_namespace_options *o,
-	       struct search *s)
+find_or_create(void *arg, struct dfs_txn *txn)
 {
-	enum dfs_status status = DFS_AGAIN;
+	struct opening *o = arg;
+	struct dfs_metadata_store *st = o->store;
+	bool shared = st->caps & DFS_METADATA_CAP_SHARED;
+	enum dfs_status status;
 
-	for (unsigned tries = 0; status == DFS_AGAIN && tries < 64; tries++) {
-		struct dfs_txn *txn;
+	o->search = (struct search){.name = o->options->name};
+	o->lease = (struct dfs_lease){.same = true};
+	status = st->ops.scan_shares(st->inst, txn, share_seen, &o->search);
+	if (status == DFS_OK && !o->search.found && shared && o->options->wish == DFS_LEASE_READ)
+		return dfs_fail(
+			DFS_NOENT,
+			"there is no such share in the store yet, and read_only makes none");
+	if (status == DFS_OK && !o->search.found)
+		status = share_create(st, txn, o->options, &o->search);
+	if (status == DFS_OK && shared)
+		status = dfs_lease_take(st, txn, &o->search.rec, o->options->self, o->options->wish,
+					o->options->log_last, &o->lease);
+	return status;
+}
 
-		*s = (struct search){.name = o->name};
-		status = dfs_metadata_begin(st, NULL, DFS_TXN_WRITE, &txn);
-		if (status != DFS_OK)
-			continue;
-		status = st->ops.scan_shares(st->inst, txn, share_seen, s);
-		if (status == DFS_OK && !s->found)
-			status = share_create(st, txn, o, s);
-		if (status == DFS_OK && !s->found)
-			status = dfs_metadata_commit(st, txn, NULL);
-		else
-			dfs_metadata_abort(st, txn);
-	}
-	if (status == DFS_OK && !s->found && st->gate)
+/* The share's row, durably there, and its lease ours unless we follow. */
+static enum dfs_status
+open_row(struct opening *o)
+{
+	struct dfs_metadata_store *st = o->store;
+	enum dfs_status status = dfs_metadata_update(st, find_or_create, o, NULL);
+
+	if (status == DFS_OK && st->gate)
 		status = dfs_gate_wait_sync(st->gate, st->last_seq, DFS_SYNC_POWER,
 					    dfs_clock_mono() + 60 * DFS_SECOND);
+	if (status == DFS_OK && (st->caps & DFS_METADATA_CAP_SHARED) && !o->lease.follow)
+		status = st->ops.fence(st->inst, o->search.rec.id, o->search.rec.epoch);
 	return status;
 }
 
@@ -129,15 +147,16 @@ dfs_namespace_open(struct dfs_metadata_store *store, struct dfs_inode_cache *cac
 {
 	static _Atomic uint32_t last_id;
 	size_t len = strlen(options->name);
+	struct opening o = {.store = store, .options = options};
+	const struct dfs_share_record *rec = &o.search.rec;
 	struct dfs_namespace *ns;
 	struct dfs_inode *root;
-	struct search s;
 	enum dfs_status status;
 
-	if (len == 0 || len >= sizeof s.rec.name)
+	if (len == 0 || len >= sizeof rec->name)
 		return dfs_fail(DFS_INVAL, "a share's name has 1 to %zu bytes",
-				sizeof s.rec.name - 1);
-	status = find_or_create(store, options, &s);
+				sizeof rec->name - 1);
+	status = open_row(&o);
 	if (status != DFS_OK)
 		return status;
 	ns = calloc(1, sizeof *ns);
@@ -145,42 +164,131 @@ dfs_namespace_open(struct dfs_metadata_store *store, struct dfs_inode_cache *cac
 		return dfs_fail(DFS_NOMEM, "no memory for the share %s", options->name);
 	ns->store = store;
 	ns->cache = cache;
-	ns->rec = s.rec;
+	ns->rec = *rec;
+	ns->lease = o.lease;
 	ns->id = atomic_fetch_add(&last_id, 1) + 1;
-	memcpy(&ns->cookies, s.rec.uuid, sizeof ns->cookies);
+	memcpy(&ns->cookies, rec->uuid, sizeof ns->cookies);
 	ns->lease_size = LEASE_FIRST;
 	/* 48 bits of milliseconds, and 16 random ones beside 31 more at the counter's top. */
 	ns->content_hi = (uint64_t)(dfs_clock_real() / 1000000) << 16 | (dfs_random_u64() & 0xffff);
 	ns->content_lo = (dfs_random_u64() >> 33) << 32;
 	ns->no_orphans = store->caps & DFS_METADATA_CAP_VOLATILE;
+	ns->uncached = ns->lease.follow;
 	dfs_writeback_limit(store, (uint32_t)(cache->shard_limit * (uint64_t)INODE_SHARDS / 4));
-	status = dfs_inode_get(NULL, ns, s.rec.root, &root);
+	status = dfs_inode_get(NULL, ns, rec->root, &root);
 	if (status != DFS_OK) {
-		free(ns);
+		dfs_namespace_free(ns, !ns->lease.same, options->log_last);
 		return dfs_fail(status == DFS_NOENT ? DFS_CORRUPT : status,
 				"%s: the root directory cannot be read", options->name);
 	}
 	ns->root_generation = root->generation;
 	dfs_inode_unref(root);
+	if (!ns->lease.follow) {
+		dfs_lock_acquire(&store->leased_lock);
+		ns->leased_next = store->leased;
+		store->leased = ns;
+		dfs_lock_release(&store->leased_lock);
+	}
 	*out = ns;
 	return DFS_OK;
+}
+
+static int
+see_epoch(void *arg, const struct dfs_share_record *rec)
+{
+	struct dfs_metadata_store *store = arg;
+	struct dfs_namespace *ns;
+
+	dfs_lock_acquire(&store->leased_lock);
+	for (ns = store->leased; ns; ns = ns->leased_next) {
+		if (ns->rec.id != rec->id || ns->rec.epoch == rec->epoch ||
+		    atomic_exchange(&ns->fenced, true))
+			continue;
+		atomic_store(&ns->uncached, true);
+		dfs_log(DFS_LOG_ERROR,
+			"share %s: another server has taken it over; it is not served here any "
+			"more",
+			ns->rec.name);
+	}
+	dfs_lock_release(&store->leased_lock);
+	return 1;
+}
+
+void
+dfs_namespace_check_leases(struct dfs_metadata_store *store)
+{
+	enum dfs_status status;
+	unsigned tries = 0;
+
+	do {
+		struct dfs_txn *txn;
+
+		status = dfs_metadata_begin(store, NULL, DFS_TXN_READ, &txn);
+		if (status != DFS_OK)
+			continue;
+		status = store->ops.scan_shares(store->inst, txn, see_epoch, store);
+		dfs_metadata_abort(store, txn);
+	} while (dfs_metadata_again(NULL, &status, &tries));
+}
+
+static void
+unlist(struct dfs_namespace *ns)
+{
+	struct dfs_metadata_store *store = ns->store;
+	struct dfs_namespace **p = &store->leased;
+
+	dfs_lock_acquire(&store->leased_lock);
+	while (*p && *p != ns)
+		p = &(*p)->leased_next;
+	if (*p)
+		*p = ns->leased_next;
+	dfs_lock_release(&store->leased_lock);
+}
+
+struct leaving {
+	struct dfs_namespace *ns;
+	uint64_t log_last;
+};
+
+static enum dfs_status
+give_back(void *arg, struct dfs_txn *txn)
+{
+	const struct leaving *l = arg;
+
+	return dfs_lease_give_back(l->ns->store, txn, &l->ns->rec, l->log_last);
 }
 
 void
 dfs_namespace_close(struct dfs_namespace *ns)
 {
-	int64_t give_up;
-
-	if (!ns)
-		return;
 	/* Until the purge is done, another share's use of the cache may take inodes in hand. */
-	give_up = dfs_clock_mono() + 60 * DFS_SECOND;
+	int64_t give_up = dfs_clock_mono() + 60 * DFS_SECOND;
+
 	do {
 		dfs_writeback_finish(ns->store, ns);
 		assert(dfs_clock_mono() < give_up); /* else an operation never let go of an inode */
 	} while (!dfs_inode_cache_purge(ns->cache, ns));
 	while (atomic_load_explicit(&ns->in_hand, memory_order_acquire) > 0)
 		usleep(100);
+}
+
+void
+dfs_namespace_free(struct dfs_namespace *ns, bool complete, uint64_t log_last)
+{
+	struct leaving leaving = {ns, log_last};
+	struct dfs_metadata_store *st = ns->store;
+
+	if ((st->caps & DFS_METADATA_CAP_SHARED) && !ns->lease.follow) {
+		enum dfs_status status =
+			complete ? dfs_metadata_update(st, give_back, &leaving, NULL) : DFS_BUSY;
+
+		if (status != DFS_OK && status != DFS_FENCED)
+			dfs_log(DFS_LOG_WARN,
+				"share %s stays this server's: other servers are refused",
+				ns->rec.name);
+		st->ops.fence(st->inst, ns->rec.id, 0);
+	}
+	unlist(ns);
 	free(ns->orphans.list);
 	free(ns);
 }

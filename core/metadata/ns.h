@@ -11,6 +11,7 @@
 #include "base/lock.h"
 #include "io/worker.h"
 #include "metadata/inode.h"
+#include "metadata/lease.h"
 #include "metadata/orphan.h"
 #include "metadata/store.h"
 
@@ -20,6 +21,10 @@ struct dfs_namespace {
 	struct dfs_metadata_store *store;
 	struct dfs_inode_cache *cache;
 	struct dfs_share_record rec;
+	struct dfs_lease lease; /* as it was when opened */
+	_Atomic bool fenced;    /* another server has taken the share over */
+	_Atomic bool uncached;  /* follow or fenced: nothing is served from memory alone */
+	struct dfs_namespace *leased_next; /* store->leased_lock: of those with a lease */
 	uint32_t id;                 /* unique in the process: keys of the caches */
 	struct dfs_hash_key cookies; /* from the share's uuid */
 	uint64_t root_generation;
@@ -42,6 +47,17 @@ struct dfs_namespace {
 	 * share waits for, so that closing waits for it here. */
 	_Atomic uint32_t in_hand;
 };
+
+/* Whether only the store knows how things are. */
+static inline bool
+dfs_namespace_uncached(const struct dfs_namespace *ns)
+{
+	return __builtin_expect(atomic_load_explicit(&ns->uncached, memory_order_relaxed), 0);
+}
+
+/* A commit was refused: find the shares of the store that are another server's now, and serve nothing of
+ * them any more. */
+void dfs_namespace_check_leases(struct dfs_metadata_store *store);
 
 /* Lock and unlock the hash bucket that guards inode's attr and state. */
 void dfs_inode_bucket_lock(struct dfs_inode *inode);

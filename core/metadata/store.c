@@ -13,6 +13,7 @@
 #include "io/gate.h"
 #include "io/watchdog.h"
 #include "io/worker.h"
+#include "metadata/ns.h"
 #include "metadata/store.h"
 #include "metadata/writeback.h"
 #include "plugin/registry.h"
@@ -92,6 +93,8 @@ dfs_metadata_commit(struct dfs_metadata_store *store, struct dfs_txn *txn, uint6
 	enum dfs_status status = store->ops.commit(store->inst, txn, &seq);
 
 	txn_end(store);
+	if (status == DFS_FENCED)
+		dfs_namespace_check_leases(store);
 	if (status != DFS_OK)
 		return status;
 	last = atomic_load_explicit(&store->last_seq, memory_order_relaxed);

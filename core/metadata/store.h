@@ -40,6 +40,8 @@ struct dfs_metadata_store {
 	struct dfs_lane *lane;
 	_Atomic uint64_t last_seq;   /* highest committed */
 	struct dfs_writeback *dirty; /* metadata/writeback.h */
+	struct dfs_lock leased_lock;
+	struct dfs_namespace *leased; /* guarded by leased_lock: open, with a lease */
 	struct dfs_lock serial;      /* SERIAL: held from begin to the end of the transaction */
 	struct dfs_watchdog dog;
 	_Atomic bool full;         /* at the last look: no free byte */

@@ -19,8 +19,18 @@ struct test_store {
 	_Atomic int64_t stall;
 	GQueue unsynced; /* undo lists of commits, oldest first; guarded by lock */
 	_Atomic bool dead;
-	bool is_volatile;
+	bool is_volatile, is_shared;
 	struct dfs_plugin_entry entry;
+};
+
+#define FENCES 4
+
+struct instance {
+	struct test_store *ts;
+	struct {
+		uint32_t share;
+		uint64_t epoch; /* 0: none */
+	} fences[FENCES];
 };
 
 struct dfs_txn {
@@ -109,6 +119,12 @@ test_store_free(struct test_store *ts)
 	g_tree_unref(ts->map);
 	pthread_rwlock_destroy(&ts->lock);
 	g_free(ts);
+}
+
+void
+test_store_share(struct test_store *ts)
+{
+	ts->is_shared = true;
 }
 
 void
@@ -249,19 +265,73 @@ ts_scan(struct dfs_txn *t, struct key k, uint32_t prefix,
 static enum dfs_status
 op_create(const struct dfs_host *host, const void *config, void **inst, struct dfs_diag *diag)
 {
-	*inst = (void *)config;
+	struct instance *i = g_new0(struct instance, 1);
+
+	i->ts = (void *)config;
+	*inst = i;
 	return DFS_OK;
 }
 
 static void
 op_destroy(void *inst)
 {
+	g_free(inst);
+}
+
+static enum dfs_status
+op_fence(void *inst, uint32_t share, uint64_t epoch)
+{
+	struct instance *i = inst;
+	unsigned at = FENCES;
+
+	for (unsigned k = 0; k < FENCES; k++)
+		if (i->fences[k].share == share || (at == FENCES && !i->fences[k].epoch))
+			at = k;
+	assert(at < FENCES);
+	i->fences[at].share = share;
+	i->fences[at].epoch = epoch;
+	return DFS_OK;
+}
+
+/* Whether the transaction changes records of the share, and not the share's own row. */
+static bool
+touches(const struct dfs_txn *t, uint32_t share)
+{
+	bool does = false;
+
+	share = htobe32(share);
+	for (unsigned i = 0; i < t->undo->len; i += 2) {
+		const char *key = g_bytes_get_data(t->undo->pdata[i], NULL);
+
+		if (memcmp(key + 1, &share, sizeof share) != 0)
+			continue;
+		if (*key == 'S')
+			return false;
+		does = true;
+	}
+	return does;
+}
+
+static bool
+fenced(const struct instance *i, struct dfs_txn *t)
+{
+	for (unsigned k = 0; k < FENCES; k++) {
+		const struct dfs_share_record *rec;
+		size_t len;
+
+		if (!i->fences[k].epoch || !touches(t, i->fences[k].share))
+			continue;
+		rec = ts_get(t, key_of('S', i->fences[k].share, "", 0), &len);
+		if (!rec || rec->epoch != i->fences[k].epoch)
+			return true;
+	}
+	return false;
 }
 
 static enum dfs_status
 op_begin(void *inst, uint32_t mode, struct dfs_txn **txn)
 {
-	struct test_store *ts = inst;
+	struct test_store *ts = ((struct instance *)inst)->ts;
 	struct dfs_txn *t;
 	bool write = mode & DFS_TXN_WRITE;
 
@@ -310,12 +380,16 @@ op_abort(void *inst, struct dfs_txn *t)
 static enum dfs_status
 op_commit(void *inst, struct dfs_txn *t, uint64_t *seq)
 {
-	struct test_store *ts = inst;
+	struct test_store *ts = t->ts;
 
 	if (t->write) {
 		if (ts->dead) {
 			end(t, true);
 			return DFS_IO;
+		}
+		if (fenced(inst, t)) {
+			end(t, true);
+			return DFS_FENCED;
 		}
 		if (ts->fail_n) {
 			ts->fail_n--;
@@ -334,7 +408,7 @@ op_commit(void *inst, struct dfs_txn *t, uint64_t *seq)
 static enum dfs_status
 op_sync(void *inst, uint64_t seq, uint32_t level)
 {
-	struct test_store *ts = inst;
+	struct test_store *ts = ((struct instance *)inst)->ts;
 
 	if (ts->dead)
 		return DFS_IO;
@@ -635,7 +709,7 @@ op_scan_state(void *inst, struct dfs_txn *t, uint32_t share, const char *prefix,
 static enum dfs_status
 op_stats(void *inst, struct dfs_metadata_stats *stats)
 {
-	stats->inodes = test_store_count(inst, 'i');
+	stats->inodes = test_store_count(((struct instance *)inst)->ts, 'i');
 	return DFS_OK;
 }
 
@@ -659,13 +733,16 @@ test_store_entry(struct test_store *ts, bool is_volatile)
 				.name = "test",
 				.thread_model =
 					is_volatile ? DFS_THREADS_NONBLOCKING : DFS_THREADS_TRY,
-				.caps = is_volatile ? DFS_METADATA_CAP_VOLATILE : 0,
+				.caps = is_volatile     ? DFS_METADATA_CAP_VOLATILE
+					: ts->is_shared ? DFS_METADATA_CAP_SHARED
+							: 0,
 			},
 		.ops.metadata =
 			{
 				.size = sizeof ts->entry.ops.metadata,
 				.create = op_create,
 				.destroy = op_destroy,
+				.fence = op_fence,
 				.begin = op_begin,
 				.commit = op_commit,
 				.abort = op_abort,

@@ -20,6 +20,8 @@ void test_store_free(struct test_store *ts);
 /* A plugin entry whose instances lie on ts.  volatile: as a store in memory declares itself;
  * otherwise as one that must be synced, of the TRY thread model. */
 const struct dfs_plugin_entry *test_store_entry(struct test_store *ts, bool is_volatile);
+/* Entries that are asked for from now on say that several servers may have the store open. */
+void test_store_share(struct test_store *ts);
 
 /* The next n write transactions answer status from commit (and change nothing). */
 void test_store_fail_commits(struct test_store *ts, unsigned n, enum dfs_status status);

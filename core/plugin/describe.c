@@ -56,6 +56,7 @@ static const struct dfs_op_name metadata_ops[] = {
 	{META(scan_state)},
 	{META(stats)},
 	{META(health)},
+	{OPTIONAL(dfs_metadata_ops, fence)},
 	{NULL, 0, false},
 };
 
@@ -92,6 +93,7 @@ static const struct dfs_op_name adapter_ops[] = {
 static const struct dfs_cap_name metadata_caps[] = {
 	{"durable", DFS_METADATA_CAP_DURABLE},
 	{"volatile", DFS_METADATA_CAP_VOLATILE},
+	{"shared", DFS_METADATA_CAP_SHARED},
 	{NULL, 0},
 };
 static const struct dfs_cap_name block_caps[] = {
@@ -249,6 +251,9 @@ copy_ops(const struct dfs_plugin *desc, const struct dfs_kind *kind, struct dfs_
 		if (op->required && !fn)
 			return refuse(error, "lacks the required operation %s", op->name);
 	}
+	if (desc->kind == DFS_KIND_METADATA && (desc->caps & DFS_METADATA_CAP_SHARED) &&
+	    !entry->ops.metadata.fence)
+		return refuse(error, "declares itself shared and lacks the operation fence");
 	return true;
 }
 

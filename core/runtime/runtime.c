@@ -43,6 +43,15 @@ struct dfs_runtime {
 	GArray *adapters; /* struct adapter */
 };
 
+static const struct dfs_config_share *
+find_share(const struct dfs_config *config, const char *name)
+{
+	for (unsigned i = 0; i < config->n_shares; i++)
+		if (strcmp(config->shares[i].name, name) == 0)
+			return &config->shares[i];
+	return NULL;
+}
+
 static struct dfs_shares_env
 shares_env(const struct dfs_runtime *rt)
 {
@@ -52,7 +61,8 @@ shares_env(const struct dfs_runtime *rt)
 				       .workers = rt->workers,
 				       .wal = rt->wal,
 				       .recovered = rt->recovered,
-				       .secret = rt->state.secret};
+				       .secret = rt->state.secret,
+				       .self = &rt->state.self};
 }
 
 static void
@@ -117,10 +127,11 @@ open_wal(struct dfs_runtime *rt, char **error)
 	if (c->persister == DFS_WAL_NULL) {
 		if (!g_file_test(c->path, G_FILE_TEST_EXISTS))
 			return dfs_state_log_check(dir, c->path, error);
-		*error = g_strdup_printf(
-			"%s: server.wal.persister is \"null\", but there is a log in %s: start once "
-			"with the persister that wrote it, stop, and remove the folder and %s/wal-folder",
-			rt->config->path, c->path, dir);
+		*error = g_strdup_printf("%s: server.wal.persister is \"null\", but there is a log "
+					 "in %s: start once "
+					 "with the persister that wrote it, stop, and remove the "
+					 "folder and %s/wal-folder",
+					 rt->config->path, c->path, dir);
 		return false;
 	}
 	if (!dfs_state_log_check(dir, c->path, error))
@@ -132,8 +143,7 @@ open_wal(struct dfs_runtime *rt, char **error)
 		return false;
 	}
 	if (found.records)
-		dfs_log(DFS_LOG_INFO,
-			"write-ahead log %s: %llu records, %llu bytes%s%s", c->path,
+		dfs_log(DFS_LOG_INFO, "write-ahead log %s: %llu records, %llu bytes%s%s", c->path,
 			(unsigned long long)found.records, (unsigned long long)found.bytes,
 			found.clean ? "" : "; it was not closed in order",
 			found.damaged ? "; some are damaged" : "");
@@ -141,12 +151,19 @@ open_wal(struct dfs_runtime *rt, char **error)
 }
 
 static bool
-open_shares(struct dfs_runtime *rt, char **error)
+open_shares(struct dfs_runtime *rt, const char *const *take_over, char **error)
 {
 	g_autoptr(GPtrArray) left = g_ptr_array_new();
 	struct dfs_shares_env env = shares_env(rt);
 	uint64_t n;
 
+	for (unsigned i = 0; take_over && take_over[i]; i++)
+		if (!find_share(rt->config, take_over[i])) {
+			*error = g_strdup_printf("%s: there is no share %s to take over",
+						 rt->config->path, take_over[i]);
+			return false;
+		}
+	env.take_over = take_over;
 	if (!dfs_shares_apply(&rt->shares, rt->config, &env, left, error))
 		return false;
 	n = rt->recovered ? dfs_recovered_left(rt->recovered) : 0;
@@ -159,7 +176,7 @@ open_shares(struct dfs_runtime *rt, char **error)
 }
 
 struct dfs_runtime *
-dfs_runtime_new(struct dfs_config *config, char **error)
+dfs_runtime_new(struct dfs_config *config, const char *const *take_over, char **error)
 {
 	struct dfs_runtime *rt = g_new0(struct dfs_runtime, 1);
 
@@ -174,7 +191,7 @@ dfs_runtime_new(struct dfs_config *config, char **error)
 		make_caches(rt);
 		if (open_wal(rt, error) &&
 		    dfs_stores_open(&rt->stores, config, rt->workers, error) &&
-		    open_shares(rt, error) && create_adapters(rt, error))
+		    open_shares(rt, take_over, error) && create_adapters(rt, error))
 			return rt;
 	}
 	dfs_runtime_free(rt, dfs_clock_mono() + 10 * DFS_SECOND);
@@ -196,15 +213,6 @@ dfs_runtime_start(struct dfs_runtime *rt, char **error)
 		a->started = true;
 	}
 	return true;
-}
-
-static const struct dfs_config_share *
-find_share(const struct dfs_config *config, const char *name)
-{
-	for (unsigned i = 0; i < config->n_shares; i++)
-		if (strcmp(config->shares[i].name, name) == 0)
-			return &config->shares[i];
-	return NULL;
 }
 
 /* What is taken over later: told, not refused. */
@@ -376,7 +384,8 @@ dfs_runtime_free(struct dfs_runtime *rt, int64_t deadline)
 	g_array_unref(rt->adapters);
 	dfs_shares_take_all(&rt->shares, left);
 	/* Writing out is worth more than the drain's deadline: give it time of its own. */
-	clean = dfs_shares_close(&rt->shares, left, MAX(deadline, dfs_clock_mono() + 60 * DFS_SECOND));
+	clean = dfs_shares_close(&rt->shares, left,
+				 MAX(deadline, dfs_clock_mono() + 60 * DFS_SECOND));
 	if (clean) {
 		dfs_shares_clear(&rt->shares);
 		dfs_stores_close(&rt->stores, NULL);

@@ -20,10 +20,11 @@ struct dfs_config; /* core/config: a parsed and checked file */
 struct dfs_runtime;
 struct dfs_workers;
 
-/* Take the lock on state_dir, open stores and shares, create adapters; nothing listens yet.  On
- * failure everything is closed again and *error holds a sentence (free with g_free).  Takes config
+/* Take the lock on state_dir, open stores and shares, create adapters; nothing listens yet.  take_over
+ * (NULL: none): names of shares to take from whichever server has them.  On failure everything is closed again and *error holds a sentence (free with g_free).  Takes config
  * over in either case; the registry that it was read with outlives the runtime. */
-struct dfs_runtime *dfs_runtime_new(struct dfs_config *config, char **error);
+struct dfs_runtime *dfs_runtime_new(struct dfs_config *config, const char *const *take_over,
+				    char **error);
 /* Adapters bind and serve.  False: one could not, *error (g_free) says why; free the runtime. */
 bool dfs_runtime_start(struct dfs_runtime *rt, char **error);
 /* Shares, client rules and RELOADABLE options as in config; validates all, then applies.  Shares

@@ -73,6 +73,8 @@ open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env, c
 		.gc_reconcile = row->gc_reconcile,
 		.gc_reconcile_interval = (int64_t)row->gc_reconcile_interval,
 		.flush = row->flush,
+		.self = env->self,
+		.take_over = env->take_over && g_strv_contains(env->take_over, row->name),
 		.secret = env->secret,
 		.rules = row->rules,
 	};
@@ -85,8 +87,14 @@ open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env, c
 			*dfs_fail_text() ? dfs_fail_text() : dfs_status_name(status));
 		return NULL;
 	}
-	dfs_log(DFS_LOG_INFO, "share %s: %s on %s and %s, durability %s", row->name, row->path,
-		row->metadata->name, row->blocks->name, promises[row->durability]);
+	if (dfs_share_follows(share))
+		dfs_log(DFS_LOG_INFO,
+			"share %s: %s on %s and %s, read-only: it follows whichever server writes",
+			row->name, row->path, row->metadata->name, row->blocks->name);
+	else
+		dfs_log(DFS_LOG_INFO, "share %s: %s on %s and %s, durability %s", row->name,
+			row->path, row->metadata->name, row->blocks->name,
+			promises[row->durability]);
 	return share;
 }
 
@@ -129,9 +137,9 @@ dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
 				"was: try again later",
 				config->shares[i].where, config->shares[i].name);
 			good = false;
-		} else if (!share && g_ptr_array_find_with_equal_func(shares->lost,
-								      config->shares[i].name,
-								      g_str_equal, NULL)) {
+		} else if (!share &&
+			   g_ptr_array_find_with_equal_func(shares->lost, config->shares[i].name,
+							    g_str_equal, NULL)) {
 			*error = g_strdup_printf(
 				"%s: share %s: its block store did not answer when it was taken "
 				"out: restart the server",
@@ -163,7 +171,11 @@ dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
 
 	for (unsigned i = 0; i < config->n_shares; i++) {
 		struct dfs_share *share = g_ptr_array_index(list, i);
-		share->read_only = config->shares[i].read_only;
+		if (!dfs_share_set_read_only(share, config->shares[i].read_only))
+			dfs_log(DFS_LOG_WARN,
+				"%s: shares.%s.read_only takes effect when the share is opened "
+				"next, at the next start or after it was taken out",
+				config->shares[i].where, share->name);
 		dfs_share_set_rules(share, config->shares[i].rules);
 	}
 	for (guint i = 0; i < shares->list->len; i++) {

@@ -40,6 +40,8 @@ struct dfs_shares_env {
 	struct dfs_wal *wal;             /* NULL: none */
 	struct dfs_recovered *recovered; /* what the log had; NULL: nothing */
 	struct dfs_hash_key secret;
+	const struct dfs_server_identity *self;
+	const char *const *take_over; /* names of shares to take from other servers; NULL: none */
 };
 
 void dfs_shares_init(struct dfs_shares *shares);

@@ -112,6 +112,22 @@ load_secret(struct dfs_state *state, int dir_fd, const char *dir, char **error)
 	return whole;
 }
 
+static void
+identify(struct dfs_state *state)
+{
+	static const char use[] = "dittofs server identity";
+	struct dfs_server_identity *self = &state->self;
+	uint64_t half;
+
+	for (unsigned i = 0; i < 2; i++) {
+		/* With its NUL, and then without: two inputs. */
+		half = dfs_siphash(&state->secret, use, sizeof use - i);
+		memcpy(self->id + i * sizeof half, &half, sizeof half);
+	}
+	g_snprintf(self->text, sizeof self->text, "%.60s, process %ld", g_get_host_name(),
+		   (long)getpid());
+}
+
 bool
 dfs_state_open(struct dfs_state *state, const char *dir, char **error)
 {
@@ -132,7 +148,9 @@ dfs_state_open(struct dfs_state *state, const char *dir, char **error)
 	}
 	good = lock(state, dir_fd, dir, error) && load_secret(state, dir_fd, dir, error);
 	close(dir_fd);
-	if (!good)
+	if (good)
+		identify(state);
+	else
 		dfs_state_close(state);
 	return good;
 }
@@ -180,8 +198,9 @@ dfs_state_log_note(const char *dir, const char *path, char **error)
 				     G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
 				     0600, &failure))
 		return true;
-	*error = g_strdup_printf("the state folder %s: cannot note where the write-ahead log is: %s",
-				 dir, failure->message);
+	*error =
+		g_strdup_printf("the state folder %s: cannot note where the write-ahead log is: %s",
+				dir, failure->message);
 	return false;
 }
 

@@ -8,10 +8,12 @@
 #include <stdbool.h>
 
 #include "base/hash.h"
+#include "metadata/lease.h"
 
 struct dfs_state {
 	int lock_fd;                /* -1: not held */
 	struct dfs_hash_key secret; /* handle keys derive from it; kept in the folder, mode 0600 */
+	struct dfs_server_identity self; /* from the secret, which it does not tell */
 };
 
 /* Create the folder (mode 0700) if needed, lock it, read or make the secret.  False: *error

@@ -50,7 +50,7 @@ set_up(struct fixture *f, const void *data)
 	f->folder = g_dir_make_tmp("dfs-reload-XXXXXX", NULL);
 	f->error = NULL;
 	f->more = "";
-	f->rt = dfs_runtime_new(config_of(f, A B), &f->error);
+	f->rt = dfs_runtime_new(config_of(f, A B), NULL, &f->error);
 	g_assert_cmpstr(f->error, ==, NULL);
 }
 

@@ -34,6 +34,7 @@ static char *log_level;
 static char *log_format;
 static char *ready_file;
 static char **plugin_dirs;
+static char **take_over;
 static gboolean check_only;
 static gboolean show_version;
 
@@ -49,6 +50,9 @@ static const GOptionEntry entries[] = {
 	 "Look for plugins here instead (repeatable)", "FOLDER"},
 	{"ready-file", 0, 0, G_OPTION_ARG_FILENAME, &ready_file,
 	 "Create this file, with the process id in it, when the server is ready", "FILE"},
+	{"take-over", 0, 0, G_OPTION_ARG_STRING_ARRAY, &take_over,
+	 "Take the share from the server that has it, which is gone for good (repeatable)",
+	 "SHARE"},
 	{"version", 0, 0, G_OPTION_ARG_NONE, &show_version, "Print the version and exit", NULL},
 	G_OPTION_ENTRY_NULL,
 };
@@ -151,7 +155,7 @@ run(struct dfs_registry *registry, struct dfs_config *config)
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 
-	rt = dfs_runtime_new(config, &error);
+	rt = dfs_runtime_new(config, (const char *const *)take_over, &error);
 	if (!rt) {
 		dfs_log(DFS_LOG_ERROR, "%s", error);
 		return EXIT_FAILURE;

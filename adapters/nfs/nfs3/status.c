@@ -84,6 +84,8 @@ static const struct {
 	[DFS_CORRUPT] = {0, DFS_IO},
 	[DFS_CONFIG] = {0, DFS_IO},
 	[DFS_VERSION] = {0, DFS_IO},
+	/* The file lives on, elsewhere: never STALE, which clients take for its end. */
+	[DFS_FENCED] = {0, DFS_IO},
 };
 
 static const char *const names[NFS3_PROCS] = {

@@ -24,7 +24,7 @@ extern "C" {
 #endif
 
 #define DFS_METADATA_ABI_MAJOR 2
-#define DFS_METADATA_ABI_MINOR 0
+#define DFS_METADATA_ABI_MINOR 1
 
 #define DFS_NAME_MAX 255      /* bytes of a directory entry's name */
 #define DFS_SYMLINK_MAX 4096  /* bytes of a symbolic link's text */
@@ -35,6 +35,9 @@ extern "C" {
 /* Capability bits; what the core does when a bit is absent follows the colon. */
 #define DFS_METADATA_CAP_DURABLE (1ull << 0)  /* commit is durable by itself: sync() is called */
 #define DFS_METADATA_CAP_VOLATILE (1ull << 1) /* nothing survives the process: sync() is called */
+/* Several processes may have the store open: create() answers DFS_BUSY to the second, and nobody else
+ * changes what this one has read.  With it fence() is required. */
+#define DFS_METADATA_CAP_SHARED (1ull << 2)
 
 enum dfs_file_type {
 	DFS_TYPE_NONE = 0,
@@ -76,6 +79,7 @@ struct dfs_inode_record {
 	struct dfs_content_id content;
 	/* The last truncation: slices that were logged up to cut_lsn end at cut_length. */
 	uint64_t cut_lsn, cut_length;
+	uint64_t revision; /* since 2.1: grows whenever rows of the content have changed */
 
 	/* append only */
 };
@@ -144,6 +148,7 @@ struct dfs_share_record {
 	uint8_t uuid[16]; /* random at creation; fsid and handle keys derive from it */
 	uint64_t root;    /* fileid of the root directory */
 	char name[64];    /* NUL-terminated */
+	uint64_t epoch;   /* since 2.1: grows when another server begins to write to the share */
 
 	/* append only */
 };
@@ -183,8 +188,8 @@ typedef int (*dfs_state_fn)(void *arg, const char *key, uint32_t key_len, const 
 typedef int (*dfs_orphan_fn)(void *arg, uint64_t fileid, const struct dfs_content_id *content);
 
 /* All operations are required unless said otherwise.  Statuses: DFS_OK, DFS_AGAIN (nonblock or
- * serialisation), DFS_NOENT where a record is absent, DFS_IO, DFS_NOSPC, DFS_CORRUPT; fail()
- * explains the last three.  put replaces; del of an absent record is DFS_OK.  A struct with a size
+ * serialisation), DFS_NOENT where a record is absent, DFS_DELAY (the store is out of reach, for longer
+ * than it waits), DFS_IO, DFS_NOSPC, DFS_CORRUPT; fail() explains the last three.  put replaces; del of an absent record is DFS_OK.  A struct with a size
  * comes with it set by the caller.  A transaction is used by one thread at a time; bytes passed in
  * are borrowed for the call, bytes handed to callbacks are valid inside the callback. */
 struct dfs_metadata_ops {
@@ -319,6 +324,14 @@ struct dfs_metadata_ops {
 	enum dfs_status (*stats)(void *inst, struct dfs_metadata_stats *stats);
 	/* Answers within 5 s whether the store can serve. */
 	enum dfs_status (*health)(void *inst);
+
+	/* --- since 2.1, each of them optional ----------------------------------------------- */
+
+	/* From now on a transaction of this instance that changes records of the share, but for one
+	 * that puts the share's own row, commits only while that row has this epoch; else commit()
+	 * answers DFS_FENCED, and nothing has changed.  0: not any more.  The check costs no round
+	 * trip of its own.  Absent: the store is not DFS_METADATA_CAP_SHARED. */
+	enum dfs_status (*fence)(void *inst, uint32_t share, uint64_t epoch);
 
 	/* append only */
 };

@@ -49,6 +49,7 @@ enum dfs_status {
 	DFS_SHUTDOWN = 31,    /* the instance is being stopped */
 	DFS_CONFIG = 32,      /* the configuration is refused */
 	DFS_VERSION = 33,     /* stored data has a newer or unknown format */
+	DFS_FENCED = 34,      /* another server has taken the share over */
 };
 
 #ifdef __cplusplus

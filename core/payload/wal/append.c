@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/crc32c.h"
@@ -251,4 +252,41 @@ dfs_wal_append(struct dfs_wal *wal, const struct dfs_wal_record *record,
 	if (status != DFS_OK)
 		wal_pending_free(p);
 	return status;
+}
+
+/* The numbers up to lsn are left out between two segments, where a recovery looks for no record. */
+static bool
+skip_locked(struct dfs_wal *wal, uint64_t lsn)
+{
+	if (atomic_load_explicit(&wal->last, memory_order_relaxed) >= lsn)
+		return true;
+	if (!wal_segment_end_locked(wal))
+		return false;
+	atomic_store_explicit(&wal->last, lsn, memory_order_release);
+	return true;
+}
+
+enum dfs_status
+dfs_wal_advance(struct dfs_wal *wal, uint64_t lsn, int64_t deadline)
+{
+	/* Says nothing, of nobody; with it the last number that was given is a record's again. */
+	const struct dfs_wal_record nothing = {.type = DFS_WAL_MARK};
+	enum dfs_status status = DFS_AGAIN;
+
+	if (dfs_wal_last(wal) >= lsn)
+		return DFS_OK;
+	for (;;) {
+		bool skipped;
+
+		pthread_mutex_lock(&wal->mu);
+		skipped = skip_locked(wal, lsn);
+		pthread_mutex_unlock(&wal->mu);
+		if (skipped)
+			status = dfs_wal_append(wal, &nothing, NULL, 0, NULL, NULL, NULL);
+		if (status != DFS_AGAIN)
+			return status;
+		if (dfs_clock_mono() > deadline)
+			return dfs_fail(DFS_DELAY, "the log %s has no room", wal->path);
+		usleep(1000);
+	}
 }

@@ -150,6 +150,8 @@ int wal_segment_make(struct dfs_wal *wal, struct wal_segment *seg,
 		     enum wal_haste (*haste)(struct dfs_wal *wal));
 /* Open the next free one behind the last record; false: none. */
 bool wal_segment_next_locked(struct dfs_wal *wal);
+/* Close the one that is open, if another can follow; whether none is open now. */
+bool wal_segment_end_locked(struct dfs_wal *wal);
 /* After pins or unwritten went down: free it when nothing holds it. */
 void wal_segment_settle_locked(struct dfs_wal *wal, struct wal_segment *seg);
 /* Account anew for what dfs_wal_room tells, and wake who waits. */

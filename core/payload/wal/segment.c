@@ -101,17 +101,25 @@ pick_locked(struct dfs_wal *wal)
 }
 
 bool
-wal_segment_next_locked(struct dfs_wal *wal)
+wal_segment_end_locked(struct dfs_wal *wal)
 {
-	struct wal_segment *head = wal->head, *seg;
-	uint64_t last = atomic_load_explicit(&wal->last, memory_order_relaxed);
+	struct wal_segment *head = wal->head;
 
 	/* The head stays open for small records as long as nothing can follow it. */
 	if (head && (wal->n_free || (head->pins == 0 && head->unwritten == 0 && !wal->open))) {
 		close_head_locked(wal);
 		wal_segment_settle_locked(wal, head);
 	}
-	if (wal->head || !(seg = pick_locked(wal)))
+	return !wal->head;
+}
+
+bool
+wal_segment_next_locked(struct dfs_wal *wal)
+{
+	struct wal_segment *seg;
+	uint64_t last = atomic_load_explicit(&wal->last, memory_order_relaxed);
+
+	if (!wal_segment_end_locked(wal) || !(seg = pick_locked(wal)))
 		return false;
 	seg->state = WAL_OPEN;
 	seg->epoch = wal->next_epoch++;
@@ -135,8 +143,7 @@ wal_segment_settle_locked(struct dfs_wal *wal, struct wal_segment *seg)
 	/* Nothing can follow it and nobody needs it: begin it anew before it is too full to promise
 	 * room for any record. */
 	if (seg->state == WAL_OPEN && !wal->open && wal->n_free == 0 &&
-	    wal->segment_size - wal->head_offset <
-		    wal->payload_max + 2 * WAL_PAGE + wal->reserve)
+	    wal->segment_size - wal->head_offset < wal->payload_max + 2 * WAL_PAGE + wal->reserve)
 		close_head_locked(wal);
 	if (seg->state != WAL_CLOSED)
 		return;
@@ -177,8 +184,7 @@ wal_room_update_locked(struct dfs_wal *wal)
 	queue = wal->queue_max > wal->queue_cost ? wal->queue_max - wal->queue_cost : 0;
 	/* Half of the queue at a time: waking all for each record that it can take again keeps the
 	 * processors, and this lock, from who empties it. */
-	more = space > wal->room_space ||
-	       (queue > wal->room_queue && queue >= wal->queue_max / 2);
+	more = space > wal->room_space || (queue > wal->room_queue && queue >= wal->queue_max / 2);
 	atomic_store_explicit(&wal->room_space, space, memory_order_relaxed);
 	atomic_store_explicit(&wal->room_queue, queue, memory_order_relaxed);
 	if (wal->room_waiters && more)

@@ -422,6 +422,29 @@ unreadable_sectors_are_damage_where_they_lie(void)
 	bed_free(bed);
 }
 
+static void
+numbers_that_were_left_out_are_no_damage(void)
+{
+	struct bed *bed = bed_new();
+	uint64_t far;
+
+	append_synced(bed, 0, 3, 6000);
+	far = dfs_wal_last(bed->rig.wal) + 1000000;
+	g_assert_cmpint(dfs_wal_advance(bed->rig.wal, far, rig_soon()), ==, DFS_OK);
+	append_synced(bed, 3, 5, 6000);
+	g_assert_cmpuint(bed->lsn[3], >, far);
+	/* Nothing to do: they are above already. */
+	g_assert_cmpint(dfs_wal_advance(bed->rig.wal, far, rig_soon()), ==, DFS_OK);
+	g_assert_cmpuint(dfs_wal_last(bed->rig.wal), ==, bed->lsn[4]);
+	die(bed);
+	g_assert_cmpint(rig_start(&bed->rig), ==, DFS_OK);
+	g_assert_cmpuint(bed->rig.recovery.damaged, ==, 0);
+	g_assert_cmpuint(bed->rig.found->len, ==, 6); /* and the one that says nothing */
+	g_assert_cmpuint(rig_found(&bed->rig, 2)->lsn, ==, bed->lsn[2]);
+	g_assert_cmpuint(rig_found(&bed->rig, 5)->lsn, ==, bed->lsn[4]);
+	bed_free(bed);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -449,6 +472,7 @@ main(int argc, char **argv)
 		{"what-nobody-pins-is-gone-after-recovery",
 		 what_nobody_pins_is_gone_after_recovery},
 		{"numbers-grow-over-restarts", numbers_grow_over_restarts},
+		{"numbers-that-were-left-out-are-no-damage", numbers_that_were_left_out_are_no_damage},
 		{"file-content-is-never-taken-for-a-batch",
 		 file_content_is_never_taken_for_a_batch},
 		{"log-opens-with-the-other-persister", log_opens_with_the_other_persister},

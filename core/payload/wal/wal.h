@@ -145,6 +145,9 @@ enum dfs_status dfs_wal_read(struct dfs_wal *wal, dfs_wal_at at, void *data, uin
 struct dfs_gate *dfs_wal_gate(struct dfs_wal *wal);
 /* The last LSN that was given. */
 uint64_t dfs_wal_last(const struct dfs_wal *wal);
+/* Sequence numbers that are given from now on are above lsn.  DFS_DELAY: others kept the log too busy
+ * until the deadline (monotonic ns). */
+enum dfs_status dfs_wal_advance(struct dfs_wal *wal, uint64_t lsn, int64_t deadline);
 /* Not above any that a recovery could find. */
 uint64_t dfs_wal_first(const struct dfs_wal *wal);
 void dfs_wal_stats(struct dfs_wal *wal, struct dfs_wal_stats *stats);

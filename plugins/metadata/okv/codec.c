@@ -101,6 +101,7 @@ okv_encode_inode(unsigned char *out, const struct dfs_inode_record *rec)
 	p = put_bytes(p, rec->content.bytes, sizeof(rec->content.bytes));
 	p = put64(p, rec->cut_lsn);
 	p = put64(p, rec->cut_length);
+	p = put64(p, rec->revision);
 	return p - out;
 }
 
@@ -139,6 +140,7 @@ okv_decode_inode(const void *value, uint32_t len, struct dfs_inode_record *rec)
 	p += sizeof(rec->content.bytes);
 	rec->cut_lsn = get64(&p);
 	rec->cut_length = get64(&p);
+	rec->revision = get64(&p);
 	return rec->type == DFS_TYPE_NONE ? DFS_CORRUPT : DFS_OK;
 }
 
@@ -203,6 +205,7 @@ okv_encode_share(unsigned char *out, const struct dfs_share_record *rec)
 	p = put_bytes(p, rec->uuid, sizeof(rec->uuid));
 	p = put64(p, rec->root);
 	p = put8(p, name_len);
+	p = put64(p, rec->epoch);
 	p = put_bytes(p, rec->name, name_len);
 	return p - out;
 }
@@ -223,7 +226,8 @@ okv_decode_share(const void *value, uint32_t len, struct dfs_share_record *rec)
 	memcpy(rec->uuid, p, sizeof(rec->uuid));
 	p += sizeof(rec->uuid);
 	rec->root = get64(&p);
-	name_len = *p;
+	name_len = *p++;
+	rec->epoch = get64(&p);
 	if (name_len > len - 2 - fixed || name_len >= sizeof(rec->name))
 		return DFS_CORRUPT;
 	memcpy(rec->name, v + 2 + fixed, name_len);

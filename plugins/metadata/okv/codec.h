@@ -34,9 +34,9 @@ enum okv_kind {
 
 #define OKV_PREFIX 5 /* share and kind */
 
-#define OKV_INODE_BYTES 142
+#define OKV_INODE_BYTES 150
 #define OKV_DIRENT_FIXED 14
-#define OKV_SHARE_FIXED 25
+#define OKV_SHARE_FIXED 33
 #define OKV_SEGMENT_BYTES 24
 #define OKV_MAP_FIXED 8
 #define OKV_OBJECT_BYTES 69

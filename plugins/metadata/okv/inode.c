@@ -82,11 +82,16 @@ dfs_okv_put_inode(void *inst, struct dfs_txn *txn, uint32_t share,
 		  const struct dfs_inode_record *rec)
 {
 	struct dfs_okv *kv = inst;
+	struct dfs_inode_record whole = {.size = 0};
 	unsigned char key[13], value[OKV_INODE_BYTES];
 	uint32_t len;
 
 	if (rec->size < INODE_SIZE_MIN || rec->type < DFS_TYPE_REG || rec->type > 255)
 		return okv_refuse(kv, DFS_INVAL, "the inode");
+	if (rec->size < sizeof(whole)) {
+		memcpy(&whole, rec, rec->size);
+		rec = &whole;
+	}
 	okv_key1(key, share, OKV_INODE, rec->fileid);
 	len = okv_encode_inode(value, rec);
 	return kv->ops->put(kv, txn, key, sizeof(key), value, len);

@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 
+/* Up to here every release has known the record. */
+#define SHARE_SIZE_MIN offsetof(struct dfs_share_record, epoch)
+
 struct share_ask {
 	struct okv_ask ask;
 	dfs_share_fn fn;
@@ -48,11 +51,16 @@ enum dfs_status
 dfs_okv_put_share(void *inst, struct dfs_txn *txn, const struct dfs_share_record *rec)
 {
 	struct dfs_okv *kv = inst;
+	struct dfs_share_record whole = {.size = 0};
 	unsigned char key[9], value[OKV_SHARE_MAX];
 	uint32_t len;
 
-	if (rec->size < sizeof(*rec) || rec->id == 0)
+	if (rec->size < SHARE_SIZE_MIN || rec->id == 0)
 		return okv_refuse(kv, DFS_INVAL, "the share's row");
+	if (rec->size < sizeof(whole)) {
+		memcpy(&whole, rec, rec->size);
+		rec = &whole;
+	}
 	share_key(key, rec->id);
 	len = okv_encode_share(value, rec);
 	return kv->ops->put(kv, txn, key, sizeof(key), value, len);

@@ -67,8 +67,9 @@ test_inode_shorter(void)
 	struct dfs_inode_record rec = some_inode(), back;
 	unsigned char out[OKV_INODE_BYTES];
 
+	/* Up to the verifier, which comes after the parent. */
 	okv_encode_inode(out, &rec);
-	g_assert_cmpint(okv_decode_inode(out, OKV_INODE_BYTES - 40, &back), ==, DFS_OK);
+	g_assert_cmpint(okv_decode_inode(out, 102, &back), ==, DFS_OK);
 	g_assert_cmpuint(back.parent, ==, 5);
 	g_assert_cmpuint(back.verifier, ==, 0);
 	g_assert_cmpuint(back.content.bytes[0], ==, 0);
