@@ -118,6 +118,7 @@ md_inode(struct dfs_inode_record *rec, uint64_t fileid, uint64_t salt)
 	md_content(&rec->content, conform_random(&s));
 	rec->cut_lsn = conform_random(&s);
 	rec->cut_length = conform_random(&s);
+	rec->revision = conform_random(&s);
 }
 
 bool
@@ -131,6 +132,7 @@ md_inode_equal(const struct dfs_inode_record *a, const struct dfs_inode_record *
 	       a->ctime == b->ctime && a->btime == b->btime && a->parent == b->parent &&
 	       a->verifier == b->verifier && a->flags == b->flags &&
 	       a->cut_lsn == b->cut_lsn && a->cut_length == b->cut_length &&
+	       a->revision == b->revision &&
 	       !memcmp(&a->content, &b->content, sizeof(a->content));
 }
 
