@@ -28,9 +28,9 @@ void ts_scan(struct dfs_txn *t, struct key k, uint32_t prefix,
 /* test-store-object.c */
 #define TEST_STORE_OBJECT_OPS                                                                      \
 	.scan_rows = ts_scan_rows, .get_object = ts_get_object, .find_object = ts_find_object,     \
-	.put_object = ts_put_object, .del_object = ts_del_object,                                  \
-	.scan_objects = ts_scan_objects, .put_dead = ts_put_dead, .del_dead = ts_del_dead,         \
-	.scan_dead = ts_scan_dead
+	.put_object = ts_put_object, .del_object = ts_del_object, .scan_objects = ts_scan_objects, \
+	.put_dead = ts_put_dead, .del_dead = ts_del_dead, .scan_dead = ts_scan_dead,               \
+	.add_usage = ts_add_usage, .scan_usage = ts_scan_usage, .clear_usage = ts_clear_usage
 enum dfs_status ts_scan_rows(void *inst, struct dfs_txn *t, uint32_t share,
 			     const struct dfs_content_id *content, uint64_t block, dfs_row_fn fn,
 			     void *arg);
@@ -49,5 +49,10 @@ enum dfs_status ts_del_dead(void *inst, struct dfs_txn *t, uint32_t share,
 			    const struct dfs_dead_record *rec);
 enum dfs_status ts_scan_dead(void *inst, struct dfs_txn *t, uint32_t share,
 			     const struct dfs_dead_record *from, dfs_dead_fn fn, void *arg);
+enum dfs_status ts_add_usage(void *inst, struct dfs_txn *t, uint32_t share,
+			     const struct dfs_usage_record *rec);
+enum dfs_status ts_scan_usage(void *inst, struct dfs_txn *t, uint32_t share, uint32_t kind,
+			      uint32_t id, dfs_usage_fn fn, void *arg);
+enum dfs_status ts_clear_usage(void *inst, struct dfs_txn *t, uint32_t share);
 
 #endif

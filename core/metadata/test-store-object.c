@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The test store's objects and dead objects, and its rows of all contents.
+ * The test store's objects and dead objects, its rows of all contents, and its sums of usage.
  */
 #include <endian.h>
 #include <stdbool.h>
@@ -31,6 +31,7 @@ struct visit {
 	dfs_row_fn row;
 	dfs_object_record_fn object;
 	dfs_dead_fn dead;
+	dfs_usage_fn usage;
 	void *arg;
 };
 
@@ -160,4 +161,65 @@ ts_scan_dead(void *inst, struct dfs_txn *t, uint32_t share, const struct dfs_dea
 
 	ts_scan(t, key_dead(share, from ? from : &first), 5, visit_dead, &v);
 	return DFS_OK;
+}
+
+static struct key
+key_usage(uint32_t share, uint32_t kind, uint32_t id)
+{
+	uint32_t k[2] = {htobe32(kind), htobe32(id)};
+
+	return key_of('u', share, k, sizeof k);
+}
+
+enum dfs_status
+ts_add_usage(void *inst, struct dfs_txn *t, uint32_t share, const struct dfs_usage_record *rec)
+{
+	struct key key = key_usage(share, rec->kind, rec->id);
+	struct dfs_usage_record sum = *rec;
+	size_t len;
+	const struct dfs_usage_record *old = ts_get(t, key, &len);
+
+	if (old) {
+		sum.bytes += old->bytes;
+		sum.files += old->files;
+	}
+	return sum.bytes || sum.files ? ts_put(t, key, &sum, sizeof sum) : ts_del(t, key);
+}
+
+static int
+visit_usage(void *arg, const unsigned char *key, size_t klen, const void *value, size_t len)
+{
+	struct visit *v = arg;
+
+	return v->usage(v->arg, value);
+}
+
+enum dfs_status
+ts_scan_usage(void *inst, struct dfs_txn *t, uint32_t share, uint32_t kind, uint32_t id,
+	      dfs_usage_fn fn, void *arg)
+{
+	struct visit v = {.usage = fn, .arg = arg};
+
+	ts_scan(t, key_usage(share, kind, id), 5, visit_usage, &v);
+	return DFS_OK;
+}
+
+static int
+take_first(void *arg, const struct dfs_usage_record *rec)
+{
+	*(struct dfs_usage_record *)arg = *rec;
+	return 0;
+}
+
+enum dfs_status
+ts_clear_usage(void *inst, struct dfs_txn *t, uint32_t share)
+{
+	for (;;) {
+		struct dfs_usage_record first = {.size = 0};
+
+		ts_scan_usage(inst, t, share, 0, 0, take_first, &first);
+		if (!first.size)
+			return DFS_OK;
+		ts_del(t, key_usage(share, first.kind, first.id));
+	}
 }

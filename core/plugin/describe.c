@@ -56,6 +56,9 @@ static const struct dfs_op_name metadata_ops[] = {
 	{META(scan_state)},
 	{META(stats)},
 	{META(health)},
+	{OPTIONAL(dfs_metadata_ops, add_usage)},
+	{OPTIONAL(dfs_metadata_ops, scan_usage)},
+	{OPTIONAL(dfs_metadata_ops, clear_usage)},
 	{OPTIONAL(dfs_metadata_ops, fence)},
 	{NULL, 0, false},
 };

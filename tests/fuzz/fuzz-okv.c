@@ -69,6 +69,13 @@ kv_erase(void *arg, struct dfs_txn *txn, const void *key, uint32_t key_len)
 	return DFS_OK;
 }
 
+static enum dfs_status
+kv_put(void *arg, struct dfs_txn *txn, const void *key, uint32_t key_len, const void *value,
+       uint32_t value_len)
+{
+	return DFS_OK;
+}
+
 static unsigned sum;
 
 static void
@@ -153,6 +160,18 @@ see_dead(void *arg, const struct dfs_dead_record *rec)
 }
 
 static int
+see_usage(void *arg, const struct dfs_usage_record *rec)
+{
+	unsigned char again[OKV_USAGE_BYTES];
+	struct dfs_usage_record back;
+
+	if (okv_decode_usage(again, okv_encode_usage(again, rec), &back) != DFS_OK ||
+	    back.bytes != rec->bytes || back.files != rec->files)
+		abort();
+	return 1;
+}
+
+static int
 see_orphan(void *arg, uint64_t fileid, const struct dfs_content_id *content)
 {
 	touch(content->bytes, sizeof(content->bytes));
@@ -182,12 +201,17 @@ load(struct kv *kv, const uint8_t *data, size_t size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct dfs_okv_ops ops = {
-		.size = sizeof(ops), .get = kv_get, .scan = kv_scan, .erase = kv_erase};
+	static const struct dfs_okv_ops ops = {.size = sizeof(ops),
+					       .get = kv_get,
+					       .scan = kv_scan,
+					       .put = kv_put,
+					       .erase = kv_erase};
 	static const struct dfs_host host = {.size = sizeof(host), .fail = host_fail};
 	static const struct dfs_content_id content;
 	static char text[DFS_STATE_VALUE_MAX];
 	static const uint8_t hash[32] = {1};
+	static const struct dfs_usage_record usage = {
+		.size = sizeof(usage), .kind = DFS_USAGE_USER, .bytes = INT64_MAX, .files = -1};
 	struct dfs_inode_record inode = {.size = sizeof(inode)};
 	struct dfs_object_record object = {.size = sizeof(object)};
 	struct kv kv = {.okv = {&ops, &host}};
@@ -212,6 +236,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		see_object(NULL, &object);
 	dfs_okv_scan_objects(&kv, NULL, 1, 0, see_object, NULL);
 	dfs_okv_scan_dead(&kv, NULL, 1, NULL, see_dead, NULL);
+	dfs_okv_scan_usage(&kv, NULL, 1, 0, 0, see_usage, NULL);
 	dfs_okv_scan_shares(&kv, NULL, see_share, NULL);
 	dfs_okv_scan_orphans(&kv, NULL, 1, 0, see_orphan, NULL);
 	dfs_okv_scan_state(&kv, NULL, 1, "", 0, see_state, NULL);
@@ -219,6 +244,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		touch(text, len);
 	if (dfs_okv_get_symlink(&kv, NULL, 1, 2, text, &len) == DFS_OK)
 		touch(text, len);
+	dfs_okv_add_usage(&kv, NULL, 1, &usage);
 	dfs_okv_del_map(&kv, NULL, 1, &content, 0, UINT64_MAX);
+	kv.n = 0;
+	load(&kv, data, size);
+	dfs_okv_clear_usage(&kv, NULL, 1);
 	return 0;
 }

@@ -20,7 +20,8 @@ tools_conform_dfs_conform_metadata_SOURCES = \
 	tools/conform/metadata_record.c \
 	tools/conform/metadata_scan.c \
 	tools/conform/metadata_thread.c \
-	tools/conform/metadata_txn.c
+	tools/conform/metadata_txn.c \
+	tools/conform/metadata_shared.c tools/conform/metadata_usage.c
 tools_conform_dfs_conform_metadata_LDADD = \
 	tools/conform/libconform.la core/libdittofs.la $(GLIB_LIBS)
 tools_conform_dfs_conform_metadata_LDFLAGS = -pthread $(AM_LDFLAGS)

@@ -238,11 +238,13 @@ int
 main(int argc, char **argv)
 {
 	static const struct conform_test *const tables[] = {
-		metadata_life_tests,   metadata_record_tests,   metadata_limit_tests,
-		metadata_object_tests,
-		metadata_scan_tests,   metadata_txn_tests,      metadata_model_tests,
-		metadata_thread_tests, metadata_nonblock_tests, conform_config_tests,
-		metadata_leak_tests,   metadata_crash_tests,    NULL};
+		metadata_life_tests,   metadata_record_tests,
+		metadata_limit_tests,  metadata_object_tests,
+		metadata_usage_tests,  metadata_shared_tests, metadata_scan_tests,
+		metadata_txn_tests,    metadata_model_tests,
+		metadata_thread_tests, metadata_nonblock_tests,
+		conform_config_tests,  metadata_leak_tests,
+		metadata_crash_tests,  NULL};
 
 	return conform_main(argc, argv, DFS_KIND_METADATA, tables, metadata_roles);
 }

@@ -64,10 +64,21 @@ int md_collect(void *arg, const struct dfs_dirent_record *rec);
 GArray *md_scan(struct md *m, struct dfs_txn *txn, uint32_t share, uint64_t dir, uint64_t from,
 		unsigned max);
 
-extern const struct conform_test metadata_life_tests[], metadata_record_tests[], metadata_object_tests[],
-	metadata_scan_tests[], metadata_txn_tests[], metadata_nonblock_tests[],
-	metadata_thread_tests[], metadata_limit_tests[], metadata_crash_tests[],
-	metadata_leak_tests[], metadata_model_tests[];
+/* Has the store sums of usage?  If not, the test is skipped. */
+bool md_usage(struct conform *c);
+/* Adds to a sum in an open transaction. */
+enum dfs_status md_add_usage(struct md *m, struct dfs_txn *txn, uint32_t share, uint32_t kind,
+			     uint32_t id, int64_t bytes, int64_t files);
+/* The sum in a transaction; zeros when there is none. */
+struct dfs_usage_record md_get_usage(struct md *m, struct dfs_txn *txn, uint32_t share,
+				     uint32_t kind, uint32_t id);
+
+extern const struct conform_test metadata_life_tests[], metadata_record_tests[],
+	metadata_object_tests[], metadata_usage_tests[], metadata_shared_tests[],
+	metadata_scan_tests[],
+	metadata_txn_tests[], metadata_nonblock_tests[], metadata_thread_tests[],
+	metadata_limit_tests[], metadata_crash_tests[], metadata_leak_tests[],
+	metadata_model_tests[];
 extern const struct conform_role metadata_roles[];
 
 #endif

@@ -4,8 +4,8 @@
  * parent at any moment; opened again, the store holds a prefix of the commits, each whole, at
  * least up to the last sync that was acknowledged.
  *
- * Commit i writes the number i, adds entry i, and deletes entry i-WINDOW: so the state after any
- * commit is known from its number.
+ * Commit i writes the number i, adds entry i, deletes entry i-WINDOW, and adds i to a sum of usage
+ * where the store has them: so the state after any commit is known from its number.
  */
 #include <errno.h>
 #include <signal.h>
@@ -44,6 +44,9 @@ commit_number(struct md *m, uint64_t i, uint64_t *seq)
 	       (i <= WINDOW ||
 		EXPECT(m->c, m->ops->del_dirent(m->inst, txn, SHARE, DIR, rec.cookie - WINDOW),
 		       DFS_OK)) &&
+	       (!m->ops->add_usage ||
+		EXPECT(m->c, md_add_usage(m, txn, SHARE, DFS_USAGE_USER, 7, (int64_t)i, 1),
+		       DFS_OK)) &&
 	       EXPECT(m->c, m->ops->commit(m->inst, txn, seq), DFS_OK);
 }
 
@@ -67,6 +70,14 @@ check_number(struct md *m)
 		CHECK(m->c, g_array_index(a, uint64_t, i) == 64 + last - a->len + 1 + i,
 		      "entry %u is not of commit %u", i, (unsigned)last);
 	g_array_unref(a);
+	if (m->ops->add_usage) {
+		struct dfs_usage_record sum = md_get_usage(m, txn, SHARE, DFS_USAGE_USER, 7);
+
+		CHECK(m->c,
+		      sum.files == (int64_t)last && sum.bytes == (int64_t)(last * (last + 1) / 2),
+		      "the sum after commit %u is of %u additions", (unsigned)last,
+		      (unsigned)sum.files);
+	}
 	m->ops->abort(m->inst, txn);
 	return last;
 }

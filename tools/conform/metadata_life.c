@@ -28,6 +28,8 @@ test_ops(struct conform *c)
 	CHECK(c, o->scan_orphans && o->put_orphan && o->del_orphan);
 	CHECK(c, o->get_state && o->put_state && o->del_state && o->scan_state);
 	CHECK(c, o->stats && o->health);
+	CHECK(c, !o->add_usage == !o->scan_usage && !o->add_usage == !o->clear_usage,
+	      "of the operations of usage there are some and not all");
 }
 
 static void
@@ -101,6 +103,10 @@ test_busy(struct conform *c)
 
 	if (md_volatile(c)) {
 		conform_skip(c, "the store is volatile");
+		return;
+	}
+	if (c->plugin->desc.caps & DFS_METADATA_CAP_SHARED) {
+		conform_skip(c, "the store is shared");
 		return;
 	}
 	if (!md_open(c, &m))

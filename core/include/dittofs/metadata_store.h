@@ -153,6 +153,23 @@ struct dfs_share_record {
 	/* append only */
 };
 
+enum dfs_usage_kind {
+	DFS_USAGE_SHARE = 0,
+	DFS_USAGE_USER = 1,
+	DFS_USAGE_GROUP = 2,
+};
+
+/* What quotas count: one sum for each (kind, id) of a share. */
+struct dfs_usage_record {
+	uint32_t size;
+	uint32_t kind; /* enum dfs_usage_kind */
+	uint32_t id;   /* uid or gid; 0 for DFS_USAGE_SHARE */
+	uint32_t reserved;
+	int64_t bytes, files; /* add: what is added, may be negative; scan: the sum */
+
+	/* append only */
+};
+
 struct dfs_txn; /* defined by the store */
 
 enum dfs_txn_mode {
@@ -186,12 +203,14 @@ typedef int (*dfs_dead_fn)(void *arg, const struct dfs_dead_record *rec);
 typedef int (*dfs_state_fn)(void *arg, const char *key, uint32_t key_len, const void *value,
 			    uint32_t value_len);
 typedef int (*dfs_orphan_fn)(void *arg, uint64_t fileid, const struct dfs_content_id *content);
+typedef int (*dfs_usage_fn)(void *arg, const struct dfs_usage_record *rec);
 
 /* All operations are required unless said otherwise.  Statuses: DFS_OK, DFS_AGAIN (nonblock or
  * serialisation), DFS_NOENT where a record is absent, DFS_DELAY (the store is out of reach, for longer
- * than it waits), DFS_IO, DFS_NOSPC, DFS_CORRUPT; fail() explains the last three.  put replaces; del of an absent record is DFS_OK.  A struct with a size
- * comes with it set by the caller.  A transaction is used by one thread at a time; bytes passed in
- * are borrowed for the call, bytes handed to callbacks are valid inside the callback. */
+ * than it waits), DFS_IO, DFS_NOSPC, DFS_CORRUPT; fail() explains the last three.  put replaces; del of
+ * an absent record is DFS_OK.  A struct with a size comes with it set by the caller.  A transaction is
+ * used by one thread at a time; bytes passed in are borrowed for the call, bytes handed to callbacks
+ * are valid inside the callback. */
 struct dfs_metadata_ops {
 	uint32_t size;
 
@@ -326,6 +345,19 @@ struct dfs_metadata_ops {
 	enum dfs_status (*health)(void *inst);
 
 	/* --- since 2.1, each of them optional ----------------------------------------------- */
+
+	/* Usage sums.  Optional, all three together: without them a share with quotas is refused.
+	 * add: adds rec->bytes and rec->files to the sum of (rec->kind, rec->id), which begins at
+	 * zero.  Two transactions that add to one sum must not have to repeat each other for that
+	 * alone (a store that would serialise them keeps several rows for one sum).  DFS_INVAL:
+	 * the kind is none, or the sum leaves the range of its type.
+	 * scan: each sum once, ascending by (kind, id) from the first that is not below; sums of
+	 * zero bytes and zero files may be left out.  clear: forgets all sums of the share. */
+	enum dfs_status (*add_usage)(void *inst, struct dfs_txn *, uint32_t share,
+				     const struct dfs_usage_record *rec);
+	enum dfs_status (*scan_usage)(void *inst, struct dfs_txn *, uint32_t share, uint32_t kind,
+				      uint32_t id, dfs_usage_fn fn, void *arg);
+	enum dfs_status (*clear_usage)(void *inst, struct dfs_txn *, uint32_t share);
 
 	/* From now on a transaction of this instance that changes records of the share, but for one
 	 * that puts the share's own row, commits only while that row has this epoch; else commit()

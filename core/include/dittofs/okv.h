@@ -67,11 +67,12 @@ struct dfs_okv {
 	.find_object = dfs_okv_find_object, .put_object = dfs_okv_put_object,                      \
 	.del_object = dfs_okv_del_object, .scan_objects = dfs_okv_scan_objects,                    \
 	.put_dead = dfs_okv_put_dead, .del_dead = dfs_okv_del_dead,                                \
-	.scan_dead = dfs_okv_scan_dead,                                                            \
-	.scan_orphans = dfs_okv_scan_orphans, .put_orphan = dfs_okv_put_orphan,                    \
-	.del_orphan = dfs_okv_del_orphan, .get_state = dfs_okv_get_state,                          \
-	.put_state = dfs_okv_put_state, .del_state = dfs_okv_del_state,                            \
-	.scan_state = dfs_okv_scan_state, .stats = dfs_okv_stats, .health = dfs_okv_health
+	.scan_dead = dfs_okv_scan_dead, .scan_orphans = dfs_okv_scan_orphans,                      \
+	.put_orphan = dfs_okv_put_orphan, .del_orphan = dfs_okv_del_orphan,                        \
+	.get_state = dfs_okv_get_state, .put_state = dfs_okv_put_state,                            \
+	.del_state = dfs_okv_del_state, .scan_state = dfs_okv_scan_state, .stats = dfs_okv_stats,  \
+	.health = dfs_okv_health, .add_usage = dfs_okv_add_usage,                                  \
+	.scan_usage = dfs_okv_scan_usage, .clear_usage = dfs_okv_clear_usage
 
 enum dfs_status dfs_okv_begin(void *inst, uint32_t mode, struct dfs_txn **txn);
 enum dfs_status dfs_okv_commit(void *inst, struct dfs_txn *txn, uint64_t *seq);
@@ -146,6 +147,11 @@ enum dfs_status dfs_okv_scan_state(void *inst, struct dfs_txn *txn, uint32_t sha
 				   void *arg);
 enum dfs_status dfs_okv_stats(void *inst, struct dfs_metadata_stats *stats);
 enum dfs_status dfs_okv_health(void *inst);
+enum dfs_status dfs_okv_add_usage(void *inst, struct dfs_txn *txn, uint32_t share,
+				  const struct dfs_usage_record *rec);
+enum dfs_status dfs_okv_scan_usage(void *inst, struct dfs_txn *txn, uint32_t share, uint32_t kind,
+				   uint32_t id, dfs_usage_fn fn, void *arg);
+enum dfs_status dfs_okv_clear_usage(void *inst, struct dfs_txn *txn, uint32_t share);
 
 #ifdef __cplusplus
 }

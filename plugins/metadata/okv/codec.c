@@ -321,6 +321,34 @@ okv_decode_object(const void *value, uint32_t len, struct dfs_object_record *rec
 	return DFS_OK;
 }
 
+uint32_t
+okv_encode_usage(unsigned char *out, const struct dfs_usage_record *rec)
+{
+	unsigned char *p = out;
+
+	p = put8(p, OKV_VERSION);
+	p = put64(p, (uint64_t)rec->bytes);
+	p = put64(p, (uint64_t)rec->files);
+	return p - out;
+}
+
+enum dfs_status
+okv_decode_usage(const void *value, uint32_t len, struct dfs_usage_record *rec)
+{
+	unsigned char room[OKV_USAGE_BYTES];
+	enum dfs_status st = check_version(value, len);
+	const unsigned char *p;
+
+	if (st != DFS_OK)
+		return st;
+	p = fixed_part(value, len, OKV_USAGE_BYTES, room) + 1;
+	rec->size = sizeof(*rec);
+	rec->reserved = 0;
+	rec->bytes = (int64_t)get64(&p);
+	rec->files = (int64_t)get64(&p);
+	return DFS_OK;
+}
+
 enum dfs_status
 okv_decode_bytes(const void *value, uint32_t len, uint32_t max, const unsigned char **bytes,
 		 uint32_t *bytes_len)

@@ -30,6 +30,7 @@ enum okv_kind {
 	OKV_OBJECT = 8,  /* version */
 	OKV_HASH = 9,    /* SHA-256 (32): the version of an object that has it */
 	OKV_DEAD = 10,   /* at, content id (16), block, version; the value says nothing */
+	OKV_USAGE = 11,  /* enum dfs_usage_kind (4), uid or gid (4): a sum; none is one of zeros */
 };
 
 #define OKV_PREFIX 5 /* share and kind */
@@ -40,6 +41,8 @@ enum okv_kind {
 #define OKV_SEGMENT_BYTES 24
 #define OKV_MAP_FIXED 8
 #define OKV_OBJECT_BYTES 69
+#define OKV_USAGE_BYTES 17
+#define OKV_USAGE_KEY (OKV_PREFIX + 8)
 #define OKV_DEAD_KEY (OKV_PREFIX + 40)
 #define OKV_HASH_KEY (OKV_PREFIX + 32)
 #define OKV_DIRENT_MAX (2 + OKV_DIRENT_FIXED + DFS_NAME_MAX)
@@ -123,6 +126,12 @@ okv_dead_key(unsigned char *key, uint32_t share, const struct dfs_dead_record *r
 	return OKV_DEAD_KEY;
 }
 
+static inline uint32_t
+okv_usage_key(unsigned char *key, uint32_t share, uint32_t kind, uint32_t id)
+{
+	return okv_key1(key, share, OKV_USAGE, (uint64_t)kind << 32 | id);
+}
+
 /* Values.  encode: returns the length written.  decode: DFS_OK, DFS_CORRUPT or DFS_VERSION; the
  * whole of *rec is set, pointers into value included. */
 uint32_t okv_encode_inode(unsigned char *out, const struct dfs_inode_record *rec);
@@ -138,6 +147,9 @@ enum dfs_status okv_decode_map(const void *value, uint32_t len, uint64_t *lsn,
 			       struct dfs_segment *segs, uint32_t *n);
 uint32_t okv_encode_object(unsigned char *out, const struct dfs_object_record *rec);
 enum dfs_status okv_decode_object(const void *value, uint32_t len, struct dfs_object_record *rec);
+/* decode: the kind and the id are left as they are. */
+uint32_t okv_encode_usage(unsigned char *out, const struct dfs_usage_record *rec);
+enum dfs_status okv_decode_usage(const void *value, uint32_t len, struct dfs_usage_record *rec);
 /* A version byte before plain bytes. */
 enum dfs_status okv_decode_bytes(const void *value, uint32_t len, uint32_t max,
 				 const unsigned char **bytes, uint32_t *bytes_len);

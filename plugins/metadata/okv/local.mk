@@ -10,7 +10,8 @@ okv_sources = \
 	plugins/metadata/okv/object.c \
 	plugins/metadata/okv/okv.c \
 	plugins/metadata/okv/okv.h \
-	plugins/metadata/okv/state.c
+	plugins/metadata/okv/state.c \
+	plugins/metadata/okv/usage.c
 
 noinst_LTLIBRARIES += plugins/metadata/okv/libokv.la
 plugins_metadata_okv_libokv_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)

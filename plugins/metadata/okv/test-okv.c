@@ -90,6 +90,7 @@ static void
 test_empty(void)
 {
 	struct dfs_segment segs[DFS_SEGMENTS_MAX];
+	struct dfs_usage_record usage = {0};
 	struct dfs_dirent_record dirent;
 	struct dfs_share_record share;
 	struct dfs_inode_record inode;
@@ -101,6 +102,7 @@ test_empty(void)
 	g_assert_cmpint(okv_decode_dirent("", 0, &dirent), ==, DFS_CORRUPT);
 	g_assert_cmpint(okv_decode_share("", 0, &share), ==, DFS_CORRUPT);
 	g_assert_cmpint(okv_decode_map("", 0, &lsn, segs, &n), ==, DFS_CORRUPT);
+	g_assert_cmpint(okv_decode_usage("", 0, &usage), ==, DFS_CORRUPT);
 	g_assert_cmpint(okv_decode_bytes("", 0, 10, &bytes, &n), ==, DFS_CORRUPT);
 }
 
@@ -191,6 +193,31 @@ test_map_lengths(void)
 }
 
 static void
+test_usage_bytes(void)
+{
+	static const unsigned char golden[OKV_USAGE_BYTES] = {
+		1, 0x00, 0x10, 0, 0, 0, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	static const unsigned char golden_key[] = {0, 0, 0, 7, OKV_USAGE, 0,   0,
+						   0, 1, 0, 0, 3,         0xe8};
+	struct dfs_usage_record rec = {.bytes = 4096, .files = -2}, back = {.kind = 9, .id = 8};
+	unsigned char out[OKV_USAGE_BYTES + 8] = {0}, key[OKV_USAGE_KEY];
+
+	g_assert_cmpuint(okv_encode_usage(out, &rec), ==, OKV_USAGE_BYTES);
+	g_assert_cmpmem(out, OKV_USAGE_BYTES, golden, sizeof(golden));
+	g_assert_cmpuint(okv_usage_key(key, 7, DFS_USAGE_USER, 1000), ==, sizeof(golden_key));
+	g_assert_cmpmem(key, sizeof(key), golden_key, sizeof(golden_key));
+	/* Longer, as a later release may write it, and shorter. */
+	g_assert_cmpint(okv_decode_usage(out, sizeof(out), &back), ==, DFS_OK);
+	g_assert_cmpint(back.bytes, ==, 4096);
+	g_assert_cmpint(back.files, ==, -2);
+	g_assert_cmpuint(back.kind, ==, 9);
+	g_assert_cmpint(okv_decode_usage(out, 9, &back), ==, DFS_OK);
+	g_assert_cmpint(back.files, ==, 0);
+	out[0] = 2;
+	g_assert_cmpint(okv_decode_usage(out, sizeof(out), &back), ==, DFS_VERSION);
+}
+
+static void
 test_key_order(void)
 {
 	unsigned char a[32], b[32];
@@ -213,6 +240,7 @@ test_random(void)
 	struct dfs_dirent_record dirent;
 	struct dfs_share_record share;
 	struct dfs_inode_record inode;
+	struct dfs_usage_record usage = {0};
 	uint64_t lsn;
 	uint32_t n;
 
@@ -227,6 +255,7 @@ test_random(void)
 		/* The address sanitizer tells when one reads beyond. */
 		okv_decode_inode(bytes, len, &inode);
 		okv_decode_share(bytes, len, &share);
+		okv_decode_usage(bytes, len, &usage);
 		okv_decode_map(bytes, len, &lsn, segs, &n);
 		if (okv_decode_dirent(bytes, len, &dirent) == DFS_OK)
 			g_assert_true((const unsigned char *)dirent.name + dirent.name_len <=
@@ -247,6 +276,7 @@ main(int argc, char **argv)
 	g_test_add_func("/okv/a cut entry is damage", test_dirent_lengths);
 	g_test_add_func("/okv/segments may get more fields", test_map_longer_segments);
 	g_test_add_func("/okv/a cut map row is damage", test_map_lengths);
+	g_test_add_func("/okv/the bytes of a sum of usage are fixed", test_usage_bytes);
 	g_test_add_func("/okv/keys sort by share, kind and id", test_key_order);
 	g_test_add_func("/okv/random bytes are decoded safely", test_random);
 	return g_test_run();
