@@ -34,7 +34,8 @@ const struct dfs_config_item dfs_log_table[] = {
 static const char *const persister_names[] = {"null", "mmap", "file", NULL};
 const struct dfs_config_item dfs_wal_table[] = {
 	{"persister", DFS_CONFIG_ENUM, 0, WAL(persister), 0, 0, "file", persister_names,
-	 "How the write-ahead log is kept: in files written past the page cache, in mapped files, or "
+	 "How the write-ahead log is kept: in files written past the page cache, in mapped files, "
+	 "or "
 	 "not at all, so that a commit waits for the block store."},
 	{"path", DFS_CONFIG_PATH, 0, WAL(path), 0, 0, "wal", NULL,
 	 "The log's folder, below state_dir unless absolute; best on the fastest disk."},
@@ -52,8 +53,8 @@ static const char *const dedup_names[] = {"off", "on", NULL};
 /* In the order of enum dfs_gc_reconcile. */
 static const char *const reconcile_names[] = {"report", "erase", "off", NULL};
 /* In the order of enum dfs_flush_strategy. */
-static const char *const strategy_names[] = {"auto", "local_flush_move", "direct_flush_temp", "hybrid",
-					     NULL};
+static const char *const strategy_names[] = {"auto", "local_flush_move", "direct_flush_temp",
+					     "hybrid", NULL};
 const struct dfs_config_item dfs_share_table[] = {
 	{"path", DFS_CONFIG_STRING, DFS_CONFIG_REQUIRED, SHARE(path), 1, 1024, NULL, NULL,
 	 "The path under which clients mount the share, such as \"/export\"."},
@@ -62,20 +63,25 @@ const struct dfs_config_item dfs_share_table[] = {
 	{"blocks", DFS_CONFIG_STRING, DFS_CONFIG_REQUIRED, SHARE(blocks), 1, 63, NULL, NULL,
 	 "The name of the block store that keeps its data."},
 	{"durability", DFS_CONFIG_ENUM, 0, SHARE(durability), 0, 0, "power", durability_names,
-	 "What acknowledged changes survive: nothing, the end of the process, a loss of power, or the "
+	 "What acknowledged changes survive: nothing, the end of the process, a loss of power, or "
+	 "the "
 	 "loss of the machine."},
 	{"log_quota", DFS_CONFIG_SIZE, 0, SHARE(log_quota), 0, 0, "0", NULL,
-	 "The part of the write-ahead log that the share may hold before its writers wait; 0 is three "
+	 "The part of the write-ahead log that the share may hold before its writers wait; 0 is "
+	 "three "
 	 "quarters of it."},
 	{"remote_stuck_write", DFS_CONFIG_ENUM, 0, SHARE(stuck_write), 0, 0, "delay", stuck_names,
-	 "What writers are told when the block store takes nothing and the share's part of the log is "
-	 "full: to come again later, that there is no space, or that the share is read-only until the "
+	 "What writers are told when the block store takes nothing and the share's part of the log "
+	 "is "
+	 "full: to come again later, that there is no space, or that the share is read-only until "
+	 "the "
 	 "store has served for two minutes."},
 	{"dedup", DFS_CONFIG_ENUM, 0, SHARE(dedup), 0, 0, "off", dedup_names,
 	 "Whether blocks of the share whose bytes are equal are stored once; it costs a SHA-256 of "
 	 "what is written."},
 	{"gc_grace", DFS_CONFIG_DURATION, 0, SHARE(gc_grace), 0, 30 * 86400000000000ll, "0", NULL,
-	 "How long an object that no file names any more is kept; 0 is ten minutes in a remote store, "
+	 "How long an object that no file names any more is kept; 0 is ten minutes in a remote "
+	 "store, "
 	 "which others may be reading, and no time in a local one."},
 	{"gc_reconcile", DFS_CONFIG_ENUM, 0, SHARE(gc_reconcile), 0, 0, "report", reconcile_names,
 	 "What a reconciliation does about objects, older than a day, that nothing names: reports "
@@ -84,8 +90,10 @@ const struct dfs_config_item dfs_share_table[] = {
 	 3600000000000ll, 365 * 86400000000000ll, "7d", NULL,
 	 "The time between two reconciliations, and from the start to the first."},
 	{"flush_strategy", DFS_CONFIG_ENUM, 0, SHARE(flush_strategy), 0, 0, "auto", strategy_names,
-	 "How data gets to the block store: by one put of each object, whose key is new anyhow; by way of "
-	 "a file in local_temp_dir; by way of a temporary object, where the store can copy; or the latter "
+	 "How data gets to the block store: by one put of each object, whose key is new anyhow; by "
+	 "way of "
+	 "a file in local_temp_dir; by way of a temporary object, where the store can copy; or the "
+	 "latter "
 	 "for little and the file for much at once."},
 	{"local_temp_dir", DFS_CONFIG_PATH, 0, SHARE(local_temp_dir), 0, 0, "flush", NULL,
 	 "The folder, below state_dir unless absolute, in whose folder ___flushed the files of "
@@ -94,12 +102,14 @@ const struct dfs_config_item dfs_share_table[] = {
 	 "The part of a key, behind the share's name, below which the temporary objects of "
 	 "direct_flush_temp lie; all that is below it is erased when the share is opened."},
 	{"size_threshold_mb", DFS_CONFIG_INT, 0, SHARE(size_threshold_mb), 1, 1048576, "8", NULL,
-	 "From how many MiB of a file's unwritten data on a flush that is hybrid goes through the local "
+	 "From how many MiB of a file's unwritten data on a flush that is hybrid goes through the "
+	 "local "
 	 "folder."},
 	{"upload_concurrency", DFS_CONFIG_INT, 0, SHARE(upload_concurrency), 1, 16, "4", NULL,
 	 "How many objects of one file of the share are put at once, at most."},
 	{"read_only", DFS_CONFIG_BOOL, DFS_CONFIG_RELOADABLE, SHARE(read_only), 0, 0, "false", NULL,
-	 "Whether changes are refused to everybody. On a metadata store that several servers share, the "
+	 "Whether changes are refused to everybody. On a metadata store that several servers "
+	 "share, the "
 	 "share is then another server's to write, and this one follows it."},
 	{.type = DFS_CONFIG_END},
 };

@@ -44,8 +44,8 @@ struct dfs_inode {
 	uint32_t type;
 	uint32_t state;
 	_Atomic(struct dfs_file *) file; /* made at the first use of the content */
-	_Atomic uint32_t refs; /* grows under the bucket's lock only; DFS_REFS_FORGOTTEN */
-	uint32_t flags;        /* DFS_INODE_HAS_VERIFIER, DFS_INODE_ORPHAN */
+	_Atomic uint32_t refs;        /* grows under the bucket's lock only; DFS_REFS_FORGOTTEN */
+	uint32_t flags;               /* DFS_INODE_HAS_VERIFIER, DFS_INODE_ORPHAN */
 	struct dfs_inode *dirty_next; /* the store's dirty list */
 
 	struct dfs_attr attr;

@@ -25,8 +25,8 @@ struct dfs_namespace {
 	_Atomic bool fenced;    /* another server has taken the share over */
 	_Atomic bool uncached;  /* follow or fenced: nothing is served from memory alone */
 	struct dfs_namespace *leased_next; /* store->leased_lock: of those with a lease */
-	uint32_t id;                 /* unique in the process: keys of the caches */
-	struct dfs_hash_key cookies; /* from the share's uuid */
+	uint32_t id;                       /* unique in the process: keys of the caches */
+	struct dfs_hash_key cookies;       /* from the share's uuid */
 	uint64_t root_generation;
 	struct dfs_lock rename_lock; /* directories move between parents one at a time */
 

@@ -42,7 +42,7 @@ struct dfs_metadata_store {
 	struct dfs_writeback *dirty; /* metadata/writeback.h */
 	struct dfs_lock leased_lock;
 	struct dfs_namespace *leased; /* guarded by leased_lock: open, with a lease */
-	struct dfs_lock serial;      /* SERIAL: held from begin to the end of the transaction */
+	struct dfs_lock serial;       /* SERIAL: held from begin to the end of the transaction */
 	struct dfs_watchdog dog;
 	_Atomic bool full;         /* at the last look: no free byte */
 	_Atomic int64_t looked_at; /* monotonic ns */

@@ -109,8 +109,7 @@ see_map(void *arg, uint64_t block, uint64_t lsn, const struct dfs_segment *segs,
 	if (n < 1 || n > DFS_SEGMENTS_MAX ||
 	    okv_decode_map(again, okv_encode_map(again, lsn, segs, n), &back_lsn, back, &m) !=
 		    DFS_OK ||
-	    m != n || back_lsn != lsn ||
-	    memcmp(back, segs, n * sizeof(*segs)))
+	    m != n || back_lsn != lsn || memcmp(back, segs, n * sizeof(*segs)))
 		abort();
 	return 1;
 }

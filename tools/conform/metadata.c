@@ -130,9 +130,8 @@ md_inode_equal(const struct dfs_inode_record *a, const struct dfs_inode_record *
 	       a->generation == b->generation && a->length == b->length && a->used == b->used &&
 	       a->change == b->change && a->atime == b->atime && a->mtime == b->mtime &&
 	       a->ctime == b->ctime && a->btime == b->btime && a->parent == b->parent &&
-	       a->verifier == b->verifier && a->flags == b->flags &&
-	       a->cut_lsn == b->cut_lsn && a->cut_length == b->cut_length &&
-	       a->revision == b->revision &&
+	       a->verifier == b->verifier && a->flags == b->flags && a->cut_lsn == b->cut_lsn &&
+	       a->cut_length == b->cut_length && a->revision == b->revision &&
 	       !memcmp(&a->content, &b->content, sizeof(a->content));
 }
 
@@ -238,13 +237,11 @@ int
 main(int argc, char **argv)
 {
 	static const struct conform_test *const tables[] = {
-		metadata_life_tests,   metadata_record_tests,
-		metadata_limit_tests,  metadata_object_tests,
-		metadata_usage_tests,  metadata_shared_tests, metadata_scan_tests,
-		metadata_txn_tests,    metadata_model_tests,
-		metadata_thread_tests, metadata_nonblock_tests,
-		conform_config_tests,  metadata_leak_tests,
-		metadata_crash_tests,  NULL};
+		metadata_life_tests,   metadata_record_tests,   metadata_limit_tests,
+		metadata_object_tests, metadata_usage_tests,    metadata_shared_tests,
+		metadata_scan_tests,   metadata_txn_tests,      metadata_model_tests,
+		metadata_thread_tests, metadata_nonblock_tests, conform_config_tests,
+		metadata_leak_tests,   metadata_crash_tests,    NULL};
 
 	return conform_main(argc, argv, DFS_KIND_METADATA, tables, metadata_roles);
 }

@@ -75,10 +75,9 @@ struct dfs_usage_record md_get_usage(struct md *m, struct dfs_txn *txn, uint32_t
 
 extern const struct conform_test metadata_life_tests[], metadata_record_tests[],
 	metadata_object_tests[], metadata_usage_tests[], metadata_shared_tests[],
-	metadata_scan_tests[],
-	metadata_txn_tests[], metadata_nonblock_tests[], metadata_thread_tests[],
-	metadata_limit_tests[], metadata_crash_tests[], metadata_leak_tests[],
-	metadata_model_tests[];
+	metadata_scan_tests[], metadata_txn_tests[], metadata_nonblock_tests[],
+	metadata_thread_tests[], metadata_limit_tests[], metadata_crash_tests[],
+	metadata_leak_tests[], metadata_model_tests[];
 extern const struct conform_role metadata_roles[];
 
 #endif

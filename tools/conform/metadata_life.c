@@ -22,8 +22,8 @@ test_ops(struct conform *c)
 	CHECK(c, o->get_symlink && o->put_symlink && o->del_symlink);
 	CHECK(c, o->get_dirent && o->scan_dirents && o->put_dirent && o->del_dirent);
 	CHECK(c, o->scan_map && o->put_map && o->del_map);
-	CHECK(c, o->scan_rows && o->get_object && o->find_object && o->put_object && o->del_object &&
-			 o->scan_objects);
+	CHECK(c, o->scan_rows && o->get_object && o->find_object && o->put_object &&
+			 o->del_object && o->scan_objects);
 	CHECK(c, o->put_dead && o->del_dead && o->scan_dead);
 	CHECK(c, o->scan_orphans && o->put_orphan && o->del_orphan);
 	CHECK(c, o->get_state && o->put_state && o->del_state && o->scan_state);

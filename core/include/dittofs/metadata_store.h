@@ -101,9 +101,11 @@ struct dfs_dirent_record {
 	/* append only */
 };
 
-#define DFS_SEGMENT_ZERO (1u << 0)   /* no object: zeros */
-#define DFS_SEGMENT_SHARED (1u << 1) /* others may refer to the object: it has a record of its own */
-#define DFS_SEGMENT_HOLE (1u << 2)   /* with ZERO: nothing is allocated, the row is there for its lsn */
+#define DFS_SEGMENT_ZERO (1u << 0) /* no object: zeros */
+#define DFS_SEGMENT_SHARED                                                                         \
+	(1u << 1) /* others may refer to the object: it has a record of its own */
+#define DFS_SEGMENT_HOLE                                                                           \
+	(1u << 2) /* with ZERO: nothing is allocated, the row is there for its lsn */
 
 /* A block of a file is the newest-first list of these: bytes [at, at+length) of the block lie in
  * object {content}/chunk-{c}/block-{b}.{version} from offset on; with DFS_SEGMENT_SHARED the content
@@ -118,7 +120,7 @@ struct dfs_segment {
  * hash; keyed by version, which is unique in the share.  The object lies where it was put, under the
  * key of (content, block, version), even when that content is gone. */
 struct dfs_object_record {
-	uint32_t size; /* as in struct dfs_inode_record */
+	uint32_t size;   /* as in struct dfs_inode_record */
 	uint32_t length; /* bytes that rows may refer to */
 	uint64_t version;
 	struct dfs_content_id content;

@@ -69,8 +69,8 @@ struct wal_batch {
 	struct wal_batch *next;
 	unsigned char *page; /* header and descriptors */
 	uint8_t segment;
-	bool sealed;  /* takes no more records */
-	uint32_t n;   /* records */
+	bool sealed;   /* takes no more records */
+	uint32_t n;    /* records */
 	uint32_t fill; /* bytes so far; sealed: rounded up to pages */
 	uint32_t refs; /* the queue and readers */
 	uint64_t offset, epoch, first;
@@ -94,7 +94,7 @@ struct dfs_wal {
 	bool recovered;
 
 	_Atomic bool failed;
-	_Atomic uint64_t last; /* written with mu held */
+	_Atomic uint64_t last;         /* written with mu held */
 	_Atomic uint64_t listed_first; /* of the segments that the superblock on disk lists */
 	/* Bytes that dfs_wal_room may promise; written with mu held. */
 	_Atomic uint64_t room_space, room_queue;

@@ -214,7 +214,7 @@ static void
 unknown_formats_and_features_are_refused(void)
 {
 	struct bed *bed = bed_new();
-	static void (*const changes[])(struct wal_super *super) = {set_feature, set_format};
+	static void (*const changes[])(struct wal_super * super) = {set_feature, set_format};
 
 	append_synced(bed, 0, 2, 100);
 	rig_close(&bed->rig);
@@ -472,7 +472,8 @@ main(int argc, char **argv)
 		{"what-nobody-pins-is-gone-after-recovery",
 		 what_nobody_pins_is_gone_after_recovery},
 		{"numbers-grow-over-restarts", numbers_grow_over_restarts},
-		{"numbers-that-were-left-out-are-no-damage", numbers_that_were_left_out_are_no_damage},
+		{"numbers-that-were-left-out-are-no-damage",
+		 numbers_that_were_left_out_are_no_damage},
 		{"file-content-is-never-taken-for-a-batch",
 		 file_content_is_never_taken_for_a_batch},
 		{"log-opens-with-the-other-persister", log_opens_with_the_other_persister},
@@ -481,7 +482,7 @@ main(int argc, char **argv)
 	};
 
 	g_test_init(&argc, &argv, NULL);
-	dfs_log_setup((enum dfs_log_level)-1, DFS_LOG_TEXT);
+	dfs_log_setup((enum dfs_log_level) - 1, DFS_LOG_TEXT);
 	for (unsigned i = 0; i < G_N_ELEMENTS(tests); i++) {
 		g_autofree char *path = g_strconcat("/wal/recover/", tests[i].name, NULL);
 		g_test_add_func(path, tests[i].fn);

@@ -46,8 +46,8 @@ enum dfs_wal_type {
 enum dfs_wal_persister { DFS_WAL_NULL, DFS_WAL_MMAP, DFS_WAL_FILE };
 
 struct dfs_wal_record {
-	uint8_t type; /* enum dfs_wal_type */
-	uint32_t len; /* of the payload: 0 but for WRITE */
+	uint8_t type;      /* enum dfs_wal_type */
+	uint32_t len;      /* of the payload: 0 but for WRITE */
 	uint8_t share[16]; /* the share's uuid */
 	struct dfs_content_id content;
 	uint64_t fileid;
@@ -69,12 +69,12 @@ typedef uint64_t dfs_wal_at;
 struct dfs_wal_config {
 	enum dfs_wal_persister persister; /* MMAP or FILE */
 	const char *path;                 /* folder, made with mode 0700 when absent */
-	uint64_t size;                    /* bytes, at most; rounded down to whole segments, at least 4 */
-	uint64_t segment_size;            /* bytes, 4 KiB multiple, 8 MiB or more (tests: 64 KiB; a
+	uint64_t size;         /* bytes, at most; rounded down to whole segments, at least 4 */
+	uint64_t segment_size; /* bytes, 4 KiB multiple, 8 MiB or more (tests: 64 KiB; a
 					   * payload has half a segment at most); an existing log
 					   * keeps the size that it was made with */
-	uint64_t queue_max;               /* bytes appended and not written yet; 0: 64 MiB */
-	const struct dfs_disk_ops *disk;  /* NULL: the real one */
+	uint64_t queue_max;    /* bytes appended and not written yet; 0: 64 MiB */
+	const struct dfs_disk_ops *disk; /* NULL: the real one */
 };
 
 struct dfs_wal_stats {
@@ -103,8 +103,8 @@ typedef enum dfs_status (*dfs_wal_recover_fn)(void *arg, uint64_t lsn,
 struct dfs_wal_recovery {
 	/* found; damaged counts also records whose descriptors are lost, for which nobody is called */
 	uint64_t records, bytes, damaged;
-	uint64_t discarded;               /* bytes of a torn tail, which nobody was promised */
-	bool clean;                       /* the log was closed in order */
+	uint64_t discarded; /* bytes of a torn tail, which nobody was promised */
+	bool clean;         /* the log was closed in order */
 };
 
 /* Call once after open, before the first append; afterwards a new epoch has begun and segments
