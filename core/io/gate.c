@@ -12,12 +12,14 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/cond.h"
 #include "base/log.h"
 #include "io/gate.h"
 
 #define GATE_LEVELS 8
+#define GATE_PAUSE 10000 /* us, when a sync should have waited and has not */
 
 struct dfs_gate {
 	const char *name;
@@ -47,10 +49,32 @@ gate_advance(struct dfs_gate *gate, uint32_t level, uint64_t seq)
 			atomic_store_explicit(&gate->durable[l], seq, memory_order_release);
 }
 
+/* The list waits on, before all that came since; false: the gate is to end. */
+static bool
+gate_put_back(struct dfs_gate *gate, struct dfs_gate_waiter *list)
+{
+	struct dfs_gate_waiter *last = list;
+	bool stop;
+
+	while (last->next)
+		last = last->next;
+	pthread_mutex_lock(&gate->mu);
+	stop = gate->stop;
+	if (!stop) {
+		last->next = gate->head;
+		if (!gate->head)
+			gate->tail = &last->next;
+		gate->head = list;
+	}
+	pthread_mutex_unlock(&gate->mu);
+	return !stop;
+}
+
 static void
 gate_round(struct dfs_gate *gate, struct dfs_gate_waiter *list)
 {
 	uint64_t seq = 0, durable = 0;
+	enum dfs_status answer = gate->failed;
 	uint32_t level = 0;
 	bool needed = false;
 
@@ -64,21 +88,25 @@ gate_round(struct dfs_gate *gate, struct dfs_gate_waiter *list)
 			level = w->level;
 	}
 	if (needed && gate->failed == DFS_OK) {
-		enum dfs_status status = gate->sync(gate->arg, seq, level, &durable);
-		if (status == DFS_OK) {
+		answer = gate->sync(gate->arg, seq, level, &durable);
+		if (answer == DFS_DELAY && gate_put_back(gate, list)) {
+			usleep(GATE_PAUSE);
+			return;
+		}
+		if (answer == DFS_OK) {
 			assert(durable >= seq);
 			gate_advance(gate, level, durable);
-		} else {
-			gate->failed = status;
+		} else if (answer != DFS_DELAY) {
+			gate->failed = answer;
 			dfs_log(DFS_LOG_ERROR,
 				"%s: sync failed (%s): %s; its writes fail from now on", gate->name,
-				dfs_status_name(status), dfs_fail_text());
+				dfs_status_name(answer), dfs_fail_text());
 		}
 	}
 	while (list) {
 		struct dfs_gate_waiter *w = list;
 		list = w->next; /* done() may free w */
-		w->done(w, dfs_gate_passed(gate, w->seq, w->level) ? DFS_OK : gate->failed);
+		w->done(w, dfs_gate_passed(gate, w->seq, w->level) ? DFS_OK : answer);
 	}
 }
 

@@ -5,7 +5,9 @@
  *
  * One gate and one thread for each metadata store and each block store.  The owner's sync function
  * runs on the gate's thread; while it runs, new waiters gather for the next round.
- * A failed sync fails the waiters of that round and every later one, until the gate is replaced.
+ * A failed sync fails the waiters of that round and every later one, until the gate is replaced.  One that
+ * answers DFS_DELAY has failed nothing: what it was to make durable is out of reach for now, its waiters
+ * go on waiting, and it is called again.
  */
 #ifndef DFS_IO_GATE_H
 #define DFS_IO_GATE_H
@@ -26,13 +28,14 @@ struct dfs_gate_waiter {
 };
 
 /* Make everything up to seq durable at level and set *durable to the position reached (>= seq).
- * level: the highest that any waiter of the round asks for. */
+ * level: the highest that any waiter of the round asks for.  DFS_DELAY, after having waited some time
+ * for it: not reachable yet. */
 typedef enum dfs_status (*dfs_gate_sync_fn)(void *arg, uint64_t seq, uint32_t level,
 					    uint64_t *durable);
 
 /* name: for logs and the thread's name, borrowed. */
 struct dfs_gate *dfs_gate_new(const char *name, dfs_gate_sync_fn sync, void *arg);
-/* Runs what waits, then ends the thread. */
+/* Runs what waits, once, then ends the thread. */
 void dfs_gate_free(struct dfs_gate *gate);
 
 /* True when seq is durable at level already (no lock taken). */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <glib.h>
+#include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -17,6 +18,7 @@ struct disk {
 	_Atomic uint32_t last_level;
 	_Atomic uint64_t extra; /* the sync reaches this much further than asked */
 	_Atomic int status;
+	_Atomic unsigned away; /* so many syncs find nobody there */
 	bool held;
 };
 
@@ -31,6 +33,10 @@ disk_sync(void *arg, uint64_t seq, uint32_t level, uint64_t *durable)
 	if (d->held) {
 		sem_post(&d->entered);
 		sem_wait(&d->go);
+	}
+	if (d->away) {
+		d->away--;
+		return DFS_DELAY;
 	}
 	*durable = seq + d->extra;
 	return (enum dfs_status)d->status;
@@ -196,6 +202,36 @@ test_failure_is_sticky(void)
 	g_free(d);
 }
 
+/* A database that is being restarted: nothing has failed, and nobody is told anything yet. */
+static void
+test_waiters_outlast_a_store_that_is_away(void)
+{
+	struct disk *d = disk_new(false);
+	struct dfs_gate *gate = dfs_gate_new("t", disk_sync, d);
+
+	d->away = 3;
+	g_assert_cmpint(dfs_gate_wait_sync(gate, 1, DFS_SYNC_POWER, soon()), ==, DFS_OK);
+	g_assert_cmpuint(d->rounds, ==, 4);
+	g_assert_cmpint(dfs_gate_wait_sync(gate, 2, DFS_SYNC_POWER, soon()), ==, DFS_OK);
+	dfs_gate_free(gate);
+	g_free(d);
+}
+
+static void
+test_end_does_not_wait_for_a_store_that_is_away(void)
+{
+	struct disk *d = disk_new(false);
+	struct dfs_gate *gate = dfs_gate_new("t", disk_sync, d);
+	struct waiter w;
+
+	d->away = UINT_MAX;
+	waiter_queue(gate, &w, 1, DFS_SYNC_POWER);
+	dfs_gate_free(gate);
+	g_assert_cmpint(sem_trywait(&w.done), ==, 0);
+	g_assert_cmpint(w.status, ==, DFS_DELAY);
+	g_free(d);
+}
+
 static void
 test_blocking_wait_ends_at_deadline(void)
 {
@@ -265,6 +301,10 @@ main(int argc, char **argv)
 	g_test_add_func("/gate/strong-sync-covers-weak-level", test_strong_sync_covers_weak_level);
 	g_test_add_func("/gate/round-takes-highest-level", test_round_takes_highest_level);
 	g_test_add_func("/gate/failure-is-sticky", test_failure_is_sticky);
+	g_test_add_func("/gate/waiters-outlast-a-store-that-is-away",
+			test_waiters_outlast_a_store_that_is_away);
+	g_test_add_func("/gate/end-does-not-wait-for-a-store-that-is-away",
+			test_end_does_not_wait_for_a_store_that_is_away);
 	g_test_add_func("/gate/blocking-wait-ends-at-deadline",
 			test_blocking_wait_ends_at_deadline);
 	g_test_add_func("/gate/free-runs-what-waits", test_free_runs_what_waits);

@@ -236,7 +236,8 @@ struct dfs_metadata_ops {
 	enum dfs_status (*commit)(void *inst, struct dfs_txn *txn, uint64_t *seq);
 	void (*abort)(void *inst, struct dfs_txn *txn);
 	/* Make all commits up to seq survive what level names.  Blocking; called by one thread at a
-	 * time; a failure is sticky: writes answer DFS_IO until the store is opened anew. */
+	 * time; a failure is sticky: writes answer DFS_IO until the store is opened anew.  DFS_DELAY,
+	 * after a wait of some seconds: no failure, the store is out of reach; it is called again. */
 	enum dfs_status (*sync)(void *inst, uint64_t seq, uint32_t level);
 
 	/* Shares. */
