@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Locking, testing and unlocking ranges, dropping all of an owner or client, opening and closing.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "metadata/lock/table.h"
+#include "metadata/ns.h"
+
+#define DEFAULT_LOCKS 1000000
+#define DEFAULT_CLIENT_LOCKS 262144
+#define DEFAULT_GRACE (90 * DFS_SECOND)
+
+void
+dfs_lock_done_init(struct dfs_lock_done *done)
+{
+	done->head = NULL;
+	done->tail = &done->head;
+	done->pins = NULL;
+}
+
+void
+dfs_lock_done_run(struct dfs_locks *locks, struct dfs_lock_done *done)
+{
+	struct dfs_lock_wait *wait = done->head;
+	struct dfs_lock_pin *pin = done->pins;
+
+	dfs_lock_done_init(done);
+	while (wait) {
+		struct dfs_lock_wait *next = wait->next;
+
+		wait->done(wait, wait->status);
+		wait = next;
+	}
+	while (pin) {
+		struct dfs_lock_pin *next = pin->next;
+
+		locks->unpin(locks->arg, pin);
+		pin = next;
+	}
+}
+
+static void
+tell(const struct lock_range *r, struct dfs_lock_conflict *conflict)
+{
+	const struct dfs_lock_owner *owner = lock_range_owner(r);
+
+	if (!conflict)
+		return;
+	conflict->range = (struct dfs_lock_range){r->start, r->end, lock_range_exclusive(r)};
+	conflict->owner_len = owner->len;
+	memcpy(conflict->owner, owner->bytes, owner->len);
+}
+
+enum dfs_status
+dfs_locks_lock(struct dfs_locks *locks, struct dfs_lock_owner *owner, uint64_t fileid,
+	       const struct dfs_lock_range *range, struct dfs_lock_wait *wait,
+	       struct dfs_lock_conflict *conflict, struct dfs_lock_done *done)
+{
+	struct lock_file_shard *shard = lock_file_shard(locks, fileid);
+	enum dfs_status status = DFS_NOMEM;
+	bool freed = false, waits;
+	struct lock_file *file;
+	struct lock_range *r;
+
+	dfs_lock_acquire(&shard->mu);
+	file = lock_file_make(locks, shard, fileid);
+	if (!file) {
+		dfs_lock_release(&shard->mu);
+		return DFS_NOMEM;
+	}
+	waits = file->waits != NULL;
+	r = lock_range_conflict(file->root, owner, range);
+	if (r) {
+		tell(r, conflict);
+		status = DFS_BUSY;
+	} else if (wait && waits) {
+		status = DFS_BUSY; /* perhaps: it may have to stand in line */
+	} else {
+		status = lock_set(locks, file, owner, range->start, range->end,
+				  range->exclusive ? LOCK_SET_EXCLUSIVE : LOCK_SET_SHARED, &freed);
+	}
+	lock_file_relax(locks, shard, file, done);
+	dfs_lock_release(&shard->mu);
+	if (status == DFS_BUSY && wait)
+		return lock_wait_for(locks, owner, fileid, range, wait, done);
+	if (freed && waits)
+		lock_waits_pump(locks, fileid, done);
+	return status;
+}
+
+enum dfs_status
+dfs_locks_test(struct dfs_locks *locks, const struct dfs_lock_owner *owner, uint64_t fileid,
+	       const struct dfs_lock_range *range, struct dfs_lock_conflict *conflict)
+{
+	struct lock_file_shard *shard = lock_file_shard(locks, fileid);
+	struct lock_range *r = NULL;
+	struct lock_file *file;
+
+	dfs_lock_acquire(&shard->mu);
+	file = lock_file_find(shard, fileid);
+	if (file)
+		r = lock_range_conflict(file->root, owner, range);
+	if (r)
+		tell(r, conflict);
+	dfs_lock_release(&shard->mu);
+	return r ? DFS_BUSY : DFS_OK;
+}
+
+enum dfs_status
+dfs_locks_unlock(struct dfs_locks *locks, struct dfs_lock_owner *owner, uint64_t fileid,
+		 const struct dfs_lock_range *range, struct dfs_lock_done *done)
+{
+	struct lock_file_shard *shard = lock_file_shard(locks, fileid);
+	enum dfs_status status = DFS_OK;
+	bool freed = false, waits = false;
+	struct lock_file *file;
+
+	dfs_lock_acquire(&shard->mu);
+	file = lock_file_find(shard, fileid);
+	if (file) {
+		waits = file->waits != NULL;
+		status = lock_set(locks, file, owner, range->start, range->end, LOCK_SET_NONE,
+				  &freed);
+	}
+	lock_file_relax(locks, shard, file, done);
+	dfs_lock_release(&shard->mu);
+	if (freed && waits)
+		lock_waits_pump(locks, fileid, done);
+	return status;
+}
+
+/* What to drop next of an owner, copied, because the shard's lock comes before the client's. */
+struct victim {
+	uint64_t fileid, start;
+	bool range, found;
+};
+
+static struct victim
+next_victim(struct dfs_lock_owner *owner)
+{
+	struct victim v = {0};
+
+	dfs_lock_acquire(&owner->client->mu);
+	if (owner->ranges)
+		v = (struct victim){owner->ranges->file->link.id, owner->ranges->start, true, true};
+	else if (owner->shares)
+		v = (struct victim){owner->shares->file->link.id, 0, false, true};
+	dfs_lock_release(&owner->client->mu);
+	return v;
+}
+
+static void
+drop_victim(struct dfs_locks *locks, struct dfs_lock_owner *owner, const struct victim *v,
+	    struct dfs_lock_done *done)
+{
+	struct lock_file_shard *shard = lock_file_shard(locks, v->fileid);
+	struct lock_file *file;
+	bool waits = false;
+
+	dfs_lock_acquire(&shard->mu);
+	file = lock_file_find(shard, v->fileid);
+	if (file && v->range) {
+		struct lock_range *r = lock_range_at(file->root, owner, v->start);
+
+		waits = file->waits != NULL;
+		if (r)
+			lock_range_drop(locks, r);
+	} else if (file) {
+		struct lock_share *s = file->shares;
+
+		while (s && s->owner != owner)
+			s = s->next;
+		if (s)
+			lock_share_drop(locks, s);
+	}
+	lock_file_relax(locks, shard, file, done);
+	dfs_lock_release(&shard->mu);
+	if (waits)
+		lock_waits_pump(locks, v->fileid, done);
+}
+
+/* End the waits of one owner, or of all of a client (owner NULL), before anything is let go that one
+ * of them might get. */
+static void
+end_waits_of(struct dfs_locks *locks, const struct lock_client *client,
+	     const struct dfs_lock_owner *owner, struct dfs_lock_done *done)
+{
+	struct dfs_lock_wait *next, **ended = done->tail;
+
+	dfs_lock_acquire(&locks->waits);
+	for (struct dfs_lock_wait *w = client->n_waits ? locks->waiting : NULL; w; w = next) {
+		next = w->all_next;
+		if (owner ? w->owner == owner : w->owner->client == client)
+			lock_wait_end(locks, w, DFS_NOENT, done);
+	}
+	/* Whom they held back; grants are added behind. */
+	for (struct dfs_lock_wait *w = *ended; w; w = w->next)
+		if (w->status == DFS_NOENT)
+			lock_waits_pump_locked(locks, w->fileid, done);
+	dfs_lock_release(&locks->waits);
+}
+
+static void
+drop_held(struct dfs_locks *locks, struct dfs_lock_owner *owner, struct dfs_lock_done *done)
+{
+	uint64_t budget;
+
+	/* Bounded, for an owner that goes on locking meanwhile. */
+	dfs_lock_acquire(&owner->client->mu);
+	budget = 2 * owner->client->n_locks + 16;
+	dfs_lock_release(&owner->client->mu);
+	for (; budget > 0; budget--) {
+		struct victim v = next_victim(owner);
+
+		if (!v.found)
+			break;
+		drop_victim(locks, owner, &v, done);
+	}
+}
+
+void
+dfs_locks_drop_owner(struct dfs_locks *locks, struct dfs_lock_owner *owner)
+{
+	struct dfs_lock_done done;
+
+	dfs_lock_done_init(&done);
+	end_waits_of(locks, owner->client, owner, &done);
+	drop_held(locks, owner, &done);
+	dfs_lock_done_run(locks, &done);
+}
+
+/* A reference of an owner of the client that has something. */
+static struct dfs_lock_owner *
+busy_owner(struct lock_client *client)
+{
+	struct dfs_lock_owner *owner;
+
+	dfs_lock_acquire(&client->mu);
+	owner = client->owners;
+	while (owner && !owner->ranges && !owner->shares)
+		owner = owner->next;
+	/* What it has keeps it. */
+	if (owner)
+		lock_owner_ref(owner);
+	dfs_lock_release(&client->mu);
+	return owner;
+}
+
+static void
+drop_client(struct dfs_locks *locks, struct lock_client *client)
+{
+	struct dfs_lock_done done;
+	struct dfs_lock_owner *owner;
+	uint64_t budget;
+
+	dfs_lock_acquire(&client->mu);
+	budget = 2 * client->n_locks + 16;
+	dfs_lock_release(&client->mu);
+	dfs_lock_done_init(&done);
+	end_waits_of(locks, client, NULL, &done);
+	for (; budget > 0 && (owner = busy_owner(client)); budget--) {
+		drop_held(locks, owner, &done);
+		dfs_lock_owner_put(locks, owner);
+	}
+	lock_client_forfeit(locks, client);
+	dfs_lock_done_run(locks, &done);
+}
+
+uint32_t
+dfs_locks_drop_clients(struct dfs_locks *locks,
+		       bool (*fn)(void *arg, const void *client, uint32_t len), void *arg)
+{
+	uint32_t n;
+	struct lock_client **list = lock_clients_list(locks, fn, arg, &n);
+
+	for (uint32_t i = 0; i < n; i++) {
+		drop_client(locks, list[i]);
+		lock_client_put(locks, list[i]);
+	}
+	free(list);
+	return n;
+}
+
+uint64_t
+dfs_locks_held(const struct dfs_locks *locks)
+{
+	return atomic_load_explicit(&locks->n_locks, memory_order_relaxed);
+}
+
+enum dfs_status
+dfs_locks_open(const struct dfs_locks_options *o, struct dfs_locks **out)
+{
+	struct dfs_locks *locks = aligned_alloc(64, sizeof *locks);
+	enum dfs_status status;
+
+	if (!locks)
+		return dfs_fail(DFS_NOMEM, "no memory for the lock table");
+	memset(locks, 0, sizeof *locks);
+	locks->own_domain = (struct dfs_lock_domain){.max_locks = DEFAULT_LOCKS,
+						     .max_client_locks = DEFAULT_CLIENT_LOCKS,
+						     .grace = DEFAULT_GRACE};
+	locks->domain = o->domain ? o->domain : &locks->own_domain;
+	if (o->store && !(o->store->caps & DFS_METADATA_CAP_VOLATILE))
+		locks->store = o->store;
+	locks->share = o->share;
+	locks->level = o->durability >= DFS_DURABILITY_POWER ? DFS_SYNC_POWER : DFS_SYNC_PROCESS;
+	locks->key = (struct dfs_hash_key){dfs_random_u64(), dfs_random_u64()};
+	locks->unpin = o->unpin;
+	locks->arg = o->arg;
+	status = lock_clients_load(locks);
+	if (status != DFS_OK) {
+		dfs_locks_close(locks);
+		return status;
+	}
+	*out = locks;
+	return DFS_OK;
+}
+
+static void
+end_waits(struct dfs_locks *locks)
+{
+	struct dfs_lock_done done;
+
+	dfs_lock_done_init(&done);
+	dfs_lock_acquire(&locks->waits);
+	while (locks->waiting)
+		lock_wait_end(locks, locks->waiting, DFS_SHUTDOWN, &done);
+	dfs_lock_release(&locks->waits);
+	dfs_lock_done_run(locks, &done);
+}
+
+void
+dfs_locks_close(struct dfs_locks *locks)
+{
+	struct lock_client **list;
+	uint32_t n;
+
+	if (!locks)
+		return;
+	end_waits(locks);
+	dfs_locks_tidy(locks);
+	/* From here on no record changes: who holds something now may reclaim it. */
+	locks->store = NULL;
+	list = lock_clients_list(locks, NULL, NULL, &n);
+	for (uint32_t i = 0; i < n; i++) {
+		drop_client(locks, list[i]);
+		if (list[i]->saved != LOCK_UNSAVED)
+			lock_client_put(locks, list[i]);
+		lock_client_put(locks, list[i]);
+	}
+	free(list);
+	for (unsigned i = 0; i < LOCK_FILE_SHARDS; i++)
+		lock_hash_clear(&locks->files[i].files);
+	lock_owners_clear(locks);
+	lock_hash_clear(&locks->clients);
+	free(locks);
+}
