@@ -6,7 +6,17 @@ noinst_LTLIBRARIES += adapters/nfs/libnfsproc.la
 adapters_nfs_libnfsproc_la_SOURCES = \
 	adapters/nfs/access.c \
 	adapters/nfs/access.h \
+	adapters/nfs/address.c \
+	adapters/nfs/address.h \
 	adapters/nfs/call.h \
+	adapters/nfs/callback/callback.h \
+	adapters/nfs/callback/caller.c \
+	adapters/nfs/callback/caller.h \
+	adapters/nfs/callback/datagram.c \
+	adapters/nfs/callback/lookup.c \
+	adapters/nfs/callback/message.c \
+	adapters/nfs/callback/message.h \
+	adapters/nfs/callback/stream.c \
 	adapters/nfs/drc.c \
 	adapters/nfs/drc.h \
 	adapters/nfs/handle.c \
@@ -56,8 +66,12 @@ adapters_nfs_libnfsproc_la_SOURCES = \
 	adapters/nfs/xdr.h
 
 NFS_TEST_LIBS = adapters/nfs/libnfsproc.la core/libdittofs.la $(XXHASH_LIBS) $(GLIB_LIBS) -lpthread
-check_PROGRAMS += adapters/nfs/test-access adapters/nfs/test-handle adapters/nfs/test-drc
-TESTS += adapters/nfs/test-access adapters/nfs/test-handle adapters/nfs/test-drc
+check_PROGRAMS += adapters/nfs/test-access adapters/nfs/test-handle adapters/nfs/test-drc \
+	adapters/nfs/callback/test-callback
+TESTS += adapters/nfs/test-access adapters/nfs/test-handle adapters/nfs/test-drc \
+	adapters/nfs/callback/test-callback
+adapters_nfs_callback_test_callback_SOURCES = adapters/nfs/callback/test-callback.c
+adapters_nfs_callback_test_callback_LDADD = $(NFS_TEST_LIBS)
 adapters_nfs_test_access_SOURCES = adapters/nfs/test-access.c adapters/nfs/test-fs.c \
 	adapters/nfs/test-fs.h adapters/nfs/test-runtime.c adapters/nfs/test-runtime.h
 adapters_nfs_test_access_LDADD = $(NFS_TEST_LIBS)
