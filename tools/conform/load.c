@@ -185,22 +185,34 @@ conform_dir(struct conform *c)
 	return dir;
 }
 
+/* A value for the instance in dir: {folder} is a word that is dir's alone. */
+static char *
+value_for(const char *dir, const char *value)
+{
+	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, dir, -1);
+	g_autofree char *word = g_strdup_printf("f%.16s", sum);
+	g_auto(GStrv) parts = g_strsplit(value, "{folder}", -1);
+
+	return g_strjoinv(word, parts);
+}
+
 static bool
-set_pair(struct dfs_options *o, const char *pair, char **error)
+set_pair(struct dfs_options *o, const char *dir, const char *pair, char **error)
 {
 	const char *eq = strchr(pair, '=');
-	g_autofree char *key = NULL;
+	g_autofree char *key = NULL, *value = NULL;
 
 	if (!eq) {
 		*error = g_strdup_printf("--set wants KEY=VALUE, not '%s'", pair);
 		return false;
 	}
 	key = g_strndup(pair, eq - pair);
-	return dfs_options_set(o, key, eq + 1, error);
+	value = value_for(dir, eq + 1);
+	return dfs_options_set(o, key, value, error);
 }
 
 static bool
-fill_options(struct conform *c, struct dfs_options *o, const char *over_key, const char *over_text,
+fill_options(const char *dir, struct dfs_options *o, const char *over_key, const char *over_text,
 	     char **error)
 {
 	const struct dfs_config_item *item;
@@ -210,7 +222,7 @@ fill_options(struct conform *c, struct dfs_options *o, const char *over_key, con
 		    !dfs_options_set(o, item->key, item->key, error))
 			return false;
 	for (char **p = opt_set; p && *p; p++)
-		if (!set_pair(o, *p, error))
+		if (!set_pair(o, dir, *p, error))
 			return false;
 	if (over_key && !dfs_options_set(o, over_key, over_text, error))
 		return false;
@@ -230,7 +242,7 @@ conform_open_set(struct conform *c, const char *dir, const char *key, const char
 	fail_text[0] = 0;
 	*inst = NULL;
 	dfs_options_init(&o, p->desc.config, p->desc.config_size, dir);
-	if (!fill_options(c, &o, key, text, &error)) {
+	if (!fill_options(dir, &o, key, text, &error)) {
 		g_strlcpy(c->diag.text, error, sizeof(c->diag.text));
 		g_free(error);
 		st = DFS_CONFIG;

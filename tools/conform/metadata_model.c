@@ -107,6 +107,8 @@ test_model(struct conform *c)
 		} else if (!reader && conform_random(&seed) % 10 == 0) {
 			reader = md_begin(&m, DFS_TXN_READ);
 			held = now;
+			/* It sees the state of its first read. */
+			g_array_unref(md_scan(&m, reader, SHARE, 1, 0, 1));
 		}
 		if (!md_volatile(c) && !reader && conform_random(&seed) % 200 == 0) {
 			EXPECT(c, m.ops->sync(m.inst, UINT64_MAX, DFS_SYNC_POWER), DFS_OK);

@@ -191,24 +191,157 @@ test_readers(struct conform *c)
 	md_close(&m);
 }
 
+static int
+see_nothing(void *arg, const struct dfs_dirent_record *rec)
+{
+	return 0;
+}
+
+/* One transaction, repeated while the store answers AGAIN; look: it reads the place first. */
+static void
+add_entry(struct md *m, uint32_t share, uint64_t cookie, bool look)
+{
+	for (unsigned turn = 0; turn < 10000; turn++) {
+		struct dfs_txn *txn = md_begin_retry(m, DFS_TXN_WRITE);
+		struct dfs_dirent_record rec;
+		enum dfs_status st = DFS_NOENT;
+
+		if (!txn)
+			return;
+		md_dirent(&rec, cookie, "mine");
+		if (look)
+			st = m->ops->get_dirent(m->inst, txn, share, 5, cookie, see_nothing, NULL);
+		if (st == DFS_NOENT)
+			st = m->ops->put_dirent(m->inst, txn, share, 5, &rec);
+		if (st == DFS_OK)
+			st = m->ops->commit(m->inst, txn, NULL);
+		else
+			m->ops->abort(m->inst, txn);
+		if (st == DFS_AGAIN)
+			continue;
+		EXPECT(m->c, st, DFS_OK);
+		return;
+	}
+	CHECK(m->c, false, "a transaction never got through");
+}
+
 /* Each thread in a directory of its own; nothing of it may get lost. */
 static void *
 run_own_directory(void *arg)
 {
 	struct crew *crew = arg;
+
+	for (uint64_t i = 0; i < TURNS; i++)
+		add_entry(crew->m, crew->index, 64 + i, false);
+	return NULL;
+}
+
+/* All in one directory, at places of their own that they look at first. */
+static void *
+run_one_directory(void *arg)
+{
+	struct crew *crew = arg;
+
+	for (uint64_t i = 0; i < TURNS / 2; i++)
+		add_entry(crew->m, SHARE, 64 + i * (THREADS + 1) + crew->index, true);
+	return NULL;
+}
+
+static void
+test_one_directory(struct conform *c)
+{
+	struct crew crew[THREADS];
+	pthread_t t[THREADS];
+	struct dfs_txn *txn;
+	struct md m;
+	GArray *a;
+
+	if (md_serial(c)) {
+		conform_skip(c, "the store is called by one thread at a time");
+		return;
+	}
+	if (!md_open(c, &m))
+		return;
+	for (unsigned i = 0; i < THREADS; i++) {
+		memset(&crew[i], 0, sizeof(crew[i]));
+		crew[i].m = &m;
+		crew[i].index = i;
+		start(&t[i], run_one_directory, &crew[i]);
+	}
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
+	txn = md_begin(&m, DFS_TXN_READ);
+	a = md_scan(&m, txn, SHARE, 5, 0, 0);
+	CHECK(c, a->len == TURNS / 2 * THREADS, "%u entries instead of %u", a->len,
+	      TURNS / 2 * THREADS);
+	g_array_unref(a);
+	m.ops->abort(m.inst, txn);
+	md_close(&m);
+}
+
+/* Raise one's flag if no flag is up, or take it down; never are both up.  Each transaction alone keeps
+ * that, so a store in which both go up has let two pass each other. */
+static bool
+flag_turn(struct crew *crew, bool up)
+{
+	static const char *const keys[] = {"flag-0", "flag-1"};
 	struct md *m = crew->m;
 
-	for (uint64_t i = 0; i < TURNS; i++) {
+	for (unsigned turn = 0; turn < 10000; turn++) {
 		struct dfs_txn *txn = md_begin_retry(m, DFS_TXN_WRITE);
-		struct dfs_dirent_record rec;
+		enum dfs_status st, other;
+		uint64_t a, b;
 
 		if (!txn)
-			break;
-		md_dirent(&rec, 64 + i, "mine");
-		EXPECT(m->c, m->ops->put_dirent(m->inst, txn, crew->index, 5, &rec), DFS_OK);
-		md_commit(m, txn);
+			return false;
+		a = md_get_number(m, txn, keys[0], &st);
+		b = md_get_number(m, txn, keys[1], &other);
+		if (st == DFS_OK)
+			st = other;
+		if (st == DFS_OK && (!up || (!a && !b)))
+			put_number(m, txn, keys[crew->index], up, &st);
+		if (st == DFS_OK)
+			st = m->ops->commit(m->inst, txn, NULL);
+		else
+			m->ops->abort(m->inst, txn);
+		if (st == DFS_AGAIN)
+			continue;
+		return EXPECT(m->c, st, DFS_OK) && CHECK(m->c, !(a && b), "both flags are up");
 	}
+	return CHECK(m->c, false, "a transaction never got through");
+}
+
+static void *
+run_flags(void *arg)
+{
+	for (unsigned i = 0; i < TURNS / 2; i++)
+		if (!flag_turn(arg, true) || !flag_turn(arg, false))
+			break;
 	return NULL;
+}
+
+static void
+test_skew(struct conform *c)
+{
+	struct crew crew[2];
+	pthread_t t[2];
+	struct md m;
+
+	if (md_serial(c)) {
+		conform_skip(c, "the store is called by one thread at a time");
+		return;
+	}
+	if (!md_open(c, &m))
+		return;
+	for (unsigned i = 0; i < 2; i++) {
+		memset(&crew[i], 0, sizeof(crew[i]));
+		crew[i].m = &m;
+		crew[i].index = i;
+		start(&t[i], run_flags, &crew[i]);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+	md_close(&m);
 }
 
 static void
@@ -282,6 +415,9 @@ const struct conform_test metadata_thread_tests[] = {
 	{"threads", "increments from many threads are all there", test_counter},
 	{"threads", "readers see whole commits beside a writer and syncs", test_readers},
 	{"threads", "writers of different shares lose nothing", test_directories},
+	{"threads", "writers of different entries of one directory all get through",
+	 test_one_directory},
+	{"threads", "two that read the same and write apart do not pass each other", test_skew},
 	{"threads", "a transaction may end on another thread", test_wander},
 	{NULL}};
 

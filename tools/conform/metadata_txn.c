@@ -142,6 +142,8 @@ test_large(struct conform *c)
 	if (!md_open(c, &m))
 		return;
 	before = md_begin(&m, DFS_TXN_READ);
+	rec.size = sizeof(rec);
+	EXPECT(c, m.ops->get_inode(m.inst, before, SHARE, 1, &rec), DFS_NOENT);
 	txn = md_begin(&m, DFS_TXN_WRITE);
 	for (uint64_t id = 1; id <= 5000; id++) {
 		md_inode(&rec, id, 1);

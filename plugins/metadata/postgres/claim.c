@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A new session takes over its slot.
+ *
+ * Every transaction writes its number into the row of its session's slot.  Commits are asynchronous, so
+ * a crash of the database can take the last ones away, always an end of its log.  The sessions end with
+ * it, and each new one comes through here before it serves: it compares what the rows hold with what was
+ * acknowledged, and applies what is missing, in one transaction, in order, with the rows set as they
+ * were.  Then it takes its own slot with a number above all others, in a commit that waits for the disk
+ * (so all before it is durable); a transaction that a predecessor of the session still runs cannot
+ * commit any more.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "row.h"
+#include "store.h"
+
+#define SLOTS_MAX 128
+
+struct claim {
+	struct session *c;
+	int64_t deadline;
+	uint64_t row[SLOTS_MAX];   /* what the database holds */
+	uint64_t acked[SLOTS_MAX]; /* the highest that is missing there; 0: none */
+	unsigned lost;
+};
+
+static enum dfs_status
+ask(struct claim *k, const char *sql, const struct params *p, PGresult **res)
+{
+	return session_ask(k->c, sql, p, k->deadline, res);
+}
+
+static enum dfs_status
+run(struct claim *k, const char *sql, const struct params *p)
+{
+	PGresult *res = NULL;
+	enum dfs_status st = ask(k, sql, p, &res);
+
+	PQclear(res);
+	return st;
+}
+
+/* The session that had the slot may still be there, with its row locked. */
+static enum dfs_status
+end_predecessor(struct claim *k, int backend)
+{
+	struct params p = {0};
+
+	if (!backend)
+		return DFS_OK;
+	param_int4(&p, (uint32_t)backend);
+	param_bytes(&p, k->c->s->tag, (int32_t)strlen(k->c->s->tag));
+	return run(k,
+		   "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1::int4"
+		   " AND application_name = $2::text AND pid <> pg_backend_pid()",
+		   &p);
+}
+
+static enum dfs_status
+read_rows(struct claim *k)
+{
+	struct params p = {0}, own = {0};
+	PGresult *res = NULL;
+	enum dfs_status st;
+
+	param_bytes(&own, k->c->s->instance, UUID_BYTES);
+	param_int4(&own, k->c->slot);
+	st = run(k,
+		 "SELECT 1 FROM commit_slots WHERE instance = $1::uuid AND slot = $2::int4 FOR "
+		 "UPDATE",
+		 &own);
+	if (st != DFS_OK)
+		return st;
+	param_bytes(&p, k->c->s->instance, UUID_BYTES);
+	st = ask(k, "SELECT slot, number FROM commit_slots WHERE instance = $1::uuid", &p, &res);
+	for (int i = 0; st == DFS_OK && i < PQntuples(res); i++) {
+		uint32_t slot = get_be32(PQgetvalue(res, i, 0));
+
+		if (slot < SLOTS_MAX)
+			k->row[slot] = get_be64(PQgetvalue(res, i, 1));
+	}
+	PQclear(res);
+	return st;
+}
+
+static bool
+is_lost(const struct claim *k, const struct entry *e)
+{
+	return e->number > k->row[e->slot];
+}
+
+/* Whether another server has taken over a share that e writes: it may not be applied then. */
+static enum dfs_status
+fenced(struct claim *k, const struct entry *e, bool *out)
+{
+	*out = false;
+	for (uint32_t i = 0; i < e->ws->n_fences; i++) {
+		struct params p = {0};
+		PGresult *res = NULL;
+		enum dfs_status st;
+
+		param_int8(&p, e->ws->fences[i].share);
+		param_int8(&p, e->ws->fences[i].epoch);
+		st = ask(k, "SELECT 1 FROM shares WHERE id = $1::int8 AND epoch = $2::int8", &p,
+			 &res);
+		if (st != DFS_OK)
+			return st;
+		if (PQntuples(res) == 0)
+			*out = true;
+		PQclear(res);
+	}
+	return DFS_OK;
+}
+
+static enum dfs_status
+apply(struct claim *k, const struct entry *e)
+{
+	enum dfs_status st = apply_send(k->c, e->ws, true);
+
+	if (st == DFS_OK)
+		st = session_sync(k->c);
+	return st == DFS_OK ? session_finish(k->c, k->deadline) : st;
+}
+
+static enum dfs_status
+restore(struct claim *k)
+{
+	struct store *s = k->c->s;
+	enum dfs_status st = DFS_OK;
+
+	for (struct entry *e = NULL; st == DFS_OK && (e = journal_next_acked(&s->journal, e));) {
+		bool barred;
+
+		if (!is_lost(k, e))
+			continue;
+		st = fenced(k, e, &barred);
+		if (st == DFS_OK && barred)
+			s->host->log(
+				s->host->ctx, DFS_LOG_ERROR,
+				"%s: a change that a crash of the database took away cannot be "
+				"made again: another server has taken the share over",
+				s->schema);
+		else if (st == DFS_OK)
+			st = apply(k, e);
+		k->lost++;
+		if (e->number > k->acked[e->slot])
+			k->acked[e->slot] = e->number;
+	}
+	for (unsigned i = 0; st == DFS_OK && k->lost && i < s->pool.n; i++) {
+		struct params p = {0};
+
+		/* One's own gets a higher number below. */
+		if (!k->acked[i] || i == k->c->slot)
+			continue;
+		param_bytes(&p, s->instance, UUID_BYTES);
+		param_int4(&p, i);
+		param_int8(&p, k->acked[i]);
+		st = run(k, s->statements.text[S_SLOT], &p);
+	}
+	return st;
+}
+
+/* A commit that was on the disk is not taken away by a crash: this is another database. */
+static enum dfs_status
+check_durable(struct claim *k)
+{
+	struct store *s = k->c->s;
+
+	for (unsigned i = 0; i < s->pool.n; i++) {
+		if (k->row[i] >= journal_slot(&s->journal, i, 0))
+			continue;
+		atomic_store(&s->failed, true);
+		snprintf(k->c->error, sizeof(k->c->error),
+			 "the database has lost commits that it had confirmed as durable");
+		s->host->log(s->host->ctx, DFS_LOG_ERROR,
+			     "%s: %s; the store takes no changes until it is opened anew",
+			     s->schema, k->c->error);
+		return DFS_IO;
+	}
+	return DFS_OK;
+}
+
+static enum dfs_status
+claim(struct claim *k, uint64_t number)
+{
+	struct session *c = k->c;
+	struct params p = {0};
+	enum dfs_status st;
+
+	st = run(k, c->s->statements.text[S_BEGIN], NULL);
+	if (st == DFS_OK)
+		st = run(k, c->s->statements.text[S_DURABLE], NULL);
+	if (st == DFS_OK)
+		st = read_rows(k);
+	if (st == DFS_OK && !atomic_load(&c->s->failed))
+		st = check_durable(k);
+	if (st == DFS_OK)
+		st = restore(k);
+	param_bytes(&p, c->s->instance, UUID_BYTES);
+	param_int4(&p, c->slot);
+	param_int8(&p, number);
+	if (st == DFS_OK)
+		st = run(k, c->s->statements.text[S_SLOT], &p);
+	if (st == DFS_OK)
+		return run(k, c->s->statements.text[S_COMMIT], NULL);
+	if (c->pg)
+		run(k, c->s->statements.text[S_ROLLBACK], NULL);
+	return st;
+}
+
+enum dfs_status
+session_claim(struct session *c, int64_t deadline)
+{
+	struct store *s = c->s;
+	struct claim k = {.c = c, .deadline = deadline};
+	enum dfs_status st;
+	uint64_t acked, number;
+
+	pthread_mutex_lock(&s->claim_mu);
+	/* A commit may have been answered before the crash and its thread not know it yet. */
+	st = journal_answered(&s->journal, journal_sent(&s->journal), deadline);
+	if (st == DFS_OK)
+		journal_pin(&s->journal, true);
+	do {
+		if (st == DFS_DELAY)
+			break;
+		memset(k.row, 0, sizeof(k.row));
+		memset(k.acked, 0, sizeof(k.acked));
+		k.lost = 0;
+		/* What is acknowledged from here on is in the database as it is now. */
+		acked = journal_acked(&s->journal);
+		number = journal_number(&s->journal);
+		st = claim(&k, number);
+		if (st == DFS_OK) {
+			c->claimed = k.row[c->slot];
+			journal_durable(&s->journal, acked);
+			journal_slot(&s->journal, c->slot, number);
+		}
+	} while (st == DFS_AGAIN && clock_ns() < deadline);
+	journal_pin(&s->journal, false);
+	pthread_mutex_unlock(&s->claim_mu);
+	if (st == DFS_OK && k.lost)
+		s->host->log(
+			s->host->ctx, DFS_LOG_WARN,
+			"%s: the database had lost %u commits in a crash; they were made again",
+			s->schema, k.lost);
+	return st == DFS_AGAIN ? LOST : st;
+}
+
+enum dfs_status
+session_open(struct session *c, int64_t deadline)
+{
+	struct claim k = {.c = c, .deadline = deadline};
+	int before = c->backend;
+	enum dfs_status st = session_connect(c, deadline);
+
+	if (st == DFS_OK)
+		st = session_prepare(c, deadline);
+	if (st == DFS_OK)
+		st = end_predecessor(&k, before);
+	if (st == DFS_OK)
+		st = session_claim(c, deadline);
+	/* Until it is over, the predecessor counts. */
+	if (st != DFS_OK && before)
+		c->backend = before;
+	return st;
+}
+
+void
+slots_clean(struct session *c, bool own, int64_t deadline)
+{
+	struct claim k = {.c = c, .deadline = deadline};
+	struct params p = {0};
+
+	param_bytes(&p, c->s->instance, UUID_BYTES);
+	/* Nobody waits for a day to learn what became of a commit. */
+	run(&k,
+	    own ? "DELETE FROM commit_slots WHERE instance = $1::uuid"
+		: "DELETE FROM commit_slots WHERE instance <> $1::uuid AND"
+		  " touched < now() - interval '1 day'",
+	    &p);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From options to the connection's parameters and the session's settings.
+ *
+ * What no option sets is libpq's business: its environment variables, service and password files.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store.h"
+
+#define PAIRS_MAX 24
+
+static const char *const sslmodes[] = {NULL,      "disable",   "allow",      "prefer",
+				       "require", "verify-ca", "verify-full"};
+
+static enum dfs_status
+refuse(struct dfs_diag *diag, const char *key, const char *text)
+{
+	snprintf(diag->key, sizeof(diag->key), "%s", key);
+	snprintf(diag->text, sizeof(diag->text), "%s: %s", key, text);
+	return DFS_CONFIG;
+}
+
+enum dfs_status
+conninfo_check(const struct postgres_config *cfg, struct dfs_diag *diag)
+{
+	if (cfg->conninfo) {
+		PQconninfoOption *parsed = PQconninfoParse(cfg->conninfo, NULL);
+
+		/* libpq's own sentence could hold a piece of a password. */
+		if (!parsed)
+			return refuse(diag, "conninfo", "it is no connection string of PostgreSQL");
+		PQconninfoFree(parsed);
+	}
+	if (!cfg->schema || !cfg->schema[0])
+		return refuse(diag, "schema", "a name is needed");
+	if (!strncmp(cfg->schema, "pg_", 3) || !strcmp(cfg->schema, "information_schema"))
+		return refuse(diag, "schema", "PostgreSQL keeps this name for itself");
+	return DFS_OK;
+}
+
+__attribute__((format(printf, 3, 4))) static bool
+pair(struct store *s, const char *key, const char *fmt, ...)
+{
+	unsigned n = 0;
+	va_list ap;
+	int rc;
+
+	while (s->keywords[n])
+		n++;
+	if (n == PAIRS_MAX)
+		return false;
+	va_start(ap, fmt);
+	rc = vasprintf(&s->values[n], fmt, ap);
+	va_end(ap);
+	if (rc < 0) {
+		s->values[n] = NULL;
+		return false;
+	}
+	s->keywords[n] = strdup(key);
+	return s->keywords[n] != NULL;
+}
+
+static bool
+given(struct store *s, const char *key, const char *value)
+{
+	return !value || !value[0] || pair(s, key, "%s", value);
+}
+
+/* "name", with the quotes in it doubled. */
+static bool
+quoted(const char *name, char *out, size_t size)
+{
+	size_t n = 0;
+
+	out[n++] = '"';
+	for (; *name && n + 3 < size; name++) {
+		if (*name == '"')
+			out[n++] = '"';
+		out[n++] = *name;
+	}
+	out[n++] = '"';
+	out[n] = 0;
+	return !*name;
+}
+
+static bool
+make_settings(struct store *s)
+{
+	char schema[160];
+
+	/* Plans go by the indexes alone, so that what a transaction has read is known by its keys and
+	 * not as a whole table.  There is no statement_timeout, which would let a commit return that
+	 * waits for a standby: who has waited long enough ends the connection. */
+	return quoted(s->schema, schema, sizeof(schema)) &&
+	       asprintf(&s->settings,
+			"SET search_path = %s;"
+			"SET application_name = '%s';"
+			"SET synchronous_commit = off;"
+			"SET default_transaction_isolation = 'serializable';"
+			"SET statement_timeout = 0;"
+			"SET idle_in_transaction_session_timeout = 0;"
+			"SET tcp_keepalives_idle = 10;"
+			"SET tcp_keepalives_interval = 3;"
+			"SET tcp_keepalives_count = 3;"
+			"SET tcp_user_timeout = %lld;"
+			"SET client_min_messages = error;"
+			"SET plan_cache_mode = force_generic_plan;"
+			"SET enable_seqscan = off;"
+			"SET enable_bitmapscan = off;"
+			"SET enable_hashjoin = off;"
+			"SET enable_mergejoin = off;"
+			"SET max_parallel_workers_per_gather = 0;"
+			"SET jit = off",
+			schema, s->tag, (long long)(s->request_timeout / 1000000)) >= 0;
+}
+
+bool
+conninfo_make(struct store *s, const struct postgres_config *cfg)
+{
+	long long patience = (long long)(cfg->request_timeout / 1000000);
+
+	s->keywords = calloc(PAIRS_MAX + 1, sizeof(*s->keywords));
+	s->values = calloc(PAIRS_MAX + 1, sizeof(*s->values));
+	s->schema = strdup(cfg->schema);
+	if (!s->keywords || !s->values || !s->schema)
+		return false;
+	/* Defaults come first, because later ones win. */
+	return make_settings(s) && pair(s, "target_session_attrs", "read-write") &&
+	       pair(s, "client_encoding", "UTF8") && pair(s, "keepalives_idle", "10") &&
+	       pair(s, "keepalives_interval", "3") && pair(s, "keepalives_count", "3") &&
+	       pair(s, "tcp_user_timeout", "%lld", patience) && given(s, "dbname", cfg->conninfo) &&
+	       given(s, "host", cfg->host) && given(s, "port", cfg->port) &&
+	       given(s, "dbname", cfg->dbname) && given(s, "user", cfg->user) &&
+	       given(s, "password", cfg->password) && given(s, "passfile", cfg->passfile) &&
+	       given(s, "sslmode", sslmodes[cfg->sslmode]) &&
+	       given(s, "sslrootcert", cfg->sslrootcert) && given(s, "sslcert", cfg->sslcert) &&
+	       given(s, "sslkey", cfg->sslkey);
+}
+
+void
+conninfo_free(struct store *s)
+{
+	for (unsigned i = 0; s->keywords && i < PAIRS_MAX; i++)
+		free(s->keywords[i]);
+	for (unsigned i = 0; s->values && i < PAIRS_MAX; i++) {
+		if (s->values[i])
+			explicit_bzero(s->values[i], strlen(s->values[i]));
+		free(s->values[i]);
+	}
+	free(s->keywords);
+	free(s->values);
+	free(s->settings);
+	free(s->schema);
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "store.h"
+
+#define BACKOFF_FIRST INT64_C(20000000)  /* 20 ms */
+#define BACKOFF_MAX INT64_C(1000000000)  /* 1 s */
+#define REOPEN_TURN INT64_C(30000000000) /* one attempt of pool_reopen */
+
+bool
+pool_init(struct pool *p, struct store *s, unsigned n)
+{
+	pthread_condattr_t attr;
+
+	memset(p, 0, sizeof(*p));
+	pthread_mutex_init(&p->mu, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&p->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	p->chance = (uint64_t)clock_ns() | 1;
+	p->sessions = calloc(n, sizeof(*p->sessions));
+	if (!p->sessions)
+		return false;
+	p->n = n;
+	while (n--) {
+		p->sessions[n].s = s;
+		p->sessions[n].slot = n;
+		p->sessions[n].next = p->unmade;
+		p->unmade = &p->sessions[n];
+	}
+	return true;
+}
+
+void
+pool_free(struct pool *p)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		session_drop(&p->sessions[i]);
+	free(p->sessions);
+	pthread_cond_destroy(&p->changed);
+	pthread_mutex_destroy(&p->mu);
+}
+
+static void
+wait_locked(struct pool *p, int64_t until)
+{
+	struct timespec ts = {until / 1000000000, until % 1000000000};
+
+	pthread_cond_timedwait(&p->changed, &p->mu, &ts);
+}
+
+/* Between half of the interval and all of it. */
+static void
+failed_locked(struct pool *p, const struct session *c)
+{
+	int64_t now = clock_ns(), wait = BACKOFF_MAX;
+
+	if (p->failures < 6)
+		wait = BACKOFF_FIRST << p->failures;
+	p->failures++;
+	p->chance = p->chance * UINT64_C(6364136223846793005) + 1442695040888963407;
+	p->next_try = now + wait / 2 + (int64_t)(p->chance >> 33) % (wait / 2);
+	if (!p->away_since)
+		p->away_since = now;
+	snprintf(p->error, sizeof(p->error), "%s", c->error);
+}
+
+/* Opens c, with the mutex given up meanwhile. */
+static enum dfs_status
+open_locked(struct pool *p, struct session *c, int64_t deadline)
+{
+	enum dfs_status st;
+
+	p->trying = true;
+	pthread_mutex_unlock(&p->mu);
+	st = session_open(c, deadline);
+	if (st != DFS_OK)
+		session_drop(c);
+	pthread_mutex_lock(&p->mu);
+	p->trying = false;
+	if (st == DFS_OK) {
+		if (p->away_since)
+			c->s->host->log(c->s->host->ctx, DFS_LOG_INFO,
+					"%s: the database serves again", c->s->schema);
+		p->failures = 0;
+		p->away_since = 0;
+	} else {
+		if (!p->away_since)
+			c->s->host->log(c->s->host->ctx, DFS_LOG_WARN,
+					"%s: the database does not serve: %s", c->s->schema,
+					c->error);
+		failed_locked(p, c);
+	}
+	pthread_cond_broadcast(&p->changed);
+	return st;
+}
+
+/* May this thread try to open a session now? */
+static bool
+my_turn_locked(const struct pool *p)
+{
+	return !p->failures || (!p->trying && clock_ns() >= p->next_try);
+}
+
+enum dfs_status
+pool_take(struct pool *p, int64_t deadline, struct session **out)
+{
+	struct store *s = p->sessions[0].s;
+	struct session *c = NULL;
+	char error[sizeof(p->error)];
+
+	pthread_mutex_lock(&p->mu);
+	for (;;) {
+		int64_t now = clock_ns(), until = deadline;
+
+		if (p->idle) {
+			c = p->idle;
+			p->idle = c->next;
+			if (session_alive(c))
+				break;
+			c->next = p->unmade;
+			p->unmade = c;
+			continue;
+		}
+		if (now >= deadline || (p->away_since && !my_turn_locked(p) &&
+					now - p->away_since > (int64_t)s->request_timeout)) {
+			snprintf(error, sizeof(error), "%s",
+				 p->away_since ? p->error : "all sessions are busy");
+			pthread_mutex_unlock(&p->mu);
+			return s->host->fail(s->host->ctx, DFS_DELAY, "%s: %s", s->schema, error);
+		}
+		if (p->unmade && my_turn_locked(p)) {
+			c = p->unmade;
+			p->unmade = c->next;
+			if (open_locked(p, c, deadline) == DFS_OK)
+				break;
+			c->next = p->unmade;
+			p->unmade = c;
+			continue;
+		}
+		if (p->failures && p->unmade && !p->trying && p->next_try < until)
+			until = p->next_try;
+		wait_locked(p, until);
+	}
+	pthread_mutex_unlock(&p->mu);
+	*out = c;
+	return DFS_OK;
+}
+
+void
+pool_give(struct pool *p, struct session *c)
+{
+	pthread_mutex_lock(&p->mu);
+	if (c->pg) {
+		/* It may still refuse further ones. */
+		p->away_since = 0;
+		c->next = p->idle;
+		p->idle = c;
+	} else {
+		c->next = p->unmade;
+		p->unmade = c;
+	}
+	pthread_cond_signal(&p->changed);
+	pthread_mutex_unlock(&p->mu);
+}
+
+void
+pool_reopen(struct pool *p, struct session *c)
+{
+	pthread_mutex_lock(&p->mu);
+	for (;;) {
+		int64_t now = clock_ns();
+
+		if (my_turn_locked(p)) {
+			if (open_locked(p, c, now + REOPEN_TURN) == DFS_OK)
+				break;
+			continue;
+		}
+		wait_locked(p, p->trying ? now + BACKOFF_MAX : p->next_try);
+	}
+	pthread_mutex_unlock(&p->mu);
+}
+
+bool
+pool_away(struct pool *p)
+{
+	bool away;
+
+	pthread_mutex_lock(&p->mu);
+	away = p->away_since != 0;
+	pthread_mutex_unlock(&p->mu);
+	return away;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Sync, statistics and health.
+ */
+#include "row.h"
+#include "store.h"
+
+#define STATS_AGE INT64_C(5000000000)   /* 5 s */
+#define STATS_WAIT INT64_C(1000000000)  /* 1 s */
+#define HEALTH_WAIT INT64_C(4000000000) /* 4 s: the contract says 5 */
+
+/* One statement by itself, repeated on another session while the connection is what fails. */
+static enum dfs_status
+ask_alone(struct store *s, enum statement stmt, int64_t deadline, PGresult **res)
+{
+	enum dfs_status st, end;
+	struct session *c;
+
+	do {
+		st = pool_take(&s->pool, deadline, &c);
+		if (st != DFS_OK)
+			return st;
+		st = session_send(c, stmt, NULL);
+		if (st == DFS_OK)
+			st = session_sync(c);
+		if (st == DFS_OK)
+			st = session_next(c, deadline, res);
+		if (c->pg) {
+			end = session_finish(c, deadline);
+			if (st == DFS_OK && end != DFS_OK) {
+				PQclear(*res);
+				st = end;
+			}
+		}
+		store_explain(s, c, st);
+		pool_give(&s->pool, c);
+	} while ((st == LOST || st == DFS_AGAIN) && clock_ns() < deadline);
+	return st;
+}
+
+/* The commits are in the database already, so they outlive this process.  The power's loss is another
+ * matter: one commit that waits for the disk takes all before it along. */
+enum dfs_status
+store_sync(void *inst, uint64_t seq, uint32_t level)
+{
+	struct store *s = inst;
+	uint64_t acked = journal_acked(&s->journal);
+	PGresult *res;
+	enum dfs_status st;
+
+	if (journal_is_durable(&s->journal, acked < seq ? acked : seq))
+		return DFS_OK;
+	if (atomic_load(&s->failed))
+		return s->host->fail(s->host->ctx, DFS_IO, "%s: the store has failed", s->schema);
+	if (level < DFS_SYNC_POWER && !pool_away(&s->pool))
+		return DFS_OK;
+	st = ask_alone(s, S_SYNC, clock_ns() + (int64_t)s->request_timeout, &res);
+	if (st != DFS_OK)
+		return st;
+	PQclear(res);
+	journal_durable(&s->journal, acked);
+	return DFS_OK;
+}
+
+enum dfs_status
+store_stats(void *inst, struct dfs_metadata_stats *stats)
+{
+	struct store *s = inst;
+	int64_t now = clock_ns(), at = atomic_load(&s->stats_at);
+	PGresult *res;
+
+	/* One asks, the others take what is there. */
+	if ((!at || now - at > STATS_AGE) && !pool_away(&s->pool) &&
+	    atomic_compare_exchange_strong(&s->stats_at, &at, now) &&
+	    ask_alone(s, S_STATS, now + STATS_WAIT, &res) == DFS_OK) {
+		int64_t n = PQntuples(res) ? (int64_t)get_be64(PQgetvalue(res, 0, 0)) : 0;
+
+		atomic_store(&s->inodes, n > 0 ? (uint64_t)n : 0);
+		PQclear(res);
+	}
+	/* How much room the database's disk has is not for us to know. */
+	stats->bytes_used = stats->bytes_free = 0;
+	stats->inodes = atomic_load(&s->inodes);
+	return DFS_OK;
+}
+
+enum dfs_status
+store_health(void *inst)
+{
+	struct store *s = inst;
+	PGresult *res;
+	enum dfs_status st;
+
+	if (atomic_load(&s->failed))
+		return s->host->fail(s->host->ctx, DFS_IO, "%s: the store has failed", s->schema);
+	st = ask_alone(s, S_PING, clock_ns() + HEALTH_WAIT, &res);
+	if (st == DFS_OK)
+		PQclear(res);
+	return st;
+}

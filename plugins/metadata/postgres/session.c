@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: MIT */
+#include "session.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "row.h"
+#include "store.h"
+
+int64_t
+clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+/* ---- parameters ---- */
+
+void
+param_bytes(struct params *p, const void *bytes, int32_t len)
+{
+	/* An empty value needs an address: NULL is NULL to libpq. */
+	p->values[p->n] = len < 0 ? NULL : len ? bytes : "";
+	p->lengths[p->n++] = len < 0 ? 0 : len;
+}
+
+void
+param_int4(struct params *p, uint32_t v)
+{
+	put_be32(p->numbers[p->n], v);
+	param_bytes(p, p->numbers[p->n], 4);
+}
+
+void
+param_int8(struct params *p, uint64_t v)
+{
+	put_be64(p->numbers[p->n], v);
+	param_bytes(p, p->numbers[p->n], 8);
+}
+
+/* ---- failures ---- */
+
+enum dfs_status
+sqlstate_status(const char *sqlstate)
+{
+	static const struct {
+		const char *prefix;
+		enum dfs_status status;
+	} table[] = {
+		{"40001", DFS_AGAIN},   {"40P01", DFS_AGAIN},   {"40003", LOST},
+		{"53100", DFS_NOSPC},   {"53200", DFS_AGAIN},   {"53300", LOST},
+		{"55P03", DFS_AGAIN},   {"57014", DFS_AGAIN},   {"57P", LOST},
+		{"08", LOST},           {"25006", LOST},        {"25P03", LOST},
+		{"XX001", DFS_CORRUPT}, {"XX002", DFS_CORRUPT},
+	};
+
+	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (!strncmp(sqlstate, table[i].prefix, strlen(table[i].prefix)))
+			return table[i].status;
+	return DFS_IO;
+}
+
+/* The first line of a message of libpq. */
+static void
+note(struct session *c, const char *message)
+{
+	size_t n = strcspn(message, "\n");
+
+	snprintf(c->error, sizeof(c->error), "%.*s", (int)n, message);
+}
+
+static enum dfs_status
+lost(struct session *c)
+{
+	note(c, PQerrorMessage(c->pg)[0] ? PQerrorMessage(c->pg) : "the connection has ended");
+	session_drop(c);
+	return LOST;
+}
+
+void
+session_drop(struct session *c)
+{
+	if (c->pg)
+		PQfinish(c->pg);
+	c->pg = NULL;
+	c->asked = c->skip = 0;
+}
+
+/* ---- waiting ---- */
+
+/* Until the socket is ready for one of the events; LOST: the deadline has passed. */
+static enum dfs_status
+wait_for(struct session *c, short events, int64_t deadline)
+{
+	struct pollfd fd = {.fd = PQsocket(c->pg), .events = events};
+
+	if (fd.fd < 0)
+		return lost(c);
+	for (;;) {
+		int64_t left = deadline - clock_ns();
+		int n;
+
+		if (left <= 0) {
+			session_drop(c);
+			snprintf(c->error, sizeof(c->error),
+				 "the database does not answer in time");
+			return LOST;
+		}
+		n = poll(&fd, 1, left > INT64_C(60000000000) ? 60000 : (int)(left / 1000000) + 1);
+		if (n > 0)
+			return DFS_OK;
+		if (n < 0 && errno != EINTR)
+			return lost(c);
+	}
+}
+
+/* The next result of any sort, NULL between those of two statements. */
+static enum dfs_status
+next_result(struct session *c, int64_t deadline, PGresult **res)
+{
+	while (PQisBusy(c->pg)) {
+		int unsent = PQflush(c->pg);
+		enum dfs_status st;
+
+		/* A failed flush may have an answer to read that says why. */
+		st = wait_for(c, unsent == 1 ? POLLIN | POLLOUT : POLLIN, deadline);
+		if (st != DFS_OK)
+			return st;
+		if (!PQconsumeInput(c->pg))
+			return lost(c);
+	}
+	*res = PQgetResult(c->pg);
+	return DFS_OK;
+}
+
+bool
+session_alive(struct session *c)
+{
+	struct pollfd fd = {.fd = PQsocket(c->pg), .events = POLLIN};
+
+	if (c->skip)
+		return true; /* an answer is on its way */
+	for (unsigned i = 0; i < 3; i++) {
+		if (poll(&fd, 1, 0) == 0)
+			return true;
+		if (!PQconsumeInput(c->pg))
+			break;
+	}
+	lost(c);
+	return false;
+}
+
+/* ---- batches ---- */
+
+enum dfs_status
+session_send(struct session *c, enum statement stmt, const struct params *p)
+{
+	static const int binary[PARAMS_MAX] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+					       1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+
+	if (!PQsendQueryPrepared(c->pg, c->s->statements.name[stmt], p ? p->n : 0,
+				 p ? p->values : NULL, p ? p->lengths : NULL, p ? binary : NULL, 1))
+		return lost(c);
+	c->asked++;
+	return DFS_OK;
+}
+
+enum dfs_status
+session_send_text(struct session *c, const char *text, const struct params *p)
+{
+	static const int binary[PARAMS_MAX] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+					       1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+
+	if (!PQsendQueryParams(c->pg, text, p ? p->n : 0, NULL, p ? p->values : NULL,
+			       p ? p->lengths : NULL, p ? binary : NULL, 1))
+		return lost(c);
+	c->asked++;
+	return DFS_OK;
+}
+
+enum dfs_status
+session_sync(struct session *c)
+{
+	if (!PQpipelineSync(c->pg))
+		return lost(c);
+	return DFS_OK;
+}
+
+void
+session_forget(struct session *c)
+{
+	if (!PQpipelineSync(c->pg)) {
+		lost(c);
+		return;
+	}
+	c->asked = 0;
+	c->skip++;
+}
+
+/* Past the answers of batches that were forgotten. */
+static enum dfs_status
+skip_forgotten(struct session *c, int64_t deadline)
+{
+	while (c->skip) {
+		PGresult *res;
+		enum dfs_status st = next_result(c, deadline, &res);
+
+		if (st != DFS_OK)
+			return st;
+		if (res && PQresultStatus(res) == PGRES_PIPELINE_SYNC)
+			c->skip--;
+		/* libpq answers NULL for ever when nothing is to come. */
+		if (!res && PQstatus(c->pg) != CONNECTION_OK)
+			return lost(c);
+		PQclear(res);
+	}
+	return DFS_OK;
+}
+
+static enum dfs_status
+failed(struct session *c, PGresult *res)
+{
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+	enum dfs_status st;
+
+	snprintf(c->sqlstate, sizeof(c->sqlstate), "%s", state ? state : "");
+	note(c, text ? text : PQresultErrorMessage(res));
+	st = state ? sqlstate_status(state) : LOST;
+	if (severity && (!strcmp(severity, "FATAL") || !strcmp(severity, "PANIC")))
+		st = LOST;
+	PQclear(res);
+	if (st == LOST)
+		session_drop(c);
+	return st;
+}
+
+enum dfs_status
+session_next(struct session *c, int64_t deadline, PGresult **res)
+{
+	enum dfs_status st = skip_forgotten(c, deadline);
+	PGresult *got = NULL, *end;
+
+	if (st == DFS_OK)
+		st = next_result(c, deadline, &got);
+	if (st != DFS_OK)
+		return st;
+	if (!got)
+		return lost(c);
+	c->asked--;
+	switch (PQresultStatus(got)) {
+	case PGRES_TUPLES_OK:
+	case PGRES_COMMAND_OK:
+		break;
+	case PGRES_PIPELINE_ABORTED:
+		PQclear(got);
+		got = NULL;
+		break;
+	default:
+		st = failed(c, got);
+		got = NULL;
+		if (st == LOST)
+			return st;
+	}
+	/* The end of this statement's results. */
+	enum dfs_status end_st = next_result(c, deadline, &end);
+
+	if (end_st != DFS_OK) {
+		PQclear(got);
+		return end_st;
+	}
+	PQclear(end);
+	if (st != DFS_OK)
+		return st;
+	*res = got;
+	return got ? DFS_OK : DFS_AGAIN;
+}
+
+enum dfs_status
+session_finish(struct session *c, int64_t deadline)
+{
+	enum dfs_status first = DFS_OK, st;
+	PGresult *res;
+
+	while (c->asked) {
+		st = session_next(c, deadline, &res);
+		if (st == DFS_OK)
+			PQclear(res);
+		else if (first == DFS_OK)
+			first = st;
+		if (!c->pg)
+			return LOST;
+	}
+	st = skip_forgotten(c, deadline);
+	if (st == DFS_OK)
+		st = next_result(c, deadline, &res);
+	if (st != DFS_OK)
+		return st;
+	if (!res || PQresultStatus(res) != PGRES_PIPELINE_SYNC) {
+		PQclear(res);
+		return lost(c);
+	}
+	PQclear(res);
+	return first;
+}
+
+enum dfs_status
+session_ask(struct session *c, const char *text, const struct params *p, int64_t deadline,
+	    PGresult **res)
+{
+	enum dfs_status st = session_send_text(c, text, p), end;
+
+	if (st == DFS_OK)
+		st = session_sync(c);
+	if (st == DFS_OK)
+		st = session_next(c, deadline, res);
+	if (!c->pg)
+		return st;
+	end = session_finish(c, deadline);
+	if (st == DFS_OK && end != DFS_OK) {
+		PQclear(*res);
+		*res = NULL;
+		return end;
+	}
+	return st;
+}
+
+enum dfs_status
+session_script(struct session *c, const char *sql, int64_t deadline)
+{
+	enum dfs_status first = DFS_OK;
+
+	if (!PQsendQuery(c->pg, sql))
+		return lost(c);
+	for (;;) {
+		PGresult *res;
+		enum dfs_status st = next_result(c, deadline, &res);
+
+		if (st != DFS_OK)
+			return st;
+		if (!res)
+			return first;
+		if (PQresultStatus(res) == PGRES_FATAL_ERROR) {
+			st = failed(c, res);
+			if (!c->pg)
+				return LOST;
+			if (first == DFS_OK)
+				first = st;
+		} else {
+			PQclear(res);
+		}
+	}
+}
+
+/* ---- connecting ---- */
+
+/* The code in "FATAL:  28P01: password authentication failed", if there is one. */
+static void
+read_sqlstate(struct session *c, const char *message)
+{
+	const char *p = message;
+
+	c->sqlstate[0] = 0;
+	while ((p = strstr(p, ":  ")) != NULL) {
+		p += 3;
+		if (strspn(p, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && p[5] == ':') {
+			memcpy(c->sqlstate, p, 5);
+			c->sqlstate[5] = 0;
+			return;
+		}
+	}
+}
+
+/* Refusals that waiting does not mend: authentication, no such database, no privilege. */
+static bool
+lasting(const char *sqlstate)
+{
+	return !strncmp(sqlstate, "28", 2) || !strcmp(sqlstate, "3D000") ||
+	       !strcmp(sqlstate, "42501") || !strncmp(sqlstate, "22", 2) ||
+	       !strncmp(sqlstate, "42", 2);
+}
+
+static void
+ignore_notice(void *arg, const PGresult *res)
+{
+}
+
+static enum dfs_status
+handshake(struct session *c, int64_t deadline)
+{
+	PostgresPollingStatusType want = PGRES_POLLING_WRITING;
+
+	while (want != PGRES_POLLING_OK) {
+		enum dfs_status st;
+
+		if (want == PGRES_POLLING_FAILED) {
+			read_sqlstate(c, PQerrorMessage(c->pg));
+			lost(c);
+			return lasting(c->sqlstate) ? DFS_CONFIG : LOST;
+		}
+		st = wait_for(c, want == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
+		if (st != DFS_OK)
+			return st;
+		want = PQconnectPoll(c->pg);
+	}
+	return DFS_OK;
+}
+
+enum dfs_status
+session_connect(struct session *c, int64_t deadline)
+{
+	struct store *s = c->s;
+	int64_t latest = clock_ns() + (int64_t)s->connect_timeout;
+	enum dfs_status st;
+
+	if (latest < deadline)
+		deadline = latest;
+	c->sqlstate[0] = 0;
+	c->pg = PQconnectStartParams((const char *const *)s->keywords,
+				     (const char *const *)s->values, 1);
+	if (!c->pg)
+		return DFS_NOMEM;
+	/* So that the text of a refusal holds its code, which libpq does not tell otherwise. */
+	PQsetErrorVerbosity(c->pg, PQERRORS_VERBOSE);
+	PQsetNoticeReceiver(c->pg, ignore_notice, NULL);
+	if (PQstatus(c->pg) == CONNECTION_BAD)
+		return lost(c);
+	st = handshake(c, deadline);
+	if (st != DFS_OK)
+		return st;
+	if (PQserverVersion(c->pg) < 140000) {
+		session_drop(c);
+		snprintf(c->error, sizeof(c->error), "the server is older than PostgreSQL 14");
+		return DFS_CONFIG;
+	}
+	PQsetErrorVerbosity(c->pg, PQERRORS_TERSE);
+	PQsetnonblocking(c->pg, 1);
+	c->backend = PQbackendPID(c->pg);
+	st = session_script(c, s->settings, deadline);
+	/* So that a statement does not outlive its connection; some systems cannot tell. */
+	if (st == DFS_OK &&
+	    session_script(c, "SET client_connection_check_interval = '2s'", deadline) == LOST)
+		st = LOST;
+	return st;
+}
+
+enum dfs_status
+session_prepare(struct session *c, int64_t deadline)
+{
+	struct statements *t = &c->s->statements;
+
+	if (!PQenterPipelineMode(c->pg))
+		return lost(c);
+	for (unsigned i = 0; i < STATEMENTS; i++) {
+		if (!PQsendPrepare(c->pg, t->name[i], t->text[i], 0, NULL))
+			return lost(c);
+		c->asked++;
+	}
+	enum dfs_status st = session_sync(c);
+
+	return st == DFS_OK ? session_finish(c, deadline) : st;
+}

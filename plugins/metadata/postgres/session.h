@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One connection to the database, in pipeline mode.
+ *
+ * No call of libpq here blocks: all waiting is poll() with a deadline, and a session that does not
+ * answer by then is dropped.  A session is used by one thread at a time.
+ *
+ * A batch is any number of session_send, then session_sync, then session_next for each; the answers
+ * of a batch whose sender does not care (session_forget) are skipped by the next one.
+ */
+#ifndef POSTGRES_SESSION_H
+#define POSTGRES_SESSION_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <dittofs/metadata_store.h>
+
+#include "statement.h"
+
+struct store;
+
+/* The connection is gone or never came to be; what was asked may or may not have happened. */
+#define LOST DFS_DELAY
+
+#define PARAMS_MAX 32
+
+struct params {
+	int n;
+	const char *values[PARAMS_MAX];
+	int lengths[PARAMS_MAX];
+	char numbers[PARAMS_MAX][8];
+};
+
+void param_int4(struct params *p, uint32_t v);
+void param_int8(struct params *p, uint64_t v);
+void param_bytes(struct params *p, const void *bytes, int32_t len); /* borrowed; len -1: NULL */
+
+struct session {
+	struct store *s;
+	unsigned slot;
+	PGconn *pg; /* NULL: not connected */
+	int backend;
+	unsigned asked;   /* statements of the batch that is being sent or read */
+	unsigned skip;    /* batches before it whose answers nobody wants */
+	uint64_t claimed; /* what its slot's row held when this session took it over */
+	char error[400];  /* the last failure, one line */
+	char sqlstate[6];
+	struct session *next; /* in the pool's list */
+};
+
+int64_t clock_ns(void);
+
+/* Connects and makes the session's settings; DFS_CONFIG: the server refuses and will go on to. */
+enum dfs_status session_connect(struct session *c, int64_t deadline);
+enum dfs_status session_prepare(struct session *c, int64_t deadline);
+void session_drop(struct session *c);
+/* Whether nothing has been heard of the connection's end while it was idle. */
+bool session_alive(struct session *c);
+
+enum dfs_status session_send(struct session *c, enum statement stmt, const struct params *p);
+enum dfs_status session_send_text(struct session *c, const char *text, const struct params *p);
+enum dfs_status session_sync(struct session *c);
+/* The next statement's answer; PQclear it.  *res is set with DFS_OK alone.  A statement that fails has
+ * its status, and the sentence in c->error; those after it in the batch answer DFS_AGAIN, unsaid. */
+enum dfs_status session_next(struct session *c, int64_t deadline, PGresult **res);
+/* The rest of the batch.  The first failure, or that of the connection. */
+enum dfs_status session_finish(struct session *c, int64_t deadline);
+/* Send the batch; its answers are skipped. */
+void session_forget(struct session *c);
+
+/* Multiple statements without parameters and answers, as one string; outside of pipeline mode. */
+enum dfs_status session_script(struct session *c, const char *sql, int64_t deadline);
+/* In pipeline mode: one statement alone. */
+enum dfs_status session_ask(struct session *c, const char *text, const struct params *p,
+			    int64_t deadline, PGresult **res);
+
+/* What an error code stands for. */
+enum dfs_status sqlstate_status(const char *sqlstate);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The PostgreSQL metadata store's own structures.
+ *
+ * Locks, outermost first: a session (whoever took it from the pool owns it); a transaction's keys in the
+ * journal; claim_mu; the pool's and the journal's mutex, neither of which is held while waiting for
+ * the database.
+ */
+#ifndef POSTGRES_STORE_H
+#define POSTGRES_STORE_H
+
+#include <stdatomic.h>
+
+#include "journal.h"
+#include "pool.h"
+#include "session.h"
+#include "statement.h"
+
+#define UUID_BYTES 16
+
+struct postgres_config {
+	const char *conninfo, *host, *port, *dbname, *user, *password, *passfile;
+	const char *sslrootcert, *sslcert, *sslkey, *schema;
+	uint32_t sslmode;
+	int64_t max_conns;
+	uint64_t connect_timeout, request_timeout; /* ns */
+	uint64_t unsynced_size;                    /* bytes */
+};
+
+struct store {
+	const struct dfs_host *host;
+	char *schema, *settings;
+	char **keywords, **values; /* of the connection; end with NULL */
+	unsigned char instance[UUID_BYTES];
+	char tag[40];                              /* of the sessions' application name */
+	uint64_t connect_timeout, request_timeout; /* ns */
+	struct statements statements;
+	struct journal journal;
+	struct pool pool;
+	pthread_mutex_t claim_mu; /* one session at a time takes over its slot */
+	_Atomic bool failed;      /* nothing is written any more: see store_fail */
+	_Atomic unsigned piece;   /* rows that the last scan that was stopped had looked at */
+	_Atomic bool listing;     /* readers of folders have wanted the inodes, too */
+	_Atomic int64_t stats_at; /* when inodes was read, monotonic ns; 0: never */
+	_Atomic uint64_t inodes;
+};
+
+/* conninfo.c: fills keywords, values and settings.  False: no memory. */
+bool conninfo_make(struct store *s, const struct postgres_config *cfg);
+void conninfo_free(struct store *s);
+enum dfs_status conninfo_check(const struct postgres_config *cfg, struct dfs_diag *diag);
+
+/* claim.c: a new session takes over its slot, after what a crash of the database took away was applied
+ * again.  c->claimed tells the last commit that the slot has seen. */
+enum dfs_status session_claim(struct session *c, int64_t deadline);
+/* connect, prepare, claim */
+enum dfs_status session_open(struct session *c, int64_t deadline);
+/* Forget the slots of instances that are gone, and on request one's own. */
+void slots_clean(struct session *c, bool own, int64_t deadline);
+
+/* apply.c: queue what of ws was not sent yet (all: everything). */
+enum dfs_status apply_send(struct session *c, struct writeset *ws, bool all);
+
+enum dfs_status store_sync(void *inst, uint64_t seq, uint32_t level);
+enum dfs_status store_stats(void *inst, struct dfs_metadata_stats *stats);
+enum dfs_status store_health(void *inst);
+
+/* The sentence for what the session has met; answers st. */
+enum dfs_status store_explain(struct store *s, const struct session *c, enum dfs_status st);
+/* An argument outside of the contract. */
+enum dfs_status store_refuse(struct store *s, enum dfs_status st, const char *what);
+
+#endif

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+#include "txn.h"
+
+#include <stdlib.h>
+
+#define BLIND_TRIES 8
+
+static int64_t
+deadline_of(const struct store *s)
+{
+	return clock_ns() + (int64_t)s->request_timeout;
+}
+
+enum dfs_status
+store_explain(struct store *s, const struct session *c, enum dfs_status st)
+{
+	if (st == DFS_OK || st == DFS_AGAIN)
+		return st;
+	return s->host->fail(s->host->ctx, st, "%s: %s", s->schema, c->error);
+}
+
+enum dfs_status
+store_refuse(struct store *s, enum dfs_status st, const char *what)
+{
+	return s->host->fail(s->host->ctx, st, "%s is outside of what a store keeps", what);
+}
+
+enum dfs_status
+txn_begin(void *inst, uint32_t mode, struct dfs_txn **out)
+{
+	struct store *s = inst;
+	bool write = (mode & ~DFS_NONBLOCK) == DFS_TXN_WRITE;
+	struct dfs_txn *txn;
+
+	if (write && atomic_load(&s->failed))
+		return s->host->fail(
+			s->host->ctx, DFS_IO,
+			"%s: the database has lost durable commits; the store takes no "
+			"changes until it is opened anew",
+			s->schema);
+	txn = calloc(1, sizeof(*txn));
+	if (!txn)
+		return DFS_NOMEM;
+	txn->s = s;
+	txn->write = write;
+	*out = txn;
+	return DFS_OK;
+}
+
+/* The transaction has no effect in the database, and its session is free. */
+static void
+leave(struct dfs_txn *txn)
+{
+	if (!txn->c)
+		return;
+	if (txn->c->pg && txn->open && session_send(txn->c, S_ROLLBACK, NULL) == DFS_OK)
+		session_forget(txn->c);
+	/* So that the answer lies there when the session is used again. */
+	if (txn->c->pg)
+		PQflush(txn->c->pg);
+	pool_give(&txn->s->pool, txn->c);
+	txn->c = NULL;
+	txn->open = false;
+}
+
+static void
+txn_free(struct dfs_txn *txn)
+{
+	leave(txn);
+	journal_release(&txn->s->journal, &txn->holder);
+	writeset_free(txn->ws);
+	PQclear(txn->listing);
+	free(txn);
+}
+
+void
+txn_abort(void *inst, struct dfs_txn *txn)
+{
+	txn_free(txn);
+}
+
+/* ---- asking ---- */
+
+static enum dfs_status
+take_session(struct dfs_txn *txn, int64_t deadline)
+{
+	return txn->c ? DFS_OK : pool_take(&txn->s->pool, deadline, &txn->c);
+}
+
+static enum dfs_status
+send_begin(struct dfs_txn *txn)
+{
+	enum dfs_status st = DFS_OK;
+
+	if (!txn->open)
+		st = session_send(txn->c, txn->write ? S_BEGIN : S_BEGIN_READ, NULL);
+	txn->open = true;
+	return st;
+}
+
+/* What to do when the database did not do what it was asked: DFS_DELAY: nothing has come of it, so ask
+ * again on another session. */
+static enum dfs_status
+give_up(struct dfs_txn *txn, enum dfs_status st)
+{
+	struct session *c = txn->c;
+
+	store_explain(txn->s, c, st);
+	leave(txn);
+	if (txn->ws)
+		writeset_mark(txn->ws, false);
+	journal_release(&txn->s->journal, &txn->holder);
+	if (st == LOST && !txn->has_read)
+		return DFS_DELAY;
+	/* What was read belongs to a transaction that is no more. */
+	return txn->failed = st == LOST ? DFS_AGAIN : st;
+}
+
+static enum dfs_status
+ask_once(struct dfs_txn *txn, enum statement stmt, const struct params *p, bool flush,
+	 int64_t deadline, PGresult **res)
+{
+	struct session *c = txn->c;
+	enum dfs_status st = send_begin(txn), end;
+
+	if (st == DFS_OK && flush)
+		st = apply_send(c, txn->ws, false);
+	if (st == DFS_OK)
+		st = session_send(c, stmt, p);
+	if (st == DFS_OK)
+		st = session_sync(c);
+	/* All but the last are changes: their failures show in the last's. */
+	while (st == DFS_OK && c->asked > 1) {
+		st = session_next(c, deadline, res);
+		if (st == DFS_OK)
+			PQclear(*res);
+	}
+	if (st == DFS_OK)
+		st = session_next(c, deadline, res);
+	if (!c->pg)
+		return st;
+	end = session_finish(c, deadline);
+	if (st == DFS_OK && end != DFS_OK) {
+		PQclear(*res);
+		st = end;
+	}
+	return st;
+}
+
+enum dfs_status
+txn_ask(struct dfs_txn *txn, enum statement stmt, const struct params *p, bool flush,
+	PGresult **res)
+{
+	int64_t deadline = deadline_of(txn->s);
+	enum dfs_status st;
+
+	flush = flush && txn->ws && writeset_unsent(txn->ws);
+	do {
+		if (txn->failed)
+			return txn->failed;
+		st = take_session(txn, deadline);
+		if (st == DFS_OK && flush)
+			st = journal_hold(&txn->s->journal, &txn->holder, txn->ws,
+					  txn->ws->n_clears > 0, deadline);
+		if (st != DFS_OK)
+			return txn->failed = st;
+		st = ask_once(txn, stmt, p, flush, deadline, res);
+		if (st != DFS_OK)
+			st = give_up(txn, st);
+	} while (st == DFS_DELAY && clock_ns() < deadline);
+	if (st != DFS_OK)
+		return txn->failed = st;
+	if (flush)
+		writeset_mark(txn->ws, true);
+	txn->has_read = true;
+	if (txn->write)
+		txn->read_after = journal_sent(&txn->s->journal);
+	return DFS_OK;
+}
+
+/* ---- rows ---- */
+
+void
+row_of_result(struct row *row, const PGresult *res, int i)
+{
+	int n = PQnfields(res);
+
+	for (int k = 0; k < n; k++) {
+		row->bytes[k] = (const unsigned char *)PQgetvalue(res, i, k);
+		row->len[k] = PQgetisnull(res, i, k) ? -1 : PQgetlength(res, i, k);
+	}
+}
+
+void
+txn_key(struct writeset *ws, enum kind kind, enum ws_op op, const struct params *p)
+{
+	writeset_begin(ws, kind, op);
+	for (int i = 0; i < p->n; i++)
+		writeset_bytes(ws, p->values[i], (uint32_t)p->lengths[i]);
+}
+
+struct writeset *
+txn_writes(struct dfs_txn *txn, enum dfs_status *st)
+{
+	*st = txn->failed;
+	if (!*st && !txn->write)
+		*st = store_refuse(txn->s, DFS_INVAL, "a change in a transaction that reads");
+	if (*st)
+		return NULL;
+	if (!txn->ws && !(txn->ws = calloc(1, sizeof(*txn->ws))))
+		*st = DFS_NOMEM;
+	return txn->ws;
+}
+
+enum dfs_status
+txn_wrote(struct dfs_txn *txn, bool done)
+{
+	return done ? DFS_OK
+		    : store_refuse(txn->s, DFS_NOSPC, "a transaction of more than 256 MiB");
+}
+
+enum dfs_status
+txn_del(struct dfs_txn *txn, enum kind kind, const struct params *p)
+{
+	enum dfs_status st;
+	struct writeset *ws = txn_writes(txn, &st);
+
+	if (!ws)
+		return st;
+	txn_key(ws, kind, WS_DEL, p);
+	return txn_wrote(txn, writeset_end(ws));
+}
+
+enum dfs_status
+txn_get(struct dfs_txn *txn, enum kind kind, const struct params *p, row_fn fn, void *arg)
+{
+	const struct ws_record *r = NULL;
+	enum dfs_status st = DFS_NOENT;
+	PGresult *res = NULL;
+	struct row row;
+
+	if (txn->failed)
+		return txn->failed;
+	if (txn->ws) {
+		txn_key(txn->ws, kind, WS_DEL, p);
+		r = writeset_find(txn->ws);
+	}
+	if (r) {
+		if (r->op == WS_DEL)
+			return DFS_NOENT;
+		row_split(&row, txn->ws->bytes + r->at, kinds[kind].n_columns);
+		fn(arg, &row);
+		return DFS_OK;
+	}
+	st = txn_ask(txn, S_GET + kind, p, false, &res);
+	if (st != DFS_OK)
+		return st;
+	if (PQntuples(res) == 0) {
+		st = DFS_NOENT;
+	} else {
+		row_of_result(&row, res, 0);
+		fn(arg, &row);
+	}
+	PQclear(res);
+	return st;
+}
+
+/* ---- commit ---- */
+
+/* Everything that the commit needs, in one piece. */
+static enum dfs_status
+send_commit(struct dfs_txn *txn, const struct entry *e, bool durable)
+{
+	struct session *c = txn->c;
+	struct writeset *ws = e->ws;
+	struct params slot = {0};
+	enum dfs_status st = send_begin(txn);
+
+	if (st == DFS_OK && durable)
+		st = session_send(c, S_DURABLE, NULL);
+	for (uint32_t i = 0; st == DFS_OK && i < ws->n_fences; i++) {
+		struct params p = {0};
+
+		param_int8(&p, ws->fences[i].share);
+		param_int8(&p, ws->fences[i].epoch);
+		st = session_send(c, S_FENCE, &p);
+	}
+	if (st == DFS_OK)
+		st = apply_send(c, ws, false);
+	param_bytes(&slot, txn->s->instance, UUID_BYTES);
+	param_int4(&slot, c->slot);
+	param_int8(&slot, e->number);
+	if (st == DFS_OK)
+		st = session_send(c, S_SLOT, &slot);
+	if (st == DFS_OK)
+		st = session_send(c, S_COMMIT, NULL);
+	return st == DFS_OK ? session_sync(c) : st;
+}
+
+static enum dfs_status
+try_commit(struct dfs_txn *txn, struct entry *e, bool durable, int64_t deadline)
+{
+	struct session *c = txn->c;
+	enum dfs_status st = send_commit(txn, e, durable);
+
+	if (st == DFS_OK)
+		st = session_finish(c, deadline);
+	if (st == DFS_OK)
+		txn->open = false;
+	/* Division by zero: the share's epoch is another.  A null number: this session's slot was
+	 * taken over, which only who took the session for dead can have done. */
+	if (st == DFS_IO && !strcmp(c->sqlstate, "22012"))
+		st = DFS_STALE;
+	if (st == DFS_IO && !strcmp(c->sqlstate, "23502"))
+		st = DFS_AGAIN;
+	return st;
+}
+
+/* The connection went while the commit was under way.  Its row tells, however long that takes: no answer
+ * would be right before. */
+static bool
+took_effect(struct dfs_txn *txn, struct entry *e)
+{
+	journal_lose(&txn->s->journal, e);
+	txn->open = false;
+	pool_reopen(&txn->s->pool, txn->c);
+	return txn->c->claimed >= e->number;
+}
+
+/* The entry has the write set as long as it lives. */
+static enum dfs_status
+commit_once(struct dfs_txn *txn, struct entry *e, int64_t deadline, uint64_t *seq)
+{
+	struct journal *j = &txn->s->journal;
+	bool durable = journal_full(j);
+	uint64_t before = journal_acked(j);
+	enum dfs_status st;
+
+	e->ws = txn->ws;
+	e->slot = txn->c->slot;
+	journal_send(j, e);
+	st = try_commit(txn, e, durable, deadline);
+	if (!txn->c->pg)
+		st = took_effect(txn, e) ? DFS_OK : LOST;
+	if (st != DFS_OK) {
+		journal_void(j, e);
+		e->ws = NULL;
+		return st;
+	}
+	txn->ws = NULL;
+	*seq = journal_ack(j, e);
+	if (durable)
+		journal_durable(j, before);
+	return DFS_OK;
+}
+
+static enum dfs_status
+commit_writes(struct dfs_txn *txn, uint64_t *seq)
+{
+	struct store *s = txn->s;
+	int64_t deadline = deadline_of(s);
+	struct entry *e = calloc(1, sizeof(*e));
+	enum dfs_status st;
+	unsigned tries = 0;
+
+	if (!e)
+		return DFS_NOMEM;
+	do {
+		/* First the session: who holds keys has one, and so comes to an end. */
+		st = take_session(txn, deadline);
+		if (st == DFS_OK)
+			st = journal_hold(&s->journal, &txn->holder, txn->ws, txn->ws->n_clears > 0,
+					  deadline);
+		/* Nobody may know of this one before what it has seen is certain. */
+		if (st == DFS_OK && txn->has_read)
+			st = journal_settled(&s->journal, txn->read_after, deadline);
+		if (st != DFS_OK)
+			break;
+		st = commit_once(txn, e, deadline, seq);
+		if (st == DFS_OK)
+			return DFS_OK;
+		if (st == DFS_STALE)
+			break;
+		st = give_up(txn, st);
+		/* Without a read there is nothing that the core would have to look at anew. */
+		if (st == DFS_AGAIN && !txn->has_read) {
+			txn->failed = DFS_OK;
+			st = DFS_DELAY;
+			tries++;
+		}
+	} while (st == DFS_DELAY && tries < BLIND_TRIES && clock_ns() < deadline);
+	free(e);
+	return tries == BLIND_TRIES ? DFS_AGAIN : st;
+}
+
+enum dfs_status
+txn_commit(void *inst, struct dfs_txn *txn, uint64_t *seq)
+{
+	struct store *s = inst;
+	enum dfs_status st = txn->failed;
+	uint64_t committed = 0;
+
+	if (st == DFS_OK && !writeset_empty(txn->ws))
+		st = commit_writes(txn, &committed);
+	else
+		committed = journal_acked(&s->journal);
+	if (st == DFS_OK && seq)
+		*seq = committed;
+	txn_free(txn);
+	return st;
+}

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+# A PostgreSQL server for a test, after tests/lib.sh.
+#
+#   start_postgres [SETTING...]    a cluster of its own: $pg_host (socket folder), $pg_port (also TCP on
+#                                  127.0.0.1), role and database "dittofs", password "secret" over TCP
+#   sql STATEMENT...               as the superuser, in the database; unaligned tuples
+#   stop_postgres [fast|immediate], crash_postgres (SIGKILL to all of it), run_postgres (again)
+#   pg_options                     the plugin's options for the socket, as for dfs-conform-metadata
+# The cluster ends with the shell that started it, however that ends.
+requires setpriv
+for pg_bin in "$(command -v postgres >/dev/null && dirname "$(readlink -f "$(command -v postgres)")")" \
+	/usr/lib/postgresql/*/bin; do
+	[ -x "$pg_bin/initdb" ] && break
+done
+[ -x "$pg_bin/initdb" ] || skip_all "PostgreSQL is not installed"
+pg_pid=
+
+# PostgreSQL does not run as root.
+as_postgres() {
+	if [ "$(id -u)" = 0 ]; then
+		setpriv --reuid=postgres --regid=postgres --clear-groups "$@"
+	else
+		"$@"
+	fi
+}
+
+run_postgres() {
+	# The server's own parent is this shell; SIGQUIT is its immediate shutdown.
+	if [ "$(id -u)" = 0 ]; then
+		setpriv --reuid=postgres --regid=postgres --clear-groups --pdeathsig QUIT \
+			"$pg_bin/postgres" -D "$pg_dir" >>"$work/postgres.log" 2>&1 </dev/null &
+	else
+		setpriv --pdeathsig QUIT "$pg_bin/postgres" -D "$pg_dir" >>"$work/postgres.log" 2>&1 </dev/null &
+	fi
+	pg_pid=$!
+	[ "${1:-}" = nowait ] || wait_for 60 "$pg_bin/pg_isready" -q -h "$pg_host" -p "$pg_port" -d postgres || {
+		tail -n 20 "$work/postgres.log" | sed 's/^/# /'
+		echo "Bail out! PostgreSQL does not start"
+		exit 1
+	}
+}
+
+stop_postgres() {
+	[ -n "$pg_pid" ] || return 0
+	case ${1:-fast} in
+	immediate) kill -QUIT "$pg_pid" ;;
+	*) kill -INT "$pg_pid" ;;
+	esac
+	wait "$pg_pid" 2>/dev/null
+	pg_pid=
+}
+
+# Everything at once, as a loss of power but for the kernel's caches.
+crash_postgres() {
+	kill -STOP "$pg_pid"
+	pg_children=$(pgrep -P "$pg_pid")
+	kill -KILL $pg_children "$pg_pid" 2>/dev/null
+	wait "$pg_pid" 2>/dev/null
+	pg_pid=
+	for pg_child in $pg_children; do
+		wait_for 10 sh -c "! kill -0 $pg_child" || true
+	done
+}
+
+start_postgres() {
+	pg_host=$work pg_port=$(free_port) pg_dir=$work/postgres
+	chmod 711 "$work"
+	mkdir "$pg_dir"
+	[ "$(id -u)" != 0 ] || chown postgres: "$pg_dir"
+	echo secret >"$work/pgpass.txt"
+	chmod 644 "$work/pgpass.txt"
+	as_postgres "$pg_bin/initdb" -D "$pg_dir" -U postgres -E UTF8 --no-locale --no-sync \
+		--auth-local=trust --auth-host=scram-sha-256 >"$work/initdb.log" 2>&1 || {
+		tail -n 20 "$work/initdb.log" | sed 's/^/# /'
+		echo "Bail out! initdb fails"
+		exit 1
+	}
+	{
+		echo "listen_addresses = '127.0.0.1'"
+		echo "port = $pg_port"
+		echo "unix_socket_directories = '$work/pgsocket'"
+		echo "max_connections = 60"
+		echo "shared_buffers = 64MB"
+		echo "autovacuum_naptime = 10s"
+		for setting in "$@"; do echo "$setting"; done
+	} >>"$work/postgresql.extra"
+	mkdir "$work/pgsocket"
+	pg_host=$work/pgsocket
+	[ "$(id -u)" != 0 ] || chown postgres: "$work/pgsocket"
+	chmod 644 "$work/postgresql.extra"
+	echo "include '$work/postgresql.extra'" | as_postgres tee -a "$pg_dir/postgresql.conf" >/dev/null
+	at_exit 'stop_postgres immediate'
+	run_postgres
+	sql_in postgres "CREATE ROLE dittofs LOGIN PASSWORD 'secret'" "CREATE DATABASE dittofs OWNER dittofs"
+}
+
+sql_in() {
+	pg_db=$1
+	shift
+	for statement in "$@"; do
+		"$pg_bin/psql" -X -q -A -t -v ON_ERROR_STOP=1 -h "$pg_host" -p "$pg_port" -U postgres -d "$pg_db" \
+			-c "$statement" || return 1
+	done
+}
+
+sql() { sql_in dittofs "$@"; }
+
+pg_options() {
+	printf '%s\n' --set "host=$pg_host" --set "port=$pg_port" --set dbname=dittofs --set user=dittofs
+}
