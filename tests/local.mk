@@ -4,6 +4,9 @@ include tests/attack/local.mk
 include tests/crash/local.mk
 include tests/fault/local.mk
 include tests/fuzz/local.mk
+if WITH_METADATA_POSTGRES
+include tests/postgres/local.mk
+endif
 if WITH_BLOCK_S3
 include tests/s3/local.mk
 endif

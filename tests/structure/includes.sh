@@ -51,5 +51,5 @@ for f in plugins/metadata/* plugins/block/*; do
 	may "$f" "$f" plugins/metadata/okv '(\.\.|plugins/metadata)/tree' plugins/crc32c plugins/block/key '[a-z_-]*\.h'
 done
 never adapters 'dittofs/(block_store|okv)\.h' "adapters include no store header"
-never core '(metadata|block|adapter)_(memory|leveldb|filesystem|s3|nfs)' "the core names no plugin"
+never core '(metadata|block|adapter)_(memory|leveldb|postgres|filesystem|s3|nfs)' "the core names no plugin"
 echo "1..$n"

@@ -10,7 +10,8 @@
  * a sequence number; sync(upto) makes everything up to it durable.  The core runs one sync
  * thread per instance and groups whatever waits, so an author writes two simple functions and
  * gets group commit.  Transactions must be serialisable; a store may answer DFS_AGAIN from any
- * call of a transaction (the core aborts and retries with a bound).  After a crash the store
+ * call of a transaction (the core aborts and retries with a bound).  A read transaction sees the state
+ * of one moment between its begin and the end of its first read.  After a crash the store
  * holds a prefix of the committed transactions, each whole or absent, at least up to the last
  * synced sequence number.
  */
@@ -353,7 +354,7 @@ struct dfs_metadata_ops {
 	 * add: adds rec->bytes and rec->files to the sum of (rec->kind, rec->id), which begins at
 	 * zero.  Two transactions that add to one sum must not have to repeat each other for that
 	 * alone (a store that would serialise them keeps several rows for one sum).  DFS_INVAL:
-	 * the kind is none, or the sum leaves the range of its type.
+	 * the kind is none, or the sum leaves the range of its type; commit() may be who answers it.
 	 * scan: each sum once, ascending by (kind, id) from the first that is not below; sums of
 	 * zero bytes and zero files may be left out.  clear: forgets all sums of the share. */
 	enum dfs_status (*add_usage)(void *inst, struct dfs_txn *, uint32_t share,

@@ -44,6 +44,7 @@ decode(struct dfs_inode_record *out, uint32_t size, const struct row *row, unsig
 	memcpy(rec.content.bytes, r.bytes[INODE_CONTENT], sizeof(rec.content.bytes));
 	rec.cut_lsn = row_int(&r, INODE_CUT_LSN);
 	rec.cut_length = row_int(&r, INODE_CUT_LENGTH);
+	rec.revision = row_int(&r, INODE_REVISION);
 	give_record(out, size, &rec, sizeof(rec));
 }
 
@@ -105,6 +106,7 @@ inode_put(void *inst, struct dfs_txn *txn, uint32_t share, const struct dfs_inod
 	writeset_bytes(ws, r.content.bytes, sizeof(r.content.bytes));
 	writeset_int8(ws, r.cut_lsn);
 	writeset_int8(ws, r.cut_length);
+	writeset_int8(ws, r.revision);
 	return txn_wrote(txn, writeset_end(ws));
 }
 

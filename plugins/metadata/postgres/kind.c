@@ -14,12 +14,14 @@ static const struct column share_columns[] = {
 };
 
 static const struct column inode_columns[INODE_COLUMNS] = {
-	{"share", T_INT8},      {"fileid", T_INT8},     {"generation", T_INT8}, {"type", T_INT2},
-	{"mode", T_INT4},       {"nlink", T_INT8},      {"uid", T_INT8},        {"gid", T_INT8},
-	{"rdev_major", T_INT8}, {"rdev_minor", T_INT8}, {"length", T_INT8},     {"used", T_INT8},
-	{"change", T_INT8},     {"atime", T_INT8},      {"mtime", T_INT8},      {"ctime", T_INT8},
-	{"btime", T_INT8},      {"parent", T_INT8},     {"verifier", T_INT8},   {"flags", T_INT8},
-	{"content", T_UUID},    {"cut_lsn", T_INT8},    {"cut_length", T_INT8},
+	{"share", T_INT8},      {"fileid", T_INT8},     {"generation", T_INT8},
+	{"type", T_INT2},       {"mode", T_INT4},       {"nlink", T_INT8},
+	{"uid", T_INT8},        {"gid", T_INT8},        {"rdev_major", T_INT8},
+	{"rdev_minor", T_INT8}, {"length", T_INT8},     {"used", T_INT8},
+	{"change", T_INT8},     {"atime", T_INT8},      {"mtime", T_INT8},
+	{"ctime", T_INT8},      {"btime", T_INT8},      {"parent", T_INT8},
+	{"verifier", T_INT8},   {"flags", T_INT8},      {"content", T_UUID},
+	{"cut_lsn", T_INT8},    {"cut_length", T_INT8}, {"revision", T_INT8},
 };
 
 static const struct column dirent_columns[] = {

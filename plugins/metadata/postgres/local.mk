@@ -4,6 +4,7 @@ postgres_sources = \
 	plugins/metadata/postgres/claim.c \
 	plugins/metadata/postgres/conninfo.c \
 	plugins/metadata/postgres/dirent.c \
+	plugins/metadata/postgres/fence.c \
 	plugins/metadata/postgres/inode.c \
 	plugins/metadata/postgres/journal.c \
 	plugins/metadata/postgres/journal.h \
@@ -31,6 +32,7 @@ postgres_sources = \
 	plugins/metadata/postgres/store.h \
 	plugins/metadata/postgres/txn.c \
 	plugins/metadata/postgres/txn.h \
+	plugins/metadata/postgres/usage.c \
 	plugins/metadata/postgres/writeset.c \
 	plugins/metadata/postgres/writeset.h
 plugin_LTLIBRARIES += plugins/metadata/postgres/metadata_postgres.la
@@ -39,3 +41,16 @@ plugins_metadata_postgres_metadata_postgres_la_CFLAGS = $(AM_CFLAGS) $(POSTGRES_
 plugins_metadata_postgres_metadata_postgres_la_SOURCES = $(postgres_sources)
 plugins_metadata_postgres_metadata_postgres_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 plugins_metadata_postgres_metadata_postgres_la_LIBADD = $(POSTGRES_LIBS) -lpthread
+
+dist_man_MANS += plugins/metadata/postgres/dittofs-metadata-postgres.5
+
+check_PROGRAMS += plugins/metadata/postgres/test-journal plugins/metadata/postgres/test-writeset
+TESTS += plugins/metadata/postgres/test-journal plugins/metadata/postgres/test-writeset
+plugins_metadata_postgres_test_journal_SOURCES = \
+	plugins/metadata/postgres/journal.c plugins/metadata/postgres/kind.c \
+	plugins/metadata/postgres/test-journal.c plugins/metadata/postgres/writeset.c
+plugins_metadata_postgres_test_journal_LDADD = $(GLIB_LIBS) -lpthread
+plugins_metadata_postgres_test_writeset_SOURCES = \
+	plugins/metadata/postgres/kind.c \
+	plugins/metadata/postgres/test-writeset.c plugins/metadata/postgres/writeset.c
+plugins_metadata_postgres_test_writeset_LDADD = $(GLIB_LIBS)

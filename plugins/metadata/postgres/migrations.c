@@ -27,6 +27,7 @@ static const char version_1[] =
 	"NULL,"
 	" parent bigint NOT NULL, verifier bigint NOT NULL, flags bigint NOT NULL,"
 	" content uuid NOT NULL, cut_lsn bigint NOT NULL, cut_length bigint NOT NULL,"
+	" revision bigint NOT NULL DEFAULT 0,"
 	" PRIMARY KEY (share, fileid)) WITH (fillfactor = 85);"
 	"COMMENT ON TABLE inodes IS 'DittoFS: attributes of files; times in nanoseconds since 1970"
 	" (see the view files), type as in 1 file, 2 folder, 3 block, 4 character device, 5 link,"

@@ -134,6 +134,8 @@ store_free(struct store *s)
 	statements_free(&s->statements);
 	conninfo_free(s);
 	pthread_mutex_destroy(&s->claim_mu);
+	pthread_mutex_destroy(&s->fences.mu);
+	free(s->fences.list);
 	free(s);
 }
 
@@ -170,7 +172,7 @@ open_first(struct store *s, struct dfs_diag *diag)
 			break;
 		session_drop(c);
 		/* Both may start at the same time, after a loss of power for instance. */
-		if ((st != LOST && st != DFS_AGAIN) || clock_ns() > deadline)
+		if ((st != LOST && st != DFS_AGAIN) || clock_ns() + 2 * pause.tv_nsec > deadline)
 			return st == LOST || st == DFS_AGAIN ? DFS_IO : st;
 		nanosleep(&pause, NULL);
 	}
@@ -199,6 +201,7 @@ store_create(const struct dfs_host *host, const void *values, void **inst, struc
 	s->connect_timeout = cfg->connect_timeout;
 	s->request_timeout = cfg->request_timeout;
 	pthread_mutex_init(&s->claim_mu, NULL);
+	pthread_mutex_init(&s->fences.mu, NULL);
 	st = make_instance(s) && conninfo_make(s, cfg) && statements_make(&s->statements) &&
 			     journal_init(&s->journal, cfg->unsynced_size) &&
 			     pool_init(&s->pool, s, (unsigned)cfg->max_conns)
@@ -277,6 +280,10 @@ static const struct dfs_metadata_ops ops = {
 	.scan_state = state_scan,
 	.stats = store_stats,
 	.health = store_health,
+	.add_usage = usage_add,
+	.scan_usage = usage_scan,
+	.clear_usage = usage_clear,
+	.fence = fence_set,
 };
 
 DFS_PLUGIN_DEFINE(metadata_postgres, .kind = DFS_KIND_METADATA, .abi_major = DFS_METADATA_ABI_MAJOR,

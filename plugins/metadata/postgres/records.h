@@ -85,4 +85,12 @@ enum dfs_status state_del(void *inst, struct dfs_txn *txn, uint32_t share, const
 enum dfs_status state_scan(void *inst, struct dfs_txn *txn, uint32_t share, const char *prefix,
 			   uint32_t prefix_len, dfs_state_fn fn, void *arg);
 
+enum dfs_status usage_add(void *inst, struct dfs_txn *txn, uint32_t share,
+			  const struct dfs_usage_record *rec);
+enum dfs_status usage_scan(void *inst, struct dfs_txn *txn, uint32_t share, uint32_t kind,
+			   uint32_t id, dfs_usage_fn fn, void *arg);
+enum dfs_status usage_clear(void *inst, struct dfs_txn *txn, uint32_t share);
+
+enum dfs_status fence_set(void *inst, uint32_t share, uint64_t epoch);
+
 #endif

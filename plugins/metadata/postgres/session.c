@@ -53,11 +53,11 @@ sqlstate_status(const char *sqlstate)
 		const char *prefix;
 		enum dfs_status status;
 	} table[] = {
-		{"40001", DFS_AGAIN},   {"40P01", DFS_AGAIN},   {"40003", LOST},
-		{"53100", DFS_NOSPC},   {"53200", DFS_AGAIN},   {"53300", LOST},
-		{"55P03", DFS_AGAIN},   {"57014", DFS_AGAIN},   {"57P", LOST},
-		{"08", LOST},           {"25006", LOST},        {"25P03", LOST},
-		{"XX001", DFS_CORRUPT}, {"XX002", DFS_CORRUPT},
+		{"22003", DFS_INVAL}, {"40001", DFS_AGAIN},   {"40P01", DFS_AGAIN},
+		{"40003", LOST},      {"53100", DFS_NOSPC},   {"53200", DFS_AGAIN},
+		{"53300", LOST},      {"55P03", DFS_AGAIN},   {"57014", DFS_AGAIN},
+		{"57P", LOST},        {"08", LOST},           {"25006", LOST},
+		{"25P03", LOST},      {"XX001", DFS_CORRUPT}, {"XX002", DFS_CORRUPT},
 	};
 
 	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++)

@@ -2,6 +2,8 @@
  *
  * The rows of shares.
  */
+#include <stddef.h>
+
 #include "records.h"
 
 struct share_ask {
@@ -22,6 +24,7 @@ each_share(void *arg, const struct row *row)
 	if (len > sizeof(rec.name) - 1)
 		len = sizeof(rec.name) - 1;
 	memcpy(rec.name, row->bytes[3], len);
+	rec.epoch = row_int(row, 4);
 	return ask->fn(ask->arg, &rec);
 }
 
@@ -43,14 +46,14 @@ share_put(void *inst, struct dfs_txn *txn, const struct dfs_share_record *rec)
 
 	if (!ws)
 		return st;
-	if (rec->size < sizeof(*rec) || rec->id == 0)
+	if (rec->size < offsetof(struct dfs_share_record, epoch) || rec->id == 0)
 		return store_refuse(inst, DFS_INVAL, "the share's row");
 	writeset_begin(ws, K_SHARE, WS_PUT);
 	writeset_int8(ws, rec->id);
 	writeset_bytes(ws, rec->uuid, sizeof(rec->uuid));
 	writeset_int8(ws, rec->root);
 	writeset_bytes(ws, rec->name, (uint32_t)strnlen(rec->name, sizeof(rec->name)));
-	writeset_int8(ws, 0);
+	writeset_int8(ws, rec->size >= sizeof(*rec) ? rec->epoch : 0);
 	return txn_wrote(txn, writeset_end(ws));
 }
 

@@ -33,9 +33,13 @@ static const char *const fixed[S_SCAN_LISTING] = {
 			" ON CONFLICT (share, kind, id, part) DO UPDATE"
 			" SET bytes = u.bytes + excluded.bytes, files = u.files + excluded.files",
 	[S_USAGE_CLEAR] = "DELETE FROM usage WHERE share = $1::int8",
-	[S_USAGE_SCAN] = "SELECT kind, id, sum(bytes)::int8, sum(files)::int8 FROM usage"
-			 " WHERE share = $1::int8 AND (kind, id) >= ($2::int8, $3::int8)"
-			 " GROUP BY kind, id ORDER BY kind, id LIMIT $4::int8",
+	[S_USAGE_SCAN] =
+		"SELECT kind, id, "
+		" greatest(least(sum(bytes), 9223372036854775807), -9223372036854775808)::int8,"
+		" greatest(least(sum(files), 9223372036854775807), -9223372036854775808)::int8 "
+		"FROM usage"
+		" WHERE share = $1::int8 AND (kind, id) >= ($2::int8, $3::int8)"
+		" GROUP BY kind, id ORDER BY kind, id LIMIT $4::int8",
 	[S_FIND_OBJECT] = "SELECT share, version, content, block, refs, length, hash FROM objects"
 			  " WHERE share = $1::int8 AND hash = $2::bytea LIMIT 1",
 	[S_GET_INODES] = "SELECT i.* FROM unnest($2::int8[]) AS u (fileid)"

@@ -18,6 +18,12 @@
 
 #define UUID_BYTES 16
 
+struct fences {
+	pthread_mutex_t mu;
+	struct ws_fence *list; /* guarded by mu */
+	unsigned n;            /* guarded by mu */
+};
+
 struct postgres_config {
 	const char *conninfo, *host, *port, *dbname, *user, *password, *passfile;
 	const char *sslrootcert, *sslcert, *sslkey, *schema;
@@ -37,6 +43,7 @@ struct store {
 	struct statements statements;
 	struct journal journal;
 	struct pool pool;
+	struct fences fences;
 	pthread_mutex_t claim_mu; /* one session at a time takes over its slot */
 	_Atomic bool failed;      /* nothing is written any more: see store_fail */
 	_Atomic unsigned piece;   /* rows that the last scan that was stopped had looked at */
@@ -60,6 +67,9 @@ void slots_clean(struct session *c, bool own, int64_t deadline);
 
 /* apply.c: queue what of ws was not sent yet (all: everything). */
 enum dfs_status apply_send(struct session *c, struct writeset *ws, bool all);
+
+/* fence.c: the fences of the shares that ws changes, into ws.  False: no memory. */
+bool fence_fill(struct store *s, struct writeset *ws);
 
 enum dfs_status store_sync(void *inst, uint64_t seq, uint32_t level);
 enum dfs_status store_stats(void *inst, struct dfs_metadata_stats *stats);

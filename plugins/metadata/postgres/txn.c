@@ -310,7 +310,7 @@ try_commit(struct dfs_txn *txn, struct entry *e, bool durable, int64_t deadline)
 	/* Division by zero: the share's epoch is another.  A null number: this session's slot was
 	 * taken over, which only who took the session for dead can have done. */
 	if (st == DFS_IO && !strcmp(c->sqlstate, "22012"))
-		st = DFS_STALE;
+		st = DFS_FENCED;
 	if (st == DFS_IO && !strcmp(c->sqlstate, "23502"))
 		st = DFS_AGAIN;
 	return st;
@@ -365,6 +365,10 @@ commit_writes(struct dfs_txn *txn, uint64_t *seq)
 
 	if (!e)
 		return DFS_NOMEM;
+	if (!fence_fill(s, txn->ws)) {
+		free(e);
+		return DFS_NOMEM;
+	}
 	do {
 		/* First the session: who holds keys has one, and so comes to an end. */
 		st = take_session(txn, deadline);
@@ -379,8 +383,11 @@ commit_writes(struct dfs_txn *txn, uint64_t *seq)
 		st = commit_once(txn, e, deadline, seq);
 		if (st == DFS_OK)
 			return DFS_OK;
-		if (st == DFS_STALE)
+		if (st == DFS_FENCED) {
+			s->host->fail(s->host->ctx, st,
+				      "%s: another server has taken the share over", s->schema);
 			break;
+		}
 		st = give_up(txn, st);
 		/* Without a read there is nothing that the core would have to look at anew. */
 		if (st == DFS_AGAIN && !txn->has_read) {

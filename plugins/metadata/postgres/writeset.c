@@ -291,10 +291,12 @@ writeset_del_range(struct writeset *ws, uint32_t share, const struct dfs_content
 }
 
 bool
-writeset_add(struct writeset *ws, uint32_t share, const struct ws_add *add)
+writeset_add(struct writeset *ws, uint32_t share, const struct ws_add *add, enum dfs_status *st)
 {
 	struct ws_add *adds, *a = NULL;
+	int64_t bytes, files;
 
+	*st = DFS_NOMEM;
 	for (uint32_t i = 0; i < ws->n_adds && !a; i++)
 		if (ws->adds[i].share == share && ws->adds[i].kind == add->kind &&
 		    ws->adds[i].id == add->id)
@@ -307,10 +309,15 @@ writeset_add(struct writeset *ws, uint32_t share, const struct ws_add *add)
 		a = &adds[ws->n_adds++];
 		*a = (struct ws_add){.share = share, .kind = add->kind, .id = add->id};
 	}
-	a->bytes += add->bytes;
-	a->files += add->files;
-	a->unsent_bytes += add->bytes;
-	a->unsent_files += add->files;
+	*st = DFS_INVAL;
+	if (__builtin_add_overflow(a->bytes, add->bytes, &bytes) ||
+	    __builtin_add_overflow(a->files, add->files, &files))
+		return false;
+	a->unsent_bytes = (int64_t)((uint64_t)a->unsent_bytes + (uint64_t)add->bytes);
+	a->unsent_files = (int64_t)((uint64_t)a->unsent_files + (uint64_t)add->files);
+	a->bytes = bytes;
+	a->files = files;
+	*st = DFS_OK;
 	return true;
 }
 

@@ -94,7 +94,9 @@ const struct ws_record *writeset_find(struct writeset *ws);
 
 bool writeset_del_range(struct writeset *ws, uint32_t share, const struct dfs_content_id *content,
 			uint64_t from, uint64_t to);
-bool writeset_add(struct writeset *ws, uint32_t share, const struct ws_add *add);
+/* *st: DFS_INVAL, what is added leaves the range of its type; DFS_NOMEM. */
+bool writeset_add(struct writeset *ws, uint32_t share, const struct ws_add *add,
+		  enum dfs_status *st);
 bool writeset_clear(struct writeset *ws, uint32_t share);
 bool writeset_fence(struct writeset *ws, uint32_t share, uint64_t epoch);
 

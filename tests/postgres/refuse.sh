@@ -1,0 +1,86 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What the PostgreSQL store refuses to open, each with its own sentence, and what it may not touch or tell.
+. "$DFS_SRCDIR/tests/lib.sh"
+. "$DFS_SRCDIR/tests/postgres/lib.sh"
+start_postgres
+conform=$DFS_BUILDDIR/tools/conform/dfs-conform-metadata
+plugin=$DFS_BUILDDIR/.plugins/metadata_postgres.so
+mkdir "$work/store"
+
+# open_with SETTING...: the conformance program's check of a store without commits; its remarks in $work/out
+open_with() {
+	for setting in "$@"; do set -- "$@" --set "$setting"; shift; done
+	timeout 60 "$conform" --plugin "$plugin" --set dbname=dittofs --set user=dittofs --set request_timeout=3s \
+		"$@" --child "check
+$work/store
+0
+-1" >"$work/out" 2>&1
+}
+
+by_socket() { open_with "host=$pg_host" "port=$pg_port" "$@"; }
+by_tcp() { open_with host=127.0.0.1 "port=$pg_port" "$@"; }
+
+# refused PATTERN COMMAND...
+refused() {
+	pattern=$1
+	shift
+	"$@" && { cat "$work/out"; return 1; }
+	cat "$work/out"
+	grep -Eq "$pattern" "$work/out"
+}
+
+ok "a new schema becomes a store" by_socket schema=one
+ok "a store opens again" by_socket schema=one
+ok "a password opens it over TCP" by_tcp schema=one password=secret
+ok "a connection string opens it" open_with schema=one \
+	"conninfo=postgresql://dittofs:secret@127.0.0.1:$pg_port/dittofs"
+echo "127.0.0.1:$pg_port:dittofs:dittofs:secret" >"$work/pgpass"
+chmod 600 "$work/pgpass"
+ok "a password file opens it" by_tcp schema=one "passfile=$work/pgpass"
+with_pgpassfile() { PGPASSFILE=$work/pgpass by_tcp schema=one; }
+ok "PGPASSFILE opens it" with_pgpassfile
+
+ok "a wrong password is refused" refused 'CONFIG.*password authentication failed' by_tcp schema=one password=wr0ngw0rd
+ok "and is not told" sh -c "! grep -q wr0ngw0rd '$work/out'"
+ok "a damaged connection string is refused" refused 'CONFIG.*no connection string' open_with "conninfo=host='x passw0rdpiece"
+ok "and is not told" sh -c "! grep -q passw0rdpiece '$work/out'"
+ok "a database that is not there is refused" refused 'CONFIG.*"nowhere" does not exist' by_socket dbname=nowhere
+ok "a role that may not make the schema is refused" refused 'permission denied' sh -c "
+	'$pg_bin/psql' -X -q -h '$pg_host' -p '$pg_port' -U postgres -d dittofs -c 'CREATE ROLE guest LOGIN' >/dev/null
+	'$conform' --plugin '$plugin' --set 'host=$pg_host' --set 'port=$pg_port' --set dbname=dittofs --set user=guest \
+		--set schema=guests --child 'check
+$work/store
+0
+-1' >'$work/out' 2>&1"
+ok "nobody at the address is refused" refused 'IO.*(Connection refused|refused)' open_with host=127.0.0.1 port=1 request_timeout=200ms
+ok "a server without TLS is refused where TLS is wanted" refused 'SSL' by_tcp schema=one password=secret sslmode=require request_timeout=200ms
+
+sql "INSERT INTO one.schema_version (version, product) VALUES (99, 'dittofs metadata')"
+ok "a newer schema is refused" refused 'VERSION.*it has version 99; this program knows versions up to' by_socket schema=one
+sql "DELETE FROM one.schema_version WHERE version = 99"
+sql "CREATE SCHEMA foreigner AUTHORIZATION dittofs" "CREATE TABLE foreigner.letters (letter text)" \
+	"GRANT ALL ON SCHEMA foreigner TO dittofs"
+ok "a schema of something else is refused" refused 'VERSION.*it holds something else' by_socket schema=foreigner
+is "what lies in it is left alone" "$(sql "SELECT string_agg(relname, ',') FROM pg_class WHERE relnamespace = 'foreigner'::regnamespace AND relkind = 'r'")" letters
+sql "CREATE SCHEMA ready AUTHORIZATION dittofs"
+ok "an empty schema becomes a store" by_socket schema=ready
+ok "a schema's name may hold anything" by_socket 'schema=Quote " and ; --'
+ok "PostgreSQL's own names are refused" refused 'CONFIG.*keeps this name' by_socket schema=pg_x
+
+# Ten at once make one schema.
+pids=
+for i in 0 1 2 3 4 5 6 7 8 9; do
+	mkdir "$work/at-once.$i"
+	"$conform" --plugin "$plugin" --set "host=$pg_host" --set "port=$pg_port" --set dbname=dittofs --set user=dittofs \
+		--set schema=together --only 'life/an instance opens and closes' >"$work/at-once.$i/out" 2>&1 &
+	pids="$pids $!"
+done
+failures=0
+for pid in $pids; do wait "$pid" || failures=$((failures + 1)); done
+is "ten that start at once make one schema" "$failures" 0
+is "its version is there once" "$(sql "SELECT count(*) = max(version) FROM together.schema_version")" t
+
+is "an orderly end leaves no slot behind" "$(sql "SELECT count(*) FROM one.commit_slots")" 0
+is "no log of the server has a password" "$(grep -c 'wr0ngw0rd' "$work/postgres.log")" 0
+finish
