@@ -19,6 +19,22 @@ dfs_share_rules_new(const struct dfs_client_rule *rows, uint32_t n)
 	return rules;
 }
 
+struct dfs_quota_rules *
+dfs_quota_rules_copy(const struct dfs_quota_rules *rules)
+{
+	struct dfs_quota_rules *copy;
+	size_t size;
+
+	if (!rules)
+		return NULL;
+	size = sizeof *rules + ((size_t)rules->n_users + rules->n_groups) * sizeof *rules->rules;
+	copy = malloc(size);
+	if (!copy)
+		abort();
+	memcpy(copy, rules, size);
+	return copy;
+}
+
 struct dfs_share_rules *
 dfs_share_rules_default(void)
 {

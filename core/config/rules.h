@@ -39,6 +39,27 @@ struct dfs_flush_options {
 	unsigned upload_concurrency; /* puts of a file at once, 0: 4 */
 };
 
+/* What may be used; 0 in the first four: no such limit. */
+struct dfs_quota_limit {
+	uint64_t bytes_soft, bytes_hard, files_soft, files_hard;
+	int64_t grace; /* ns that usage may be above a soft limit */
+};
+
+struct dfs_quota_rule {
+	uint32_t id; /* uid or gid */
+	struct dfs_quota_limit limit;
+};
+
+/* A share's `quotas`. */
+struct dfs_quota_rules {
+	struct dfs_quota_limit share, default_user;
+	uint32_t n_users, n_groups;
+	struct dfs_quota_rule rules[]; /* users, then groups; both by id */
+};
+
+/* A copy of rules, to be freed with free(); never NULL but for NULL. */
+struct dfs_quota_rules *dfs_quota_rules_copy(const struct dfs_quota_rules *rules);
+
 enum dfs_squash { DFS_SQUASH_NONE = 0, DFS_SQUASH_ROOT = 1, DFS_SQUASH_ALL = 2 };
 
 /* One row of `clients`; the first that matches the peer's address decides. */

@@ -69,9 +69,11 @@ clone_piece(struct op *op, struct dfs_clone *c, struct dfs_inode *dst, struct df
 	image.stable_length = attr->length;
 	/* Who reads meanwhile waits: what it has collected may be of both. */
 	atomic_fetch_add(&dst->cuts, 1);
+	if (status == DFS_OK && c->added > c->freed)
+		status = op_reserve(op, attr->uid, attr->gid, c->added - c->freed, 0);
 	if (status == DFS_OK) {
 		op_stage(op, dst, &image);
-		status = op_put(op, dst);
+		status = dfs_inode_put_rows(dst, op->txn, (int64_t)(c->added - c->freed));
 	}
 	status = op_commit(op, status);
 	op->n_staged = 0;
@@ -79,8 +81,9 @@ clone_piece(struct op *op, struct dfs_clone *c, struct dfs_inode *dst, struct df
 	atomic_fetch_add(&dst->cuts, 1);
 	if (status != DFS_OK)
 		return status;
-	attr->used = dfs_file_used(c->dst);
-	dfs_inode_publish(dst, attr, DFS_PUBLISH_USED | DFS_PUBLISH_LAZY);
+	dfs_inode_publish_reserved(dst, attr, DFS_PUBLISH_USED | DFS_PUBLISH_LAZY,
+				   op->reserved.kinds ? &op->reserved : NULL);
+	op->reserved.kinds = 0;
 	return DFS_OK;
 }
 

@@ -10,6 +10,7 @@
 #include "base/failpoint.h"
 #include "fs/op.h"
 #include "fs/setattr.h"
+#include "metadata/charge.h"
 
 #define DIR_LENGTH 4096u
 
@@ -135,6 +136,8 @@ put_all(struct op *op, struct dfs_inode *dir, struct dfs_name name, const struct
 	struct dfs_metadata_store *st = op->store;
 	enum dfs_status status = st->ops.put_inode(st->inst, op->txn, op->ns->rec.id, rec);
 
+	if (status == DFS_OK)
+		status = dfs_charge_record(op->ns, op->txn, rec, true);
 	if (status == DFS_OK && make->type == DFS_TYPE_LNK)
 		status = st->ops.put_symlink(st->inst, op->txn, op->ns->rec.id, rec->fileid,
 					     make->text, make->text_len);
@@ -192,6 +195,10 @@ make_locked(struct op *op, struct dfs_inode *dir, struct dfs_attr *dir_attr, str
 		if (status != DFS_OK)
 			return op_commit(op, status);
 	}
+	/* A name that is taken has been told of. */
+	status = op_reserve(op, rec.uid, rec.gid, rec.used, 1);
+	if (status != DFS_OK)
+		return op_commit(op, status);
 	op_touch(dir_attr, op->now, true);
 	if (make->type == DFS_TYPE_DIR) {
 		dir_attr->nlink++;

@@ -15,6 +15,7 @@ op_start(struct op *op, struct dfs_ctx *ctx, bool write)
 	op->ns = share->ns;
 	op->store = op->ns->store;
 	op->txn = NULL;
+	op->reserved.kinds = op->kept.kinds = 0;
 	op->n_staged = 0;
 	if (write) {
 		if (share->read_only || ctx->read_only)
@@ -117,7 +118,54 @@ op_stage(struct op *op, struct dfs_inode *inode, const struct dfs_inode_image *i
 	op->staged[op->n_staged].inode = inode;
 	dfs_inode_image(inode, &op->staged[op->n_staged].before);
 	op->n_staged++;
-	dfs_inode_set_image(inode, image);
+	dfs_inode_set_image(inode, image, op->kept.kinds ? &op->reserved : NULL);
+	if (op->kept.kinds)
+		op->reserved.kinds = 0;
+}
+
+enum dfs_status
+op_reserve(struct op *op, uint32_t uid, uint32_t gid, uint64_t bytes, unsigned files)
+{
+	const struct dfs_quota_charge charge = {uid, gid, DFS_QUOTA_ALL, (int64_t)bytes,
+						(int64_t)files};
+	enum dfs_status status;
+
+	if (!op->ns->quota)
+		return DFS_OK;
+	status = dfs_quota_reserve(op->ns->quota, &charge, op->ctx->id.uid == 0);
+	if (status == DFS_OK)
+		op->reserved = charge;
+	return status;
+}
+
+enum dfs_status
+op_reserve_move(struct op *op, const struct dfs_attr *now, uint32_t uid, uint32_t gid)
+{
+	struct dfs_quota_charge charge = {uid, gid, 0, (int64_t)now->used, 1};
+	enum dfs_status status;
+
+	if (uid != now->uid)
+		charge.kinds |= 1u << DFS_USAGE_USER;
+	if (gid != now->gid)
+		charge.kinds |= 1u << DFS_USAGE_GROUP;
+	if (!op->ns->quota || !charge.kinds)
+		return DFS_OK;
+	status = dfs_quota_reserve(op->ns->quota, &charge, op->ctx->id.uid == 0);
+	if (status != DFS_OK)
+		return status;
+	op->reserved = op->kept = charge;
+	op->kept.uid = now->uid;
+	op->kept.gid = now->gid;
+	dfs_quota_change(op->ns->quota, &op->kept, NULL, NULL);
+	return DFS_OK;
+}
+
+static void
+give_back(struct op *op, struct dfs_quota_charge *charge)
+{
+	if (charge->kinds)
+		dfs_quota_release(op->ns->quota, charge);
+	charge->kinds = 0;
 }
 
 void
@@ -151,7 +199,9 @@ unstage(struct op *op)
 	while (op->n_staged > 0) {
 		struct dfs_inode *inode = op->staged[--op->n_staged].inode;
 
-		dfs_inode_set_image(inode, &op->staged[op->n_staged].before);
+		dfs_inode_set_image(inode, &op->staged[op->n_staged].before,
+				    op->kept.kinds ? &op->kept : NULL);
+		op->kept.kinds = 0;
 		/* Somebody may have written the state that is taken back. */
 		dfs_inode_mark_dirty(inode);
 	}
@@ -167,10 +217,13 @@ op_commit(struct op *op, enum dfs_status status)
 	else
 		dfs_metadata_abort(op->store, op->txn);
 	op->txn = NULL;
-	if (status == DFS_OK)
+	if (status == DFS_OK) {
 		dfs_metadata_ticket(op->store, op->ctx, op->ctx->share->durability, seq);
-	else
+	} else {
 		unstage(op);
+		give_back(op, &op->reserved);
+	}
+	give_back(op, &op->kept);
 	return status;
 }
 
@@ -222,14 +275,21 @@ op_wcc_known(struct dfs_wcc *wcc, struct dfs_ctx *ctx, const struct dfs_ref *ref
 }
 
 static enum dfs_status
-publish_content(void *owner, struct dfs_txn *txn, uint64_t used)
+publish_content(void *owner, struct dfs_txn *txn, int64_t rows)
 {
-	return dfs_inode_publish_content(owner, txn, used);
+	return dfs_inode_publish_content(owner, txn, rows);
+}
+
+static void
+content_settled(void *owner)
+{
+	dfs_inode_settled(owner);
 }
 
 struct dfs_file *
 op_file(struct dfs_ctx *ctx, struct dfs_inode *inode)
 {
+	static const struct dfs_file_owner_ops owner = {publish_content, content_settled};
 	struct dfs_file *file = atomic_load_explicit(&inode->file, memory_order_acquire), *mine;
 	struct dfs_attr attr;
 
@@ -237,8 +297,8 @@ op_file(struct dfs_ctx *ctx, struct dfs_inode *inode)
 		return file;
 	/* Without a file object memory says what the record says. */
 	dfs_inode_attr(inode, &attr);
-	mine = dfs_file_new(ctx->share->payload, inode->fileid, &inode->content, attr.length, attr.used,
-			    publish_content, inode);
+	mine = dfs_file_new(ctx->share->payload, inode->fileid, &inode->content, attr.length,
+			    attr.used, &owner, inode);
 	if (!mine)
 		return NULL;
 	if (atomic_compare_exchange_strong(&inode->file, &file, mine))

@@ -17,6 +17,7 @@
 #include "metadata/dirent.h"
 #include "metadata/ns.h"
 #include "metadata/permission.h"
+#include "metadata/quota.h"
 #include "metadata/writeback.h"
 
 #define OP_STAGES 4
@@ -27,6 +28,8 @@ struct op {
 	struct dfs_metadata_store *store;
 	struct dfs_txn *txn; /* NULL: none open */
 	int64_t now;
+	struct dfs_quota_charge reserved; /* kinds 0: nothing */
+	struct dfs_quota_charge kept; /* of the owner before, as long as the transaction may fail */
 	unsigned n_staged;
 	struct {
 		struct dfs_inode *inode;
@@ -64,6 +67,14 @@ bool op_gone(struct dfs_inode *inode);
 enum dfs_status op_begin(struct op *op);
 /* Memory takes `image`; undone when the commit fails. */
 void op_stage(struct op *op, struct dfs_inode *inode, const struct dfs_inode_image *image);
+/* Reserve of the quotas what a new inode, or new bytes, of this owner take; given back when the
+ * transaction fails.  DFS_NOSPC, DFS_DQUOT. */
+enum dfs_status op_reserve(struct op *op, uint32_t uid, uint32_t gid, uint64_t bytes,
+			   unsigned files);
+/* The same for giving the file to other owners; before the stage that does it.  Until the transaction
+ * has ended both owners are charged, so that there is a way back. */
+enum dfs_status op_reserve_move(struct op *op, const struct dfs_attr *now, uint32_t uid,
+				uint32_t gid);
 /* The same with other attributes; those that no lock guards, atime and used, stay as they are and
  * are read into *attr. */
 void op_stage_attr(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr);

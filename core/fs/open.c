@@ -55,7 +55,7 @@ last_close(struct op *op, struct dfs_inode *inode)
 	dfs_inode_image(inode, &image);
 	image.state |= DFS_STATE_GONE;
 	op_stage(op, inode, &image);
-	status = st->ops.del_inode(st->inst, op->txn, op->ns->rec.id, inode->fileid);
+	status = dfs_inode_del(inode, op->txn);
 	if (status == DFS_OK && inode->type == DFS_TYPE_LNK)
 		status = st->ops.del_symlink(st->inst, op->txn, op->ns->rec.id, inode->fileid);
 	/* Without content there is nothing left to reclaim. */

@@ -69,7 +69,7 @@ op_drop_link(struct op *op, struct dfs_inode *inode, bool *last)
 	}
 	image.state |= DFS_STATE_GONE;
 	op_stage(op, inode, &image);
-	status = st->ops.del_inode(st->inst, op->txn, share, inode->fileid);
+	status = dfs_inode_del(inode, op->txn);
 	if (status == DFS_OK && inode->type == DFS_TYPE_LNK)
 		status = st->ops.del_symlink(st->inst, op->txn, share, inode->fileid);
 	if (status == DFS_OK && content && !op->ns->no_orphans)

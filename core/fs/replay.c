@@ -102,7 +102,6 @@ replay_content(void *arg, const struct dfs_recovered_slice *slices, uint32_t n)
 		replay->bytes += len;
 		DFS_FAILPOINT("replay-slice");
 	}
-	attr.used = dfs_file_used(file);
 	dfs_inode_publish(inode, &attr, DFS_PUBLISH_CONTENT | DFS_PUBLISH_USED);
 	return DFS_OK;
 }

@@ -78,6 +78,7 @@ setattr_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
 	struct dfs_file *file = atomic_load_explicit(&inode->file, memory_order_acquire);
 	struct dfs_inode_image image;
 	struct dfs_log_cut logged;
+	int64_t rows = 0;
 	enum dfs_status status;
 
 	if (cut && set->length != old_length && !file) {
@@ -96,8 +97,15 @@ setattr_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
 	status = op_begin(op);
 	if (status != DFS_OK)
 		return status;
+	if (set->mask & (DFS_SET_UID | DFS_SET_GID)) {
+		status = op_reserve_move(op, attr, set->mask & DFS_SET_UID ? set->uid : attr->uid,
+					 set->mask & DFS_SET_GID ? set->gid : attr->gid);
+		if (status != DFS_OK)
+			return op_commit(op, status);
+	}
 	if (cut && file)
-		status = dfs_file_truncate_rows(op->ctx, file, op->txn, old_length, set->length);
+		status = dfs_file_truncate_rows(op->ctx, file, op->txn, old_length, set->length,
+						&rows);
 	apply(&op->ctx->id, attr, set, op->now);
 	dfs_inode_image(inode, &image);
 	if (!set->set_atime)
@@ -114,7 +122,7 @@ setattr_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
 		atomic_fetch_add(&inode->cuts, 1);
 	if (status == DFS_OK) {
 		op_stage(op, inode, &image);
-		status = op_put(op, inode);
+		status = cut ? dfs_inode_put_rows(inode, op->txn, rows) : op_put(op, inode);
 	}
 	status = op_commit(op, status);
 	if (cut)
@@ -127,7 +135,6 @@ setattr_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
 	if (status != DFS_OK)
 		return status;
 	if (cut && file) {
-		attr->used = dfs_file_used(file);
 		dfs_inode_publish(inode, attr,
 				  DFS_PUBLISH_USED |
 					  (set->length < old_length ? DFS_PUBLISH_LAZY : 0));

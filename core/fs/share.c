@@ -133,7 +133,8 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 		abort();
 	if (o->workers)
 		share->lane = dfs_lane_new(o->workers, 0, LANE_QUEUE);
-	ns->content = (struct dfs_content_ops){dfs_file_busy, dfs_file_free, reclaim};
+	ns->content = (struct dfs_content_ops){dfs_file_busy, dfs_file_free, dfs_file_used,
+					       dfs_file_discard, reclaim};
 	ns->content_arg = share->payload;
 	status = begin(share, o);
 	if (!ns->lease.follow)

@@ -42,6 +42,54 @@ check(const struct dfs_ctx *ctx, const struct dfs_attr *attr, const struct sourc
 	return DFS_OK;
 }
 
+/* Reserve what the write allocates more than what is reserved already.  To write over what is there
+ * is always allowed.  DFS_NOSPC, DFS_DQUOT: the write will not be. */
+static enum dfs_status
+reserve_growth(struct op *op, struct dfs_file *file, const struct source *src,
+	       struct dfs_quota_charge *reserved)
+{
+	struct dfs_quota_charge more = *reserved;
+	enum dfs_status status = DFS_OK;
+	bool overwrites;
+
+	if (!op->ns->quota)
+		return DFS_OK;
+	more.bytes = (int64_t)dfs_file_growth(file, src->offset, src->len, &overwrites) -
+		     reserved->bytes;
+	if (overwrites)
+		dfs_quota_change(op->ns->quota, &more, NULL, NULL);
+	else
+		status = dfs_quota_reserve(op->ns->quota, &more, op->ctx->id.uid == 0);
+	if (status == DFS_OK)
+		reserved->bytes += more.bytes;
+	else
+		dfs_file_unprepared(file);
+	return status;
+}
+
+/* Write, with what the write allocates reserved of the quotas. */
+static enum dfs_status
+write_reserved(struct op *op, struct dfs_file *file, const struct dfs_attr *attr,
+	       const struct source *src, struct dfs_quota_charge *reserved)
+{
+	struct dfs_slice slice = {attr->length, attr->mtime, attr->change, op->ns->quota != NULL,
+				  0};
+	enum dfs_status status;
+
+	for (;;) {
+		slice.room = (uint64_t)reserved->bytes;
+		status = src->pages
+				 ? dfs_file_write(file, &slice, src->pages)
+				 : dfs_file_copy_in(file, &slice, src->offset, src->data, src->len);
+		if (status != DFS_BUSY)
+			return status;
+		/* A flush has found less to be allocated than there was. */
+		status = reserve_growth(op, file, src, reserved);
+		if (status != DFS_OK)
+			return status;
+	}
+}
+
 /* The inode is locked; *attr becomes the new one. */
 static enum dfs_status
 write_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
@@ -49,7 +97,8 @@ write_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
 {
 	uint64_t length = attr->length;
 	struct dfs_attr before = *attr;
-	struct dfs_slice slice;
+	struct dfs_quota_charge reserved = {attr->uid, attr->gid, DFS_QUOTA_ALL, 0, 0};
+	struct dfs_quota *quota = op->ns->quota;
 	enum dfs_status status = check(op->ctx, attr, src);
 
 	if (status != DFS_OK || src->len == 0)
@@ -60,6 +109,9 @@ write_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
 	status = dfs_file_prepare(op->ctx, *file, length, src->offset, src->len);
 	if (status != DFS_OK)
 		return status;
+	status = reserve_growth(op, *file, src, &reserved);
+	if (status != DFS_OK)
+		return status;
 	if (op->ctx->id.uid != 0)
 		attr->mode = dfs_mode_without_suid(attr->mode);
 	op_touch(attr, op->now, true);
@@ -67,18 +119,17 @@ write_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
 		attr->length = src->offset + src->len;
 	/* The flags first: a flush that begins in between publishes these attributes. */
 	dfs_inode_publish(inode, attr, DFS_PUBLISH_CONTENT);
-	slice = (struct dfs_slice){attr->length, attr->mtime, attr->change};
-	status = src->pages ? dfs_file_write(*file, &slice, src->pages)
-			    : dfs_file_copy_in(*file, &slice, src->offset, src->data, src->len);
+	status = write_reserved(op, *file, attr, src, &reserved);
 	if (status != DFS_OK) {
 		/* Somebody may have seen them: they are never used for another state. */
 		before.change = attr->change;
 		before.ctime = attr->ctime;
-		dfs_inode_publish(inode, &before, DFS_PUBLISH_CONTENT);
+		dfs_inode_publish_reserved(inode, &before, DFS_PUBLISH_CONTENT,
+					   quota ? &reserved : NULL);
 		return status;
 	}
-	attr->used = dfs_file_used(*file);
-	dfs_inode_publish(inode, attr, DFS_PUBLISH_CONTENT | DFS_PUBLISH_USED);
+	dfs_inode_publish_reserved(inode, attr, DFS_PUBLISH_CONTENT | DFS_PUBLISH_USED,
+				   quota ? &reserved : NULL);
 	return DFS_OK;
 }
 

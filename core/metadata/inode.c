@@ -3,7 +3,9 @@
  * An inode's lock, its attributes, and its record.
  */
 #include "base/clock.h"
+#include "metadata/charge.h"
 #include "metadata/ns.h"
+#include "metadata/quota.h"
 #include "metadata/writeback.h"
 
 enum dfs_status
@@ -109,8 +111,8 @@ void
 dfs_inode_image(struct dfs_inode *inode, struct dfs_inode_image *image)
 {
 	dfs_inode_bucket_lock(inode);
-	*image = (struct dfs_inode_image){inode->attr, inode->parent, inode->stable_length,
-					  inode->cut,  inode->flags,  inode->state};
+	*image = (struct dfs_inode_image){
+		inode->attr, {inode->parent}, inode->cut, inode->flags, inode->state};
 	dfs_inode_bucket_unlock(inode);
 }
 
@@ -138,23 +140,71 @@ dfs_inode_mark_dirty(struct dfs_inode *inode)
 		dfs_writeback_add(inode->ns->store, inode);
 }
 
-void
-dfs_inode_publish(struct dfs_inode *inode, const struct dfs_attr *attr, unsigned how)
+/* What the attributes stand for in the quotas' sums. */
+static struct dfs_quota_charge
+charge_of(const struct dfs_attr *a)
 {
+	return (struct dfs_quota_charge){a->uid, a->gid, DFS_QUOTA_ALL, (int64_t)a->used, 1};
+}
+
+/* The bucket's lock is held, and inode->attr is new. */
+static void
+recharge_locked(struct dfs_inode *inode, const struct dfs_attr *before,
+		const struct dfs_quota_charge *reserved)
+{
+	const struct dfs_attr *now = &inode->attr;
+	struct dfs_quota_charge on, off;
+
+	if (__builtin_expect(!inode->ns->quota, 1) ||
+	    (before->used == now->used && before->uid == now->uid && before->gid == now->gid &&
+	     !reserved))
+		return;
+	on = charge_of(now);
+	off = charge_of(before);
+	dfs_quota_change(inode->ns->quota, &on, &off, reserved);
+}
+
+void
+dfs_inode_charge_leaves_locked(struct dfs_inode *inode, uint64_t used, int64_t files)
+{
+	struct dfs_quota_charge on, off;
+
+	if (__builtin_expect(!inode->ns->quota, 1) || (files && used == inode->attr.used))
+		return;
+	on = off = charge_of(&inode->attr);
+	on.bytes = (int64_t)used;
+	on.files = files;
+	dfs_quota_change(inode->ns->quota, &on, &off, NULL);
+}
+
+/* The bucket's lock is held. */
+static uint64_t
+used_now(const struct dfs_inode *inode)
+{
+	struct dfs_file *file = atomic_load_explicit(&inode->file, memory_order_acquire);
+
+	return file ? inode->ns->content.used(file) : inode->attr.used;
+}
+
+void
+dfs_inode_publish_reserved(struct dfs_inode *inode, struct dfs_attr *attr, unsigned how,
+			   const struct dfs_quota_charge *reserved)
+{
+	struct dfs_attr before;
 	bool add = false;
-	int64_t atime;
-	uint64_t used;
 
 	dfs_inode_bucket_lock(inode);
-	atime = inode->attr.atime;
-	used = inode->attr.used;
+	before = inode->attr;
 	if ((how & DFS_PUBLISH_CONTENT) && !(inode->state & DFS_STATE_UNPUBLISHED))
 		inode->stable_length = inode->attr.length;
 	inode->attr = *attr;
 	if (!(how & DFS_PUBLISH_ATIME))
-		inode->attr.atime = atime;
-	if (!(how & DFS_PUBLISH_USED))
-		inode->attr.used = used;
+		inode->attr.atime = before.atime;
+	inode->attr.used = before.used;
+	/* Read here: so the last to write it has the newest. */
+	if (how & DFS_PUBLISH_USED)
+		attr->used = inode->attr.used = used_now(inode);
+	recharge_locked(inode, &before, reserved);
 	inode->state |= DFS_STATE_CHANGED;
 	if (how & DFS_PUBLISH_CONTENT)
 		inode->state |= DFS_STATE_UNPUBLISHED;
@@ -166,12 +216,38 @@ dfs_inode_publish(struct dfs_inode *inode, const struct dfs_attr *attr, unsigned
 }
 
 void
-dfs_inode_set_image(struct dfs_inode *inode, const struct dfs_inode_image *image)
+dfs_inode_publish(struct dfs_inode *inode, struct dfs_attr *attr, unsigned how)
 {
+	dfs_inode_publish_reserved(inode, attr, how, NULL);
+}
+
+void
+dfs_inode_settled(struct dfs_inode *inode)
+{
+	struct dfs_attr before;
+
 	dfs_inode_bucket_lock(inode);
+	before = inode->attr;
+	inode->attr.used = used_now(inode);
+	/* One that has left the cache is not charged any more. */
+	if (inode->state & DFS_STATE_HASHED)
+		recharge_locked(inode, &before, NULL);
+	dfs_inode_bucket_unlock(inode);
+}
+
+void
+dfs_inode_set_image(struct dfs_inode *inode, const struct dfs_inode_image *image,
+		    const struct dfs_quota_charge *reserved)
+{
+	struct dfs_attr before;
+
+	dfs_inode_bucket_lock(inode);
+	before = inode->attr;
 	inode->attr = image->attr;
-	inode->parent = image->parent;
-	inode->stable_length = image->stable_length;
+	/* No image is of a time when the content was another one: see dfs_inode_settled. */
+	inode->attr.used = used_now(inode);
+	recharge_locked(inode, &before, reserved);
+	inode->parent = image->parent; /* or the stable length */
 	inode->cut = image->cut;
 	inode->flags = image->flags;
 	inode->state = (inode->state & ~DFS_STATE_GONE) | (image->state & DFS_STATE_GONE) |
@@ -209,13 +285,13 @@ record_fill(struct dfs_inode_record *rec, const struct dfs_inode *inode, uint64_
 		.fileid = a->fileid,
 		.generation = a->generation,
 		.length = length,
-		.used = a->used,
+		.used = inode->stored.used,
 		.change = a->change,
 		.atime = a->atime,
 		.mtime = a->mtime,
 		.ctime = a->ctime,
 		.btime = a->btime,
-		.parent = inode->parent,
+		.parent = a->type == DFS_TYPE_DIR ? inode->parent : 0,
 		.verifier = inode->verifier,
 		.flags = inode->flags,
 		.content = inode->content,
@@ -225,19 +301,42 @@ record_fill(struct dfs_inode_record *rec, const struct dfs_inode *inode, uint64_
 	};
 }
 
-enum dfs_status
-dfs_inode_put(struct dfs_inode *inode, struct dfs_txn *txn)
+/* What a transaction does with the content besides. */
+enum content {
+	CONTENT_AS_IT_WAS,
+	CONTENT_ROWS,      /* its map rows change */
+	CONTENT_PUBLISHED, /* all that there is up to its length is stored */
+};
+
+static enum dfs_status
+put(struct dfs_inode *inode, struct dfs_txn *txn, int64_t rows, enum content content)
 {
 	struct dfs_namespace *ns = inode->ns;
+	struct dfs_charge_change change;
 	struct dfs_inode_record rec;
-	bool gone;
+	enum dfs_status status = dfs_charge_known(inode, txn);
 
+	if (status != DFS_OK)
+		return status;
 	dfs_inode_bucket_lock(inode);
-	gone = inode->state & DFS_STATE_GONE;
+	/* Of a share that is another server's now nothing is written: what else waits for the same
+	 * transaction shall get through. */
+	if ((inode->state & DFS_STATE_GONE) ||
+	    (content != CONTENT_PUBLISHED &&
+	     atomic_load_explicit(&ns->fenced, memory_order_relaxed)))
+		status = DFS_STALE;
+	else if (!dfs_charge_take_locked(inode, txn, rows, true, &change))
+		status = DFS_AGAIN;
+	if (status != DFS_OK) {
+		dfs_inode_bucket_unlock(inode);
+		return status;
+	}
+	inode->revision += content != CONTENT_AS_IT_WAS;
 	if (inode->state & DFS_STATE_UNPUBLISHED) {
 		struct dfs_file *file = atomic_load_explicit(&inode->file, memory_order_acquire);
+
 		/* A length may become durable only after the bytes below it. */
-		if (!file || !ns->content.busy(file)) {
+		if (content == CONTENT_PUBLISHED || !file || !ns->content.busy(file)) {
 			inode->stable_length = inode->attr.length;
 			inode->state &= ~DFS_STATE_UNPUBLISHED;
 		}
@@ -245,30 +344,48 @@ dfs_inode_put(struct dfs_inode *inode, struct dfs_txn *txn)
 	} else {
 		record_fill(&rec, inode, inode->attr.length);
 	}
+	if (content == CONTENT_PUBLISHED) {
+		inode->stable_length = inode->attr.length;
+		inode->state |= DFS_STATE_CHANGED;
+	}
 	dfs_inode_bucket_unlock(inode);
-	/* Of a share that is another server's now nothing is written: what else waits for the same
-	 * transaction shall get through. */
-	if (gone || atomic_load_explicit(&ns->fenced, memory_order_relaxed))
-		return DFS_STALE;
-	return ns->store->ops.put_inode(ns->store->inst, txn, ns->rec.id, &rec);
+	status = ns->store->ops.put_inode(ns->store->inst, txn, ns->rec.id, &rec);
+	return status == DFS_OK ? dfs_charge_add(ns, txn, &change) : status;
 }
 
 enum dfs_status
-dfs_inode_publish_content(struct dfs_inode *inode, struct dfs_txn *txn, uint64_t used)
+dfs_inode_put(struct dfs_inode *inode, struct dfs_txn *txn)
+{
+	return put(inode, txn, 0, CONTENT_AS_IT_WAS);
+}
+
+enum dfs_status
+dfs_inode_put_rows(struct dfs_inode *inode, struct dfs_txn *txn, int64_t rows)
+{
+	return put(inode, txn, rows, CONTENT_ROWS);
+}
+
+enum dfs_status
+dfs_inode_publish_content(struct dfs_inode *inode, struct dfs_txn *txn, int64_t rows)
+{
+	return put(inode, txn, rows, CONTENT_PUBLISHED);
+}
+
+enum dfs_status
+dfs_inode_del(struct dfs_inode *inode, struct dfs_txn *txn)
 {
 	struct dfs_namespace *ns = inode->ns;
-	struct dfs_inode_record rec;
-	bool gone;
+	struct dfs_charge_change change;
+	enum dfs_status status = dfs_charge_known(inode, txn);
+	bool taken;
 
+	if (status != DFS_OK)
+		return status;
 	dfs_inode_bucket_lock(inode);
-	gone = inode->state & DFS_STATE_GONE;
-	inode->attr.used = used;
-	inode->revision++;
-	inode->stable_length = inode->attr.length;
-	inode->state = (inode->state & ~DFS_STATE_UNPUBLISHED) | DFS_STATE_CHANGED;
-	record_fill(&rec, inode, inode->attr.length);
+	taken = dfs_charge_take_locked(inode, txn, 0, false, &change);
 	dfs_inode_bucket_unlock(inode);
-	if (gone)
-		return DFS_STALE;
-	return ns->store->ops.put_inode(ns->store->inst, txn, ns->rec.id, &rec);
+	if (!taken)
+		return DFS_AGAIN;
+	status = ns->store->ops.del_inode(ns->store->inst, txn, ns->rec.id, inode->fileid);
+	return status == DFS_OK ? dfs_charge_add(ns, txn, &change) : status;
 }

@@ -25,6 +25,7 @@
 #include "metadata/store.h"
 
 struct dfs_file;
+struct dfs_quota_charge;
 
 /* struct dfs_inode.state, guarded by the bucket's lock */
 #define DFS_STATE_REFERENCED (1u << 0)  /* used since the clock hand passed */
@@ -33,8 +34,18 @@ struct dfs_file;
 #define DFS_STATE_CHANGED (1u << 3)     /* differs from what the store held when it was loaded */
 #define DFS_STATE_GONE (1u << 4)        /* its record is deleted */
 #define DFS_STATE_HASHED (1u << 5)
+#define DFS_STATE_HELD (1u << 6)   /* a transaction changes what `stored` says: metadata/charge.h */
+#define DFS_STATE_UNSURE (1u << 7) /* `stored` may be wrong: the record tells */
+#define DFS_STATE_UNCOUNTED (1u << 8) /* no record is counted in the sums of usage */
 
 #define DFS_REFS_FORGOTTEN 0x80000000u /* unhashed: freed with the last reference */
+
+/* What the record says of usage.  used: the bytes allocated in the map rows, for regular files; where
+ * no usage is kept uid and gid may be old. */
+struct dfs_inode_stored {
+	uint64_t used;
+	uint32_t uid, gid;
+};
 
 struct dfs_inode {
 	/* One cache line for whoever walks a chain, the clock above all. */
@@ -49,9 +60,12 @@ struct dfs_inode {
 	struct dfs_inode *dirty_next; /* the store's dirty list */
 
 	struct dfs_attr attr;
-	uint64_t parent; /* directories */
+	union {
+		uint64_t parent;        /* directories */
+		uint64_t stable_length; /* others: what the record may say while content is dirty */
+	};
 	uint64_t verifier;
-	uint64_t stable_length; /* what the record may say while content is dirty */
+	struct dfs_inode_stored stored; /* guarded by the bucket's lock */
 	struct dfs_log_cut cut;
 	uint64_t revision; /* of the content, as the record has it; bucket lock */
 	struct dfs_content_id content;
@@ -60,6 +74,7 @@ struct dfs_inode {
 	_Atomic uint32_t cuts;      /* files: odd during a truncation, grows by two with each */
 	struct dfs_lock lock;
 } __attribute__((aligned(64)));
+_Static_assert(sizeof(struct dfs_inode) <= 256, "four cache lines for each inode");
 
 /* --- finding ------------------------------------------------------------------------------ */
 
@@ -99,7 +114,9 @@ void dfs_inode_unlock_set(struct dfs_inode **inodes, unsigned n);
 /* Everything that a record holds, from memory. */
 struct dfs_inode_image {
 	struct dfs_attr attr;
-	uint64_t parent, stable_length;
+	union { /* as in struct dfs_inode */
+		uint64_t parent, stable_length;
+	};
 	struct dfs_log_cut cut;
 	uint32_t flags, state;
 };
@@ -109,13 +126,20 @@ void dfs_inode_attr(struct dfs_inode *inode, struct dfs_attr *attr);
 void dfs_inode_image(struct dfs_inode *inode, struct dfs_inode_image *image);
 
 #define DFS_PUBLISH_ATIME (1u << 0)   /* take atime from attr, too */
-#define DFS_PUBLISH_USED (1u << 1)    /* take used from attr, too */
+#define DFS_PUBLISH_USED (1u << 1)    /* take used from the content, too */
 #define DFS_PUBLISH_LAZY (1u << 2)    /* the record follows with the next write-back */
 #define DFS_PUBLISH_CONTENT (1u << 3) /* length and times go out with the content's flush */
-/* Make attr the inode's attributes; inode lock held. */
-void dfs_inode_publish(struct dfs_inode *inode, const struct dfs_attr *attr, unsigned how);
-/* Put the whole image back or in (rollback, removal, moves); inode lock held. */
-void dfs_inode_set_image(struct dfs_inode *inode, const struct dfs_inode_image *image);
+/* Make attr the inode's attributes; inode lock held.  With DFS_PUBLISH_USED attr->used is set. */
+void dfs_inode_publish(struct dfs_inode *inode, struct dfs_attr *attr, unsigned how);
+/* The same, and what was reserved of the quotas for it is used or given back in one step. */
+void dfs_inode_publish_reserved(struct dfs_inode *inode, struct dfs_attr *attr, unsigned how,
+				const struct dfs_quota_charge *reserved);
+/* Take used from the content, which may have become less in the background. */
+void dfs_inode_settled(struct dfs_inode *inode);
+/* Put the whole image back or in (rollback, removal, moves); inode lock held.  reserved (NULL:
+ * nothing): what was reserved of the quotas for it, used or given back in the same step. */
+void dfs_inode_set_image(struct dfs_inode *inode, const struct dfs_inode_image *image,
+			 const struct dfs_quota_charge *reserved);
 /* The record is deleted: nobody finds the inode any more; it is freed with its last reference. */
 void dfs_inode_forget(struct dfs_inode *inode);
 /* Raise atime only (relatime, decided by the caller); written lazily. */
@@ -123,16 +147,23 @@ void dfs_inode_set_atime(struct dfs_inode *inode, int64_t atime);
 /* Queue for the next write-back. */
 void dfs_inode_mark_dirty(struct dfs_inode *inode);
 
-/* Put the record, as memory has it now, into txn.  DFS_STALE: it is gone. */
+/* Put the record, as memory has it now, into txn.  DFS_STALE: it is gone.  DFS_AGAIN: another
+ * transaction has it in hand. */
 enum dfs_status dfs_inode_put(struct dfs_inode *inode, struct dfs_txn *txn);
-/* The content's flush writes the record itself: length as it is, `used` as given. */
+/* The same where txn changes the bytes that are allocated in the content's map rows. */
+enum dfs_status dfs_inode_put_rows(struct dfs_inode *inode, struct dfs_txn *txn, int64_t rows);
+/* The content's flush writes the record itself: length as it is, rows as above. */
 enum dfs_status dfs_inode_publish_content(struct dfs_inode *inode, struct dfs_txn *txn,
-					  uint64_t used);
+					  int64_t rows);
+/* Delete the record.  DFS_AGAIN as above. */
+enum dfs_status dfs_inode_del(struct dfs_inode *inode, struct dfs_txn *txn);
 
 /* What the content's owner (core/fs) lends to this layer. */
 struct dfs_content_ops {
 	bool (*busy)(const struct dfs_file *file);
 	void (*free)(struct dfs_file *file);
+	uint64_t (*used)(const struct dfs_file *file); /* bytes allocated, dirty ones included */
+	void (*discard)(struct dfs_file *file);        /* it will not be flushed any more */
 	/* Delete rows and objects; blocking. */
 	enum dfs_status (*reclaim)(void *arg, const struct dfs_content_id *content);
 };

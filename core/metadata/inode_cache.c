@@ -211,6 +211,7 @@ clock_step(struct dfs_inode_cache *cache, struct inode_shard *shard, struct dfs_
 		}
 		if (i->state & DFS_STATE_CHANGED)
 			atomic_fetch_add_explicit(&shard->epoch, 1, memory_order_release);
+		dfs_inode_charge_leaves_locked(i, i->stored.used, 1);
 		chain_remove(b, i);
 		atomic_fetch_add_explicit(&i->ns->in_hand, 1, memory_order_relaxed);
 		break;
@@ -314,10 +315,13 @@ slot_fill(struct dfs_inode *inode, struct dfs_namespace *ns, const struct dfs_in
 	inode->generation = rec->generation;
 	inode->type = rec->type;
 	dfs_attr_from_record(&inode->attr, rec);
-	inode->parent = rec->parent;
+	if (rec->type == DFS_TYPE_DIR)
+		inode->parent = rec->parent;
+	else
+		inode->stable_length = rec->length;
 	inode->verifier = rec->verifier;
 	inode->cut = (struct dfs_log_cut){rec->cut_lsn, rec->cut_length};
-	inode->stable_length = rec->length;
+	inode->stored = (struct dfs_inode_stored){rec->used, rec->uid, rec->gid};
 	inode->revision = rec->revision;
 	inode->content = rec->content;
 	atomic_init(&inode->file, NULL);
@@ -346,7 +350,8 @@ follow(struct inode_bucket *b, struct dfs_inode *inode, const struct dfs_inode_r
 	if (inode->generation == rec->generation && inode->revision == rec->revision &&
 	    inode->attr.length == rec->length) {
 		dfs_attr_from_record(&inode->attr, rec);
-		inode->parent = rec->parent;
+		if (inode->type == DFS_TYPE_DIR)
+			inode->parent = rec->parent;
 		inode->flags = rec->flags;
 		return inode;
 	}
@@ -435,6 +440,7 @@ dfs_inode_forget(struct dfs_inode *inode)
 	inode->state |= DFS_STATE_GONE;
 	if (inode->state & DFS_STATE_HASHED) {
 		atomic_fetch_add_explicit(&shard->epoch, 1, memory_order_release);
+		dfs_inode_charge_leaves_locked(inode, 0, 0);
 		chain_remove(b, inode);
 		atomic_fetch_or_explicit(&inode->refs, DFS_REFS_FORGOTTEN, memory_order_relaxed);
 	}

@@ -3,6 +3,8 @@ core_libdittofs_la_SOURCES += \
 	core/metadata/attr.h \
 	core/metadata/cache.c \
 	core/metadata/cache.h \
+	core/metadata/charge.c \
+	core/metadata/charge.h \
 	core/metadata/dirent.c \
 	core/metadata/dirent.h \
 	core/metadata/ids.c \
@@ -31,8 +33,12 @@ core_libdittofs_la_SOURCES += \
 	core/metadata/orphan.h \
 	core/metadata/permission.c \
 	core/metadata/permission.h \
+	core/metadata/quota.c \
+	core/metadata/quota.h \
 	core/metadata/store.c \
 	core/metadata/store.h \
+	core/metadata/usage.c \
+	core/metadata/usage.h \
 	core/metadata/writeback.c \
 	core/metadata/writeback.h
 

@@ -38,6 +38,7 @@ struct dfs_namespace {
 	_Atomic uint64_t content_lo;
 
 	/* Set by core/fs before the first operation. */
+	struct dfs_quota *quota; /* NULL: usage is not kept; metadata/quota.h */
 	struct dfs_content_ops content;
 	void *content_arg;
 	bool no_orphans; /* nothing survives the process: reclaim needs no record */
@@ -62,6 +63,8 @@ void dfs_namespace_check_leases(struct dfs_metadata_store *store);
 /* Lock and unlock the hash bucket that guards inode's attr and state. */
 void dfs_inode_bucket_lock(struct dfs_inode *inode);
 void dfs_inode_bucket_unlock(struct dfs_inode *inode);
+/* The inode leaves the cache, its bucket locked: of what it is charged with, this stays. */
+void dfs_inode_charge_leaves_locked(struct dfs_inode *inode, uint64_t used, int64_t files);
 
 /* Whether the content was made since the share was opened: nothing of it can be left of a crash. */
 bool dfs_content_id_recent(const struct dfs_namespace *ns, const struct dfs_content_id *id);

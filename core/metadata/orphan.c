@@ -7,7 +7,9 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "io/gate.h"
+#include "metadata/charge.h"
 #include "metadata/ns.h"
+#include "metadata/quota.h"
 
 #define PIECE 64        /* orphans of one transaction */
 #define PIECES_A_RUN 16 /* then the lane's other tasks have their turn */
@@ -118,12 +120,37 @@ struct reclaimed {
 	struct dfs_namespace *ns;
 	const struct dfs_orphan *list;
 	unsigned n;
+	/* Those that were open when the server died still have their records. */
+	struct dfs_inode *inodes[PIECE];        /* cached, or NULL; referenced */
+	struct dfs_quota_charge records[PIECE]; /* not cached; kinds 0: none */
 };
+
+static enum dfs_status
+delete_inode(struct reclaimed *r, unsigned i, struct dfs_txn *txn)
+{
+	struct dfs_metadata_store *st = r->ns->store;
+	struct dfs_inode_record rec = {.size = sizeof rec};
+	uint64_t fileid = r->list[i].fileid;
+	enum dfs_status status;
+
+	r->records[i].kinds = 0;
+	if (r->inodes[i])
+		return dfs_inode_del(r->inodes[i], txn);
+	if (r->list[i].seq) /* unlinked just now, and its record with its name */
+		return DFS_OK;
+	status = st->ops.get_inode(st->inst, txn, r->ns->rec.id, fileid, &rec);
+	if (status != DFS_OK)
+		return status == DFS_NOENT ? DFS_OK : status;
+	r->records[i] =
+		(struct dfs_quota_charge){rec.uid, rec.gid, DFS_QUOTA_ALL, (int64_t)rec.used, 1};
+	status = dfs_charge_record(r->ns, txn, &rec, false);
+	return status == DFS_OK ? st->ops.del_inode(st->inst, txn, r->ns->rec.id, fileid) : status;
+}
 
 static enum dfs_status
 delete_records(void *arg, struct dfs_txn *txn)
 {
-	const struct reclaimed *r = arg;
+	struct reclaimed *r = arg;
 	struct dfs_metadata_store *st = r->ns->store;
 	uint32_t share = r->ns->rec.id;
 	enum dfs_status status = DFS_OK;
@@ -131,14 +158,44 @@ delete_records(void *arg, struct dfs_txn *txn)
 	for (unsigned i = 0; i < r->n && status == DFS_OK; i++) {
 		uint64_t fileid = r->list[i].fileid;
 
-		/* An inode that was open when the server died still has its record. */
-		status = st->ops.del_inode(st->inst, txn, share, fileid);
+		status = delete_inode(r, i, txn);
 		if (status == DFS_OK)
 			status = st->ops.del_symlink(st->inst, txn, share, fileid);
 		if (status == DFS_OK)
 			status = st->ops.del_orphan(st->inst, txn, share, fileid);
 	}
 	return status;
+}
+
+/* One that is cached was loaded since the start, by the log's replay for instance: nothing of it shall
+ * be written back behind us. */
+static struct dfs_inode *
+take_inode(struct dfs_namespace *ns, uint64_t fileid)
+{
+	struct dfs_inode *inode = dfs_inode_find(ns, fileid);
+	struct dfs_file *file;
+
+	if (!inode)
+		return NULL;
+	dfs_inode_bucket_lock(inode);
+	inode->state |= DFS_STATE_GONE;
+	dfs_inode_bucket_unlock(inode);
+	file = atomic_load_explicit(&inode->file, memory_order_acquire);
+	if (file && ns->content.discard)
+		ns->content.discard(file);
+	return inode;
+}
+
+/* What had records is not charged any more. */
+static void
+forget_records(struct reclaimed *r)
+{
+	for (unsigned i = 0; i < r->n; i++) {
+		if (r->inodes[i])
+			dfs_inode_forget(r->inodes[i]);
+		else if (r->ns->quota && r->records[i].kinds)
+			dfs_quota_release(r->ns->quota, &r->records[i]);
+	}
 }
 
 static bool
@@ -152,7 +209,7 @@ static void
 reclaim_piece(struct dfs_namespace *ns, struct dfs_orphan *list, unsigned n, uint32_t level)
 {
 	enum dfs_status status = DFS_OK;
-	struct reclaimed done = {ns, list, 0};
+	struct reclaimed done = {.ns = ns, .list = list};
 	uint64_t seq = 0;
 
 	for (unsigned i = 0; i < n; i++)
@@ -164,19 +221,27 @@ reclaim_piece(struct dfs_namespace *ns, struct dfs_orphan *list, unsigned n, uin
 	for (unsigned i = 0; i < n && status == DFS_OK; i++) {
 		enum dfs_status one = DFS_OK;
 
+		struct dfs_inode *inode = take_inode(ns, list[i].fileid);
+
 		if (has_content(&list[i]) && ns->content.reclaim)
 			one = ns->content.reclaim(ns->content_arg, &list[i].content);
-		if (one == DFS_OK)
+		if (one == DFS_OK) {
+			done.inodes[done.n] = inode;
 			list[done.n++] = list[i];
-		else
-			dfs_log(DFS_LOG_WARN,
-				"%s: content of file %llu is not reclaimed yet (%s): %s",
-				ns->rec.name, (unsigned long long)list[i].fileid,
-				dfs_status_name(one), dfs_fail_text());
+			continue;
+		}
+		dfs_inode_unref(inode);
+		dfs_log(DFS_LOG_WARN, "%s: content of file %llu is not reclaimed yet (%s): %s",
+			ns->rec.name, (unsigned long long)list[i].fileid, dfs_status_name(one),
+			dfs_fail_text());
 	}
 	DFS_FAILPOINT("orphan-reclaimed");
 	if (status == DFS_OK && done.n > 0 && !ns->no_orphans)
 		status = dfs_metadata_update(ns->store, delete_records, &done, NULL);
+	if (status == DFS_OK)
+		forget_records(&done);
+	for (unsigned i = 0; i < done.n; i++)
+		dfs_inode_unref(done.inodes[i]);
 	if (status != DFS_OK)
 		dfs_log(DFS_LOG_WARN, "%s: %u removed files are reclaimed at the next start (%s)",
 			ns->rec.name, n, dfs_status_name(status));

@@ -13,6 +13,7 @@
 #include "io/gate.h"
 #include "io/watchdog.h"
 #include "io/worker.h"
+#include "metadata/charge.h"
 #include "metadata/ns.h"
 #include "metadata/store.h"
 #include "metadata/writeback.h"
@@ -92,6 +93,7 @@ dfs_metadata_commit(struct dfs_metadata_store *store, struct dfs_txn *txn, uint6
 	uint64_t seq = 0, last;
 	enum dfs_status status = store->ops.commit(store->inst, txn, &seq);
 
+	dfs_charges_end(txn, status == DFS_OK, status != DFS_AGAIN);
 	txn_end(store);
 	if (status == DFS_FENCED)
 		dfs_namespace_check_leases(store);
@@ -154,6 +156,7 @@ void
 dfs_metadata_abort(struct dfs_metadata_store *store, struct dfs_txn *txn)
 {
 	store->ops.abort(store->inst, txn);
+	dfs_charges_end(txn, false, false);
 	txn_end(store);
 }
 

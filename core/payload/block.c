@@ -218,6 +218,73 @@ dfs_block_release(struct dfs_block *block)
 	dfs_block_destroy(block);
 }
 
+#define RUNS_MAX 16 /* as DFS_FLUSH_SEGMENTS_GOAL: of so many pieces each is a segment of its own */
+
+static uint16_t
+units_of(const struct dfs_block *block, uint32_t p)
+{
+	if (p < block->n_slots)
+		return block->pages[p].units;
+	return block->n_segs ? row_units(block, p) : 0;
+}
+
+/* Runs of set bits, of which *last is the last before. */
+static uint32_t
+runs(uint16_t bits, uint32_t *last)
+{
+	uint32_t n = (uint32_t)__builtin_popcount(bits & ~((uint32_t)bits << 1 | *last) & 0xffffu);
+
+	*last = bits >> (DFS_UNITS - 1);
+	return n;
+}
+
+struct dfs_block_measure
+dfs_block_measure(const struct dfs_block *block, uint32_t from, uint32_t to)
+{
+	struct dfs_block_measure m = {0, 0};
+	uint32_t pieces = 0, dirty = 0, last = 0, last_dirty = 0, end = 0;
+	bool held = false;
+
+	for (uint32_t p = 0; p < DFS_PAGES; p++) {
+		uint32_t start = p * DFS_PAGE_SIZE;
+		uint16_t units = units_of(block, p), now = 0;
+
+		if (from < start + DFS_PAGE_SIZE && to > start && from < to)
+			now = dfs_units_mask(from > start ? from - start : 0,
+					     to - start < DFS_PAGE_SIZE ? to - start
+									: DFS_PAGE_SIZE);
+		units |= now;
+		if (p < block->n_slots) {
+			now |= block->pages[p].dirty;
+			held |= block->pages[p].held;
+		}
+		m.units += (uint32_t)__builtin_popcount(units);
+		pieces += runs(units, &last);
+		dirty += runs(now, &last_dirty);
+		if (units)
+			end = p * DFS_UNITS + 32 - (uint32_t)__builtin_clz(units);
+	}
+	/* Else its flush allocates nothing but what was written.  What one under way makes of the row is
+	 * not known, only that it keeps to the most there may be. */
+	if (block->file->payload->fills && pieces > RUNS_MAX && (dirty || held) &&
+	    (held || dirty > RUNS_MAX || block->n_segs + 2 * dirty > DFS_SEGMENTS_MAX))
+		m.fill = end - m.units;
+	return m;
+}
+
+void
+dfs_block_fill(struct dfs_block *block)
+{
+	uint32_t fill;
+
+	if (__builtin_expect(!block->file->payload->fills, 1) || !block->row_known)
+		return;
+	fill = dfs_block_measure(block, 0, 0).fill;
+	if (block->counted)
+		block->file->used += ((uint64_t)fill - block->n_fill) * DFS_UNIT;
+	block->n_fill = (uint16_t)fill;
+}
+
 static void
 recount(struct dfs_block *block)
 {
@@ -229,10 +296,12 @@ recount(struct dfs_block *block)
 	for (uint32_t p = block->n_slots; block->n_segs && p < DFS_PAGES; p++)
 		n += (uint32_t)__builtin_popcount(row_units(block, p));
 	if (block->counted)
-		file->used += ((uint64_t)n - block->n_units) * DFS_UNIT;
+		file->used += ((uint64_t)n - block->n_units - block->n_fill) * DFS_UNIT;
 	block->n_units = (uint16_t)n;
+	block->n_fill = 0;
 	/* A truncation between its halves has taken the old row into account, or not, by itself. */
 	block->counted = block->counted || !file->truncating;
+	dfs_block_fill(block);
 }
 
 bool

@@ -17,7 +17,7 @@ static struct dfs_pool files = DFS_POOL(struct dfs_file);
 
 struct dfs_file *
 dfs_file_new(struct dfs_payload *payload, uint64_t fileid, const struct dfs_content_id *content,
-	     uint64_t length, uint64_t used, dfs_file_publish_fn publish, void *owner)
+	     uint64_t length, uint64_t used, const struct dfs_file_owner_ops *ops, void *owner)
 {
 	struct dfs_file *file = dfs_pool_get(&files);
 
@@ -26,7 +26,7 @@ dfs_file_new(struct dfs_payload *payload, uint64_t fileid, const struct dfs_cont
 	file->payload = payload;
 	file->fileid = fileid;
 	file->content = *content;
-	file->publish = publish;
+	file->ops = ops;
 	file->owner = owner;
 	file->extent = length;
 	file->used = used;

@@ -56,13 +56,14 @@ struct dfs_block {
 	uint64_t stale_lsn;    /* ... once the log is durable up to there */
 	uint32_t row_gen;      /* grows when the row changes */
 	uint16_t pins;
-	uint16_t n_units; /* counted in file->used: units of all pages */
+	uint16_t n_units; /* counted in file->used: units of all pages ... */
+	uint16_t n_fill; /* ... and those that the next flush may fill with zeros: dfs_block_fill */
 	uint8_t n_segs;
 	uint8_t n_slots; /* 1, 4, 16 or 64: pages beyond are not in memory */
 	uint8_t shard;
 	uint8_t fetch_first, fetch_last; /* pages on their way while fetching and row_known */
 	bool row_known : 1, on_dirty : 1, fetching : 1;
-	bool counted : 1; /* n_units is part of file->used */
+	bool counted : 1; /* n_units and n_fill are part of file->used */
 	bool whole : 1;   /* all of it is dirty: it will hardly get better */
 	bool log_cut : 1; /* a truncation took dirty pages, which it alone makes void */
 	bool overlaid : 1; /* segs hide some of the stored row behind what is in the log */
@@ -77,6 +78,7 @@ struct dfs_payload {
 	bool far;            /* the store is: its calls take long, its durability is its own */
 	bool eager;          /* so whole blocks go out at once */
 	bool dedup;          /* blocks of equal content are one object */
+	bool fills; /* what a flush may fill counts from the write on: limits are to hold */
 	_Atomic bool replaying; /* nothing leaves: a slice that is newer may still come */
 	bool logging;        /* writes go into it; else a commit writes through */
 	struct {
@@ -136,7 +138,7 @@ struct dfs_file {
 	struct dfs_payload *payload;
 	struct dfs_content_id content;
 	uint64_t fileid; /* in records of the log */
-	dfs_file_publish_fn publish;
+	const struct dfs_file_owner_ops *ops; /* NULL: none */
 	void *owner;
 	uint64_t extent; /* no row reaches beyond */
 	_Atomic uint64_t used;
@@ -204,6 +206,15 @@ struct dfs_buf *dfs_page_set(struct dfs_block *block, struct dfs_page *page, str
 			     uint32_t valid);
 /* Set what a flush has to do with the page. */
 void dfs_page_mark(struct dfs_block *block, struct dfs_page *page, uint16_t dirty, bool held);
+/* How a block would be with bytes [from, to) written; from == to: how it is. */
+struct dfs_block_measure {
+	uint32_t units, fill;
+};
+struct dfs_block_measure dfs_block_measure(const struct dfs_block *block, uint32_t from,
+					   uint32_t to);
+/* A flush makes few segments of a block of many pieces, and so allocates holes between them: count what
+ * it may fill from now on, where the share wants that. */
+void dfs_block_fill(struct dfs_block *block);
 /* Note units that have come to hold data. */
 void dfs_page_add_units(struct dfs_block *block, struct dfs_page *page, uint16_t units);
 

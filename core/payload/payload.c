@@ -60,6 +60,7 @@ dfs_payload_new(const struct dfs_payload_options *o)
 	}
 	snprintf(payload->prefix, sizeof payload->prefix, "%s", o->prefix);
 	payload->dedup = o->dedup;
+	payload->fills = o->quotas;
 	payload->gc.records = !volatile_metadata;
 	payload->gc.grace = o->gc_grace                                ? o->gc_grace
 			    : o->blocks->caps & DFS_BLOCK_CAP_DURABLE_PUT ? DFS_GC_GRACE_REMOTE

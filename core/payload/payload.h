@@ -50,6 +50,7 @@ struct dfs_payload_options {
 	enum dfs_durability durability;
 	enum dfs_stuck_write stuck_write;
 	bool dedup;       /* blocks of equal content are one object */
+	bool quotas;      /* dfs_file_used never says less than what the next flush may take */
 	int64_t gc_grace; /* ns that dead objects are kept; 0: as the block store wants it */
 	enum dfs_gc_reconcile gc_reconcile;
 	int64_t gc_reconcile_interval; /* ns; 0: DFS_GC_INTERVAL */
@@ -94,16 +95,23 @@ enum dfs_status dfs_payload_flush(struct dfs_payload *payload, int64_t deadline)
  * dfs_file is gone. */
 enum dfs_status dfs_payload_free(struct dfs_payload *payload, int64_t deadline);
 
-/* The owner's part of a flush: put the inode record (size, times, used) into txn; called with no
- * lock of this layer held, but inside a write transaction: it must take no lock under which
- * anybody begins one.  used: bytes allocated after the flush. */
-typedef enum dfs_status (*dfs_file_publish_fn)(void *owner, struct dfs_txn *txn, uint64_t used);
+/* What a file asks of its owner, the inode. */
+struct dfs_file_owner_ops {
+	/* The owner's part of a flush: put the inode record (size, times, used) into txn; called with
+	 * no lock of this layer held, but inside a write transaction: it must take no lock under
+	 * which anybody begins one.  rows: by how much the transaction changes the bytes that are
+	 * allocated in the file's map rows. */
+	enum dfs_status (*publish)(void *owner, struct dfs_txn *txn, int64_t rows);
+	/* dfs_file_used() may have become less by a flush; called under the file's lock. */
+	void (*settled)(void *owner);
+};
 
-/* length, used: as in the inode's record; 0, 0 for a new inode.  No map row may reach beyond
- * length.  NULL: no memory. */
+/* length, used: as in the inode's record, where used is what the map rows have allocated; 0, 0 for a
+ * new inode.  No map row may reach beyond length.  ops NULL: nobody is told (tests).  NULL: no
+ * memory. */
 struct dfs_file *dfs_file_new(struct dfs_payload *payload, uint64_t fileid,
 			      const struct dfs_content_id *content, uint64_t length, uint64_t used,
-			      dfs_file_publish_fn publish, void *owner);
+			      const struct dfs_file_owner_ops *ops, void *owner);
 /* Drops clean pages; the file must be clean or its content removed.  Waits for a flush under way
  * (dfs_file_busy tells), so the caller holds no lock that publish needs. */
 void dfs_file_free(struct dfs_file *file);
@@ -128,10 +136,19 @@ struct dfs_slice {
 	uint64_t length;
 	int64_t mtime; /* ns since 1970 */
 	uint64_t change;
+	bool bounded;  /* the write may not allocate more than ... */
+	uint64_t room; /* ... so many bytes */
 };
 
+/* After dfs_file_prepare for the range, on the same inode lock hold: bytes that the write allocates.
+ * *overwrites: none of them for itself, but for holes that its block's next flush may have to fill. */
+uint64_t dfs_file_growth(struct dfs_file *file, uint64_t offset, uint32_t len, bool *overwrites);
+/* The write will not be: let go of what dfs_file_prepare has prepared. */
+void dfs_file_unprepared(struct dfs_file *file);
+
 /* Log w's pages and install them as newest content; takes them over.  DFS_IO, DFS_DELAY: nothing was
- * done, w is as it was. */
+ * done, w is as it was.  DFS_BUSY: it would allocate more than slice->room, because a flush has given
+ * units back since they were counted; it is prepared still. */
 enum dfs_status dfs_file_write(struct dfs_file *file, const struct dfs_slice *slice,
 			       struct dfs_write *w);
 /* The same from memory, copying into exclusive pages where they are; len is at most
@@ -149,9 +166,10 @@ enum dfs_status dfs_file_truncate_log(struct dfs_ctx *ctx, struct dfs_file *file
 				      uint64_t new_length, struct dfs_log_cut *cut);
 /* Inside it, behind _rows: *cut is complete. */
 void dfs_file_truncate_cut(struct dfs_file *file, struct dfs_log_cut *cut);
+/* *change: by how much that changes the bytes allocated in the map rows. */
 enum dfs_status dfs_file_truncate_rows(struct dfs_ctx *ctx, struct dfs_file *file,
 				       struct dfs_txn *txn, uint64_t old_length,
-				       uint64_t new_length);
+				       uint64_t new_length, int64_t *change);
 void dfs_file_truncate_pages(struct dfs_file *file, uint64_t old_length, uint64_t new_length);
 
 /* Make all earlier writes stable at the share's durability; leaves tickets.  Called without the
@@ -180,7 +198,7 @@ void dfs_file_discard(struct dfs_file *file);
 enum dfs_status dfs_payload_reclaim(struct dfs_payload *payload,
 				    const struct dfs_content_id *content);
 
-/* Bytes allocated for the file, dirty pages included. */
+/* Bytes allocated for the file, dirty pages included; see also quotas of the options. */
 uint64_t dfs_file_used(const struct dfs_file *file);
 
 /* Bytes that the share can take although its block store takes none: UINT64_MAX while it does. */

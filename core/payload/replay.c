@@ -75,6 +75,7 @@ replay_block(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index, uint64_
 		from = end;
 	}
 	block->pins--;
+	dfs_block_fill(block);
 	if (st == DFS_OK)
 		dfs_log_adopt(block, 1ull << DFS_WAL_SEGMENT(at), lsn, len);
 	return st;

@@ -298,6 +298,7 @@ write_during_a_flush_behind_a_truncation_takes_nothing_along(void)
 	struct dfs_file *file = rig_file(rig, 1, 0, 0);
 	struct dfs_ctx ctx = rig_ctx();
 	uint64_t length = 0;
+	int64_t rows;
 	struct dfs_txn *txn;
 	GThread *thread;
 
@@ -310,7 +311,7 @@ write_during_a_flush_behind_a_truncation_takes_nothing_along(void)
 	for (unsigned i = 0; i < 3; i++)
 		write_ok(file, length, 4ull * i * MIB, 4096);
 	g_assert_cmpint(dfs_metadata_begin(rig->metadata, &ctx, DFS_TXN_WRITE, &txn), ==, DFS_OK);
-	g_assert_cmpint(dfs_file_truncate_rows(&ctx, file, txn, length, MIB), ==, DFS_OK);
+	g_assert_cmpint(dfs_file_truncate_rows(&ctx, file, txn, length, MIB, &rows), ==, DFS_OK);
 	thread = g_thread_new("flush", flush_job, file);
 	wait_for_waiter(file);
 	g_assert_cmpint(dfs_metadata_commit(rig->metadata, txn, NULL), ==, DFS_OK);
@@ -366,6 +367,48 @@ truncation_given_up_changes_nothing(void)
 	assert_reads(file, MIB, 0, data, MIB);
 	g_assert_cmpuint(dfs_file_used(file), ==, MIB);
 	g_assert_cmpuint(rig_objects(rig), ==, 1);
+	rig_end(rig, file);
+}
+
+/* A block of n pieces, each a unit of every fourth; answers what is counted before its flush. */
+static uint64_t
+pieces(struct rig *rig, struct dfs_file *file, unsigned n)
+{
+	uint64_t used;
+
+	for (unsigned i = 0; i < n; i++)
+		write_ok(file, 16384ull * i, 16384ull * i, 4096);
+	used = dfs_file_used(file);
+	rig_flush_ok(file);
+	g_assert_cmpuint(dfs_file_used(file), ==, rig->used);
+	return used;
+}
+
+static void
+what_a_flush_may_fill_is_counted_before_where_limits_hold(void)
+{
+	for (unsigned n = 1; n <= 250; n += n < 20 ? 1 : 23) {
+		struct rig *rig = rig_new("memory", 64 * MIB, DFS_DURABILITY_POWER);
+		struct dfs_file *file = rig_file(rig, 1, 0, 0);
+		uint64_t used;
+
+		rig->payload->fills = true;
+		used = pieces(rig, file, n);
+		g_assert_cmpuint(dfs_file_used(file), <=, used);
+		if (n <= 16)
+			g_assert_cmpuint(used, ==, n * 4096ull);
+		rig_end(rig, file);
+	}
+}
+
+static void
+what_a_flush_fills_is_counted_after_it_elsewhere(void)
+{
+	struct rig *rig = rig_new("memory", 64 * MIB, DFS_DURABILITY_POWER);
+	struct dfs_file *file = rig_file(rig, 1, 0, 0);
+
+	g_assert_cmpuint(pieces(rig, file, 100), ==, 100 * 4096);
+	g_assert_cmpuint(dfs_file_used(file), >, 100 * 4096);
 	rig_end(rig, file);
 }
 
@@ -612,6 +655,8 @@ static const struct {
 	TEST(loops_never_wait_for_a_blocking_store),
 	TEST(budget_is_held),
 	TEST(writers_wait_where_nothing_can_be_written),
+	TEST(what_a_flush_may_fill_is_counted_before_where_limits_hold),
+	TEST(what_a_flush_fills_is_counted_after_it_elsewhere),
 	TEST(write_beyond_the_longest_file_is_refused),
 	TEST(dirty_file_that_is_dropped_changes_the_verifier),
 	TEST(reservation_given_back_leaves_nothing),

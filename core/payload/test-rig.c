@@ -166,22 +166,30 @@ rig_end(struct rig *rig, struct dfs_file *file)
 }
 
 static enum dfs_status
-publish(void *owner, struct dfs_txn *txn, uint64_t used)
+publish(void *owner, struct dfs_txn *txn, int64_t rows)
 {
 	struct rig *rig = owner;
 
 	rig->published++;
-	rig->used = used;
+	rig->used += (uint64_t)rows;
 	return rig->publish_status;
+}
+
+static void
+settled(void *owner)
+{
+	((struct rig *)owner)->settled++;
 }
 
 struct dfs_file *
 rig_file(struct rig *rig, uint8_t id, uint64_t length, uint64_t used)
 {
+	static const struct dfs_file_owner_ops owner = {publish, settled};
 	struct dfs_content_id content;
 
 	memset(content.bytes, id, sizeof content.bytes);
-	return dfs_file_new(rig->payload, id, &content, length, used, publish, rig);
+	rig->used = used;
+	return dfs_file_new(rig->payload, id, &content, length, used, &owner, rig);
 }
 
 struct rig_double rig_double;
@@ -323,15 +331,18 @@ rig_truncate(struct dfs_file *file, uint64_t old_length, uint64_t new_length)
 	struct dfs_metadata_store *metadata = file->payload->metadata;
 	struct dfs_ctx ctx = rig_ctx();
 	struct dfs_txn *txn;
+	int64_t rows = 0;
 	enum dfs_status st = dfs_metadata_begin(metadata, &ctx, DFS_TXN_WRITE, &txn);
 
 	if (st != DFS_OK)
 		return st;
-	st = dfs_file_truncate_rows(&ctx, file, txn, old_length, new_length);
+	st = dfs_file_truncate_rows(&ctx, file, txn, old_length, new_length, &rows);
 	if (st == DFS_OK)
 		st = dfs_metadata_commit(metadata, txn, NULL);
 	else
 		dfs_metadata_abort(metadata, txn);
+	if (st == DFS_OK)
+		((struct rig *)file->owner)->used += (uint64_t)rows;
 	dfs_file_truncate_pages(file, old_length, st == DFS_OK ? new_length : old_length);
 	return st;
 }

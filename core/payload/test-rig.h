@@ -19,7 +19,8 @@ struct rig {
 	struct dfs_payload_options options;
 	struct dfs_payload *payload;
 	char *dir;     /* removed at the end; NULL: none */
-	uint64_t used; /* as last published */
+	uint64_t used; /* what the map rows have, by what flushes told */
+	unsigned settled;
 	unsigned published;
 	enum dfs_status publish_status; /* what the owner answers */
 };

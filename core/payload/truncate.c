@@ -24,6 +24,7 @@ struct cut {
 	struct dfs_drops drops;
 	struct dfs_garbage *garbage;
 	uint64_t freed; /* bytes of blocks whose units are not counted in memory */
+	uint64_t rows;  /* bytes of rows, or parts of rows, that go */
 };
 
 static bool
@@ -54,6 +55,7 @@ cut_row(void *arg, uint64_t block, uint64_t lsn, const struct dfs_segment *segs,
 		cut->found = true;
 		return 1;
 	}
+	cut->rows += dfs_row_bytes(&row);
 	if (!counted(cut->file, block))
 		cut->freed += dfs_row_bytes(&row);
 	dfs_drops_add(&cut->drops, &cut->file->content, block, row.segs, row.n, NULL, 0);
@@ -70,6 +72,7 @@ cut_edge(struct cut *cut, struct dfs_txn *txn, uint32_t keep)
 	uint64_t before = dfs_row_bytes(&old);
 
 	cut->row.n = dfs_row_clip(cut->row.segs, cut->row.n, keep);
+	cut->rows += before - dfs_row_bytes(&cut->row);
 	if (!counted(cut->file, cut->edge))
 		cut->freed += before - dfs_row_bytes(&cut->row);
 	dfs_drops_add(&cut->drops, &cut->file->content, cut->edge, old.segs, old.n, cut->row.segs,
@@ -89,7 +92,7 @@ cut_edge(struct cut *cut, struct dfs_txn *txn, uint32_t keep)
 
 enum dfs_status
 dfs_file_truncate_rows(struct dfs_ctx *ctx, struct dfs_file *file, struct dfs_txn *txn,
-		       uint64_t old_length, uint64_t new_length)
+		       uint64_t old_length, uint64_t new_length, int64_t *change)
 {
 	struct dfs_payload *payload = file->payload;
 	struct dfs_metadata_store *metadata = payload->metadata;
@@ -99,6 +102,7 @@ dfs_file_truncate_rows(struct dfs_ctx *ctx, struct dfs_file *file, struct dfs_tx
 	enum dfs_status st;
 	bool rows;
 
+	*change = 0;
 	if (new_length >= old_length)
 		return DFS_OK;
 	dfs_file_lock(file);
@@ -122,6 +126,7 @@ dfs_file_truncate_rows(struct dfs_ctx *ctx, struct dfs_file *file, struct dfs_tx
 		st = cut_edge(&cut, txn, keep);
 	if (st == DFS_OK)
 		st = dfs_drops_apply(payload, txn, &cut.drops, &cut.garbage);
+	*change = -(int64_t)cut.rows;
 	dfs_file_lock(file);
 	if (st == DFS_OK) {
 		file->trunc_garbage = cut.garbage;

@@ -282,11 +282,65 @@ dfs_page_note_written(struct dfs_block *block, struct dfs_page *page, uint32_t l
 	}
 }
 
+/* Called with mu; the blocks are prepared.  *units: whether it allocates any itself. */
+static int64_t
+growth(const struct dfs_file *file, uint64_t offset, uint32_t len, bool *units)
+{
+	uint64_t end = offset + len;
+	int64_t n = 0;
+
+	*units = false;
+	for (uint64_t pos = offset; pos < end;) {
+		uint64_t index = pos / DFS_BLOCK_SIZE, start = index * DFS_BLOCK_SIZE;
+		uint32_t to =
+			end - start < DFS_BLOCK_SIZE ? (uint32_t)(end - start) : DFS_BLOCK_SIZE;
+		const struct dfs_block *block = dfs_block_find(file, index);
+		struct dfs_block_measure m = dfs_block_measure(block, (uint32_t)(pos - start), to);
+
+		n += (int64_t)m.units + m.fill - block->n_units - block->n_fill;
+		*units |= m.units != block->n_units;
+		pos = start + to;
+	}
+	return n > 0 ? n * DFS_UNIT : 0;
+}
+
+uint64_t
+dfs_file_growth(struct dfs_file *file, uint64_t offset, uint32_t len, bool *overwrites)
+{
+	uint64_t bytes;
+	bool units;
+
+	dfs_file_lock(file);
+	bytes = (uint64_t)growth(file, offset, len, &units);
+	dfs_file_unlock(file);
+	*overwrites = !units;
+	return bytes;
+}
+
+void
+dfs_file_unprepared(struct dfs_file *file)
+{
+	dfs_file_lock(file);
+	dfs_file_unprepare(file);
+	dfs_file_unlock(file);
+}
+
+/* Called with mu.  Whether the write keeps within what was reserved for it. */
+static bool
+has_room(const struct dfs_file *file, const struct dfs_slice *slice, uint64_t offset, uint32_t len)
+{
+	bool units;
+
+	return !slice->bounded || growth(file, offset, len, &units) <= (int64_t)slice->room;
+}
+
 static void
 written(struct dfs_file *file)
 {
 	struct dfs_cache *cache = file->payload->cache;
 
+	for (uint32_t i = 0; i < file->prep_n && file->payload->fills; i++)
+		dfs_block_fill(dfs_block_find(file, file->prep_index + i));
 	dfs_file_unprepare(file);
 	file->write_seq++;
 	dfs_file_unlock(file);
@@ -315,6 +369,10 @@ dfs_file_write(struct dfs_file *file, const struct dfs_slice *slice, struct dfs_
 	for (uint32_t i = 0; i < w->n; i++)
 		spans[i] = (struct dfs_span){w->iov[i].iov_base, w->iov[i].iov_len, w->bufs[i]};
 	dfs_file_lock(file);
+	if (!has_room(file, slice, w->offset, w->len)) {
+		dfs_file_unlock(file);
+		return DFS_BUSY;
+	}
 	st = dfs_log_slice(file, w->offset, w->len, slice, spans, w->n, &at);
 	if (st != DFS_OK)
 		return give_up(file, st);
@@ -349,6 +407,10 @@ dfs_file_copy_in(struct dfs_file *file, const struct dfs_slice *slice, uint64_t 
 
 	assert(len <= DFS_PAGE_SIZE);
 	dfs_file_lock(file);
+	if (!has_room(file, slice, offset, len)) {
+		dfs_file_unlock(file);
+		return DFS_BUSY;
+	}
 	st = dfs_log_slice(file, offset, len, slice, &span, 1, &at);
 	if (st != DFS_OK)
 		return give_up(file, st);

@@ -232,6 +232,7 @@ settle(struct dfs_flush_batch *batch)
 {
 	struct dfs_file *file = batch->file;
 	struct dfs_garbage *garbage = batch->garbage;
+	uint64_t used = dfs_file_used(file);
 
 	batch->garbage = NULL;
 	for (uint32_t i = 0; i < batch->n; i++) {
@@ -259,6 +260,8 @@ settle(struct dfs_flush_batch *batch)
 		garbage = dfs_garbage_add_pins(garbage, part->segments);
 		block->pins--;
 	}
+	if (file->ops && used != dfs_file_used(file))
+		file->ops->settled(file->owner);
 	return garbage;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/failpoint.h"
+#include "base/log.h"
 #include "io/gate.h"
 #include "payload/flush/batch.h"
 #include "payload/metrics.h"
@@ -59,9 +60,22 @@ take_stored(void *arg, uint64_t block, uint64_t lsn, const struct dfs_segment *s
 	return 0;
 }
 
-/* Replace the part's row, and note what it gives up. */
+/* What n segments as they are stored have allocated, added to *bytes. */
+static bool
+count_stored(const struct dfs_segment *segs, uint32_t n, uint64_t *bytes)
+{
+	struct dfs_row row;
+
+	if (!dfs_row_resolve(&row, segs, n))
+		return false;
+	*bytes += dfs_row_bytes(&row);
+	return true;
+}
+
+/* Replace the part's row, and note what it gives up.  *rows: grows by what it takes more. */
 static enum dfs_status
-publish_row(struct dfs_flush_batch *batch, struct dfs_txn *txn, const struct dfs_flush_part *part)
+publish_row(struct dfs_flush_batch *batch, struct dfs_txn *txn, const struct dfs_flush_part *part,
+	    int64_t *rows)
 {
 	struct dfs_file *file = batch->file;
 	struct dfs_payload *payload = file->payload;
@@ -70,6 +84,7 @@ publish_row(struct dfs_flush_batch *batch, struct dfs_txn *txn, const struct dfs
 	const struct dfs_segment *old = part->old;
 	struct stored stored; /* large, and rarely needed */
 	uint32_t n_old = part->n_old;
+	uint64_t before = 0;
 	enum dfs_status st = DFS_OK;
 
 	if (part->overlaid) {
@@ -80,6 +95,9 @@ publish_row(struct dfs_flush_batch *batch, struct dfs_txn *txn, const struct dfs
 		old = stored.segs;
 		n_old = stored.n;
 	}
+	if (st == DFS_OK && !count_stored(old, n_old, &before))
+		st = dfs_fail(DFS_CORRUPT, "share %s: a map row is damaged", payload->prefix);
+	*rows += (int64_t)(dfs_row_bytes(&part->row) - before);
 	if (st == DFS_OK && part->hashed)
 		st = publish_hashed(batch, txn, part, old, n_old);
 	if (st != DFS_OK)
@@ -99,6 +117,7 @@ publish(struct dfs_ctx *ctx, struct dfs_flush_batch *batch)
 	struct dfs_metadata_store *metadata = payload->metadata;
 	struct dfs_txn *txn = batch->txn;
 	enum dfs_status st = DFS_OK;
+	int64_t rows = 0;
 	bool fence;
 
 	batch->txn = NULL;
@@ -118,12 +137,12 @@ publish(struct dfs_ctx *ctx, struct dfs_flush_batch *batch)
 		for (uint32_t k = 0; part->changed && k < part->row.n; k++)
 			assert(!(part->row.segs[k].flags & DFS_SEGMENT_LOG));
 		if (part->changed)
-			st = publish_row(batch, txn, part);
+			st = publish_row(batch, txn, part, &rows);
 	}
 	if (st == DFS_OK)
 		st = dfs_drops_apply(payload, txn, &batch->drops, &batch->garbage);
-	if (st == DFS_OK && file->publish) {
-		st = file->publish(file->owner, txn, dfs_file_used(file));
+	if (st == DFS_OK && file->ops) {
+		st = file->ops->publish(file->owner, txn, rows);
 		if (st == DFS_BUSY)
 			st = DFS_DELAY;
 	}
