@@ -14,6 +14,8 @@ core_libdittofs_la_SOURCES += \
 	core/fs/read.h \
 	core/fs/readdir.c \
 	core/fs/readlink.c \
+	core/fs/recount.c \
+	core/fs/recount.h \
 	core/fs/remove.c \
 	core/fs/rename.c \
 	core/fs/replay.c \
@@ -37,7 +39,8 @@ core_fs_bench_fs_LDADD = core/libdittofs.la $(GLIB_LIBS)
 
 core_fs_tests = core/metadata/test-cache core/fs/test-clone core/fs/test-content \
 	core/fs/test-crash core/fs/test-crash-clone core/fs/test-model core/fs/test-names \
-	core/fs/test-permissions core/fs/test-log core/fs/test-servers core/fs/test-threads
+	core/fs/test-permissions core/fs/test-log core/fs/test-quota core/fs/test-quota-model \
+	core/fs/test-servers core/fs/test-threads
 check_PROGRAMS += $(core_fs_tests)
 TESTS += $(core_fs_tests)
 core_metadata_test_cache_SOURCES = core/metadata/test-cache.c $(core_fs_fixture)
@@ -59,6 +62,10 @@ core_fs_test_permissions_SOURCES = core/fs/test-permissions.c $(core_fs_fixture)
 core_fs_test_permissions_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_log_SOURCES = core/fs/test-log.c $(core_fs_fixture) $(wal_sim)
 core_fs_test_log_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_fs_test_quota_SOURCES = core/fs/test-quota.c core/fs/test-quota.h $(core_fs_fixture) $(wal_sim)
+core_fs_test_quota_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_fs_test_quota_model_SOURCES = core/fs/test-quota-model.c core/fs/test-quota.h $(core_fs_fixture)
+core_fs_test_quota_model_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_servers_SOURCES = core/fs/test-servers.c $(core_fs_fixture) $(wal_sim)
 core_fs_test_servers_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_threads_SOURCES = core/fs/test-threads.c $(core_fs_fixture)

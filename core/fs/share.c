@@ -10,10 +10,13 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "config/address.h"
+#include "fs/recount.h"
 #include "fs/replay.h"
 #include "fs/share.h"
 #include "io/worker.h"
 #include "metadata/ns.h"
+#include "metadata/quota.h"
+#include "metadata/usage.h"
 #include "payload/payload.h"
 #include "payload/wal/wal.h"
 
@@ -67,6 +70,45 @@ begin(struct dfs_share *share, const struct dfs_share_options *o)
 	return status;
 }
 
+/* What is used, before anything changes: as the store has it, or counted. */
+static enum dfs_status
+open_quotas(struct dfs_namespace *ns, const struct dfs_quota_rules *rules)
+{
+	struct dfs_recount found;
+	enum dfs_status status;
+	bool kept = false;
+
+	/* Of a share that is followed its writer keeps all that there is to keep. */
+	if (ns->lease.follow)
+		return DFS_OK;
+	if (rules && !dfs_usage_supported(ns->store))
+		return dfs_fail(DFS_NOTSUP,
+				"the metadata store %s keeps no sums of usage, so there can be no "
+				"quotas on it",
+				ns->store->name);
+	status = dfs_usage_kept(ns, &kept);
+	if (status != DFS_OK || (!rules && !kept))
+		return status;
+	if (!rules) {
+		dfs_log(DFS_LOG_INFO, "share %s: what is used is not kept any more", ns->rec.name);
+		return dfs_usage_end(ns);
+	}
+	ns->quota = dfs_quota_new(rules);
+	if (!ns->quota)
+		return dfs_fail(DFS_NOMEM, "no memory for the quotas of share %s", ns->rec.name);
+	if (kept)
+		return dfs_usage_load(ns);
+	status = dfs_recount(ns, ns->quota, true, &found);
+	if (status == DFS_OK)
+		status = dfs_usage_begin(ns, ns->quota);
+	if (status == DFS_OK)
+		dfs_log(DFS_LOG_INFO,
+			"share %s: what is used is kept from now on: %llu bytes, %llu files",
+			ns->rec.name, (unsigned long long)found.bytes,
+			(unsigned long long)found.inodes);
+	return status;
+}
+
 enum dfs_status
 dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 {
@@ -90,6 +132,13 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 	if (!share)
 		return dfs_fail(DFS_NOMEM, "no memory for the share %s", o->name);
 	status = dfs_namespace_open(o->metadata, o->inodes, &nso, &ns);
+	if (status == DFS_OK) {
+		status = open_quotas(ns, o->quotas);
+		if (status != DFS_OK) {
+			dfs_namespace_close(ns);
+			dfs_namespace_free(ns, !ns->lease.same, nso.log_last);
+		}
+	}
 	if (status != DFS_OK) {
 		free(share);
 		return status;
@@ -122,6 +171,7 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 		.log_quota = o->log_quota,
 		.stuck_write = o->stuck_write,
 		.dedup = o->dedup,
+		.quotas = ns->quota != NULL,
 		.gc_grace = o->gc_grace,
 		.gc_reconcile = o->gc_reconcile,
 		.gc_reconcile_interval = o->gc_reconcile_interval,
@@ -208,6 +258,16 @@ dfs_share_set_rules(struct dfs_share *share, const struct dfs_share_rules *rules
 	share->rules = copy;
 	dfs_lock_release(&share->rules_lock);
 	free((void *)old);
+}
+
+bool
+dfs_share_set_quotas(struct dfs_share *share, const struct dfs_quota_rules *quotas)
+{
+	static const struct dfs_quota_rules none;
+
+	if (share->ns->quota)
+		dfs_quota_set_rules(share->ns->quota, quotas ? quotas : &none);
+	return share->ns->quota || !quotas || share->ns->lease.follow;
 }
 
 struct dfs_share *

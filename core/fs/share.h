@@ -81,6 +81,7 @@ struct dfs_share_options {
 	struct dfs_flush_options flush;
 	struct dfs_hash_key secret;          /* the server's, for handle keys */
 	const struct dfs_share_rules *rules; /* NULL: the default */
+	const struct dfs_quota_rules *quotas; /* NULL: what is used is not kept */
 	/* Of a root directory that is made now; mode 0: 0755. */
 	uint32_t root_mode, root_uid, root_gid;
 };
@@ -97,6 +98,10 @@ bool dfs_share_follows(const struct dfs_share *share);
 bool dfs_share_set_read_only(struct dfs_share *share, bool on);
 /* Replace the client rules (copied; NULL: the default).  Main thread. */
 void dfs_share_set_rules(struct dfs_share *share, const struct dfs_share_rules *rules);
+
+/* Other limits from now on (copied; NULL: none).  False: the share was opened without quotas, so what
+ * is used is not known until it is opened with them.  Main thread. */
+bool dfs_share_set_quotas(struct dfs_share *share, const struct dfs_quota_rules *quotas);
 
 struct dfs_share *dfs_share_ref(struct dfs_share *share);
 void dfs_share_unref(struct dfs_share *share);

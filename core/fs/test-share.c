@@ -117,6 +117,7 @@ try_open_share(struct fixture *f)
 		.self = f->server ? &f->server->self : NULL,
 		.read_only = f->read_only,
 		.take_over = f->take_over,
+		.quotas = f->quotas,
 	};
 	enum dfs_status status;
 

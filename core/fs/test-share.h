@@ -53,6 +53,7 @@ struct fixture {
 	bool dedup;
 	struct test_server *server; /* NULL: a stand-alone server; lives across reopening */
 	bool read_only, take_over;
+	const struct dfs_quota_rules *quotas; /* NULL: none; read when the share is opened */
 	bool durable_blocks; /* the memory block store says that it keeps what it has */
 	struct dfs_share *share;
 	struct dfs_ctx ctx; /* uid 0 */

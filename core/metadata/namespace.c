@@ -11,6 +11,7 @@
 #include "io/gate.h"
 #include "metadata/cache.h"
 #include "metadata/ns.h"
+#include "metadata/quota.h"
 #include "metadata/writeback.h"
 
 #define FIRST_FILEID 16u
@@ -289,6 +290,7 @@ dfs_namespace_free(struct dfs_namespace *ns, bool complete, uint64_t log_last)
 		st->ops.fence(st->inst, ns->rec.id, 0);
 	}
 	unlist(ns);
+	dfs_quota_free(ns->quota);
 	free(ns->orphans.list);
 	free(ns);
 }

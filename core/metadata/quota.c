@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/lock.h"
-#include "base/log.h"
 #include "metadata/quota.h"
 
 #define TABLE_MIN 64
@@ -21,7 +20,6 @@ struct sum {
 
 struct dfs_quota {
 	struct dfs_lock lock;
-	char share[64];
 	/* All guarded by lock. */
 	struct dfs_quota_rules *rules;
 	int64_t (*now)(void);
@@ -58,7 +56,7 @@ limit_of(const struct dfs_quota_rules *rules, uint32_t kind, uint32_t id)
 }
 
 struct dfs_quota *
-dfs_quota_new(const char *share, const struct dfs_quota_rules *rules)
+dfs_quota_new(const struct dfs_quota_rules *rules)
 {
 	struct dfs_quota *q = calloc(1, sizeof *q);
 
@@ -68,7 +66,6 @@ dfs_quota_new(const char *share, const struct dfs_quota_rules *rules)
 		free(q);
 		return NULL;
 	}
-	strncpy(q->share, share, sizeof q->share - 1);
 	q->mask = TABLE_MIN - 1;
 	q->now = dfs_clock_real;
 	q->rules = dfs_quota_rules_copy(rules);
@@ -265,15 +262,6 @@ watch_locked(struct dfs_quota *q, const struct dfs_quota_charge *c)
 	}
 }
 
-static enum dfs_status
-refuse(const struct dfs_quota *q, uint32_t kind, uint32_t id)
-{
-	if (kind == DFS_USAGE_SHARE)
-		return dfs_fail(DFS_NOSPC, "share %s: its quota is used up", q->share);
-	return dfs_fail(DFS_DQUOT, "share %s: the quota of %s %u is used up", q->share,
-			kind == DFS_USAGE_USER ? "user" : "group", id);
-}
-
 enum dfs_status
 dfs_quota_reserve(struct dfs_quota *q, const struct dfs_quota_charge *c, bool exempt)
 {
@@ -291,7 +279,7 @@ dfs_quota_reserve(struct dfs_quota *q, const struct dfs_quota_charge *c, bool ex
 		if (!s)
 			status = DFS_DELAY;
 		else if ((kind == DFS_USAGE_SHARE || !exempt) && !sum_allows(q, s, c))
-			status = refuse(q, kind, id_of(c, kind));
+			status = kind == DFS_USAGE_SHARE ? DFS_NOSPC : DFS_DQUOT;
 	}
 	if (status == DFS_OK)
 		add_locked(q, c, 1);

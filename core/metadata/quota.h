@@ -32,7 +32,7 @@ struct dfs_quota_charge {
 };
 
 /* rules: copied.  NULL: no memory. */
-struct dfs_quota *dfs_quota_new(const char *share, const struct dfs_quota_rules *rules);
+struct dfs_quota *dfs_quota_new(const struct dfs_quota_rules *rules);
 void dfs_quota_free(struct dfs_quota *quota);
 /* Other limits from now on (copied). */
 void dfs_quota_set_rules(struct dfs_quota *quota, const struct dfs_quota_rules *rules);
