@@ -15,6 +15,7 @@ dist_check_SCRIPTS += \
 	tests/kernel/workload-mixed.sh \
 	tests/kernel/workload.sh \
 	tests/protocol/libnfs.sh \
+	tests/protocol/quota.py \
 	tests/server/lifecycle.sh \
 	tests/structure/dist.sh \
 	tests/structure/includes.sh
@@ -27,6 +28,7 @@ TESTS += \
 	tests/structure/includes.sh \
 	tests/server/lifecycle.sh \
 	tests/protocol/libnfs.sh \
+	tests/protocol/quota.py \
 	$(long_tests)
 EXTRA_DIST += \
 	tests/kernel/guest-init \

@@ -64,6 +64,7 @@ struct dfs_config_share {
 	uint64_t gc_reconcile_interval; /* ns */
 	struct dfs_flush_options flush;
 	struct dfs_share_rules *rules; /* copy it to keep it */
+	struct dfs_quota_rules *quotas; /* the same; NULL: none */
 	struct dfs_options options;    /* owns path and the texts in flush */
 	char *where;
 };

@@ -162,6 +162,7 @@ dfs_config_free(struct dfs_config *config)
 	for (unsigned i = 0; i < config->n_shares; i++) {
 		dfs_options_clear(&config->shares[i].options);
 		free(config->shares[i].rules);
+		free(config->shares[i].quotas);
 		g_free(config->shares[i].where);
 	}
 	for (unsigned i = 0; i < config->n_adapters; i++) {

@@ -6,6 +6,7 @@ core_libdittofs_la_SOURCES += \
 	core/config/config.h \
 	core/config/instances.c \
 	core/config/load.c \
+	core/config/quotas.c \
 	core/config/reader.c \
 	core/config/reader.h \
 	core/config/rules.c \

@@ -50,5 +50,8 @@ bool dfs_reader_adapters(struct dfs_config_reader *r);
 /* Rules of a share's `clients` (NULL: the default). */
 struct dfs_share_rules *dfs_reader_rules(const struct dfs_config_reader *r,
 					 const config_setting_t *clients, const char *path);
+/* A share's `quotas` (NULL: none); share: its path in messages. */
+bool dfs_reader_quotas(const struct dfs_config_reader *r, const config_setting_t *group,
+		       const char *share, struct dfs_quota_rules **quotas);
 
 #endif

@@ -122,7 +122,7 @@ static bool
 read_share(const struct dfs_config_reader *r, const config_setting_t *group,
 	   struct dfs_config_share *share)
 {
-	static const char *const extra[] = {"clients", NULL};
+	static const char *const extra[] = {"clients", "quotas", NULL};
 	g_autofree char *path = g_strdup_printf("shares.%s", config_setting_name(group));
 	const struct share_values *values;
 
@@ -164,6 +164,14 @@ read_share(const struct dfs_config_reader *r, const config_setting_t *group,
 	if (!share->blocks)
 		return false;
 	warn_volatile(r, group, path, share);
+	if (!dfs_reader_quotas(r, config_setting_get_member(group, "quotas"), path, &share->quotas))
+		return false;
+	if (share->quotas && !share->metadata->plugin->ops.metadata.add_usage)
+		return dfs_reader_refuse(
+			r, member(group, "quotas"),
+			"%s.quotas: the %s store \"%s\" keeps no sums of usage, so "
+			"there can be no quotas on it",
+			path, share->metadata->plugin->desc.name, share->metadata->name);
 	share->rules = dfs_reader_rules(r, config_setting_get_member(group, "clients"), path);
 	return share->rules != NULL;
 }

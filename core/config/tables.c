@@ -135,6 +135,67 @@ const struct dfs_config_item dfs_client_table[] = {
 	{.type = DFS_CONFIG_END},
 };
 
+/* The rows of a limit, where its values lie. */
+#define LIMIT_ROWS(at)                                                                             \
+	{"bytes_soft",                                                                             \
+	 DFS_CONFIG_SIZE,                                                                          \
+	 DFS_CONFIG_RELOADABLE,                                                                    \
+	 at(bytes_soft),                                                                           \
+	 0,                                                                                        \
+	 INT64_MAX,                                                                                \
+	 "0",                                                                                      \
+	 NULL,                                                                                     \
+	 "Bytes that may be used for longer than the grace time; 0 is no such limit."},            \
+		{"bytes_hard",                                                                     \
+		 DFS_CONFIG_SIZE,                                                                  \
+		 DFS_CONFIG_RELOADABLE,                                                            \
+		 at(bytes_hard),                                                                   \
+		 0,                                                                                \
+		 INT64_MAX,                                                                        \
+		 "0",                                                                              \
+		 NULL,                                                                             \
+		 "Bytes that may be used at all; 0 is no such limit."},                            \
+		{"files_soft",                                                                     \
+		 DFS_CONFIG_INT,                                                                   \
+		 DFS_CONFIG_RELOADABLE,                                                            \
+		 at(files_soft),                                                                   \
+		 0,                                                                                \
+		 INT64_MAX,                                                                        \
+		 "0",                                                                              \
+		 NULL,                                                                             \
+		 "Files, directories and all else that has attributes, that there may be for "     \
+		 "longer than the grace time; 0 is no such limit."},                               \
+		{"files_hard",                                                                     \
+		 DFS_CONFIG_INT,                                                                   \
+		 DFS_CONFIG_RELOADABLE,                                                            \
+		 at(files_hard),                                                                   \
+		 0,                                                                                \
+		 INT64_MAX,                                                                        \
+		 "0",                                                                              \
+		 NULL,                                                                             \
+		 "How many of these there may be at all; 0 is no such "                            \
+		 "limit."},                                                                        \
+	{                                                                                          \
+		"grace", DFS_CONFIG_DURATION, DFS_CONFIG_RELOADABLE, at(grace), 0,                 \
+			3650 * 86400000000000ll, "7d", NULL,                                       \
+			"How long a soft limit may be passed before it binds as a hard one does."  \
+	}
+
+#define QUOTA(field) offsetof(struct quota_values, field)
+const struct dfs_config_item dfs_quota_table[] = {
+	LIMIT_ROWS(QUOTA),
+	{.type = DFS_CONFIG_END},
+};
+
+#define QUOTA_ROW(field) offsetof(struct quota_row_values, limit.field)
+const struct dfs_config_item dfs_quota_row_table[] = {
+	{"id", DFS_CONFIG_INT, DFS_CONFIG_REQUIRED | DFS_CONFIG_RELOADABLE,
+	 offsetof(struct quota_row_values, id), 0, 4294967294, NULL, NULL,
+	 "The user's or the group's number."},
+	LIMIT_ROWS(QUOTA_ROW),
+	{.type = DFS_CONFIG_END},
+};
+
 const struct dfs_config_section *
 dfs_config_sections(void)
 {
@@ -150,6 +211,14 @@ dfs_config_sections(void)
 		 "loopback "
 		 "addresses are served.",
 		 dfs_client_table},
+		{"shares.NAME.quotas.share",
+		 "What all files of the share may take together; default_user has the same keys, "
+		 "and holds for each user that users does not name, but not for user 0.",
+		 dfs_quota_table},
+		{"shares.NAME.quotas.users[]",
+		 "What the files of one user may take; the rows of groups have the same keys, and "
+		 "hold for the files of a group.",
+		 dfs_quota_row_table},
 		{NULL, NULL, NULL},
 	};
 

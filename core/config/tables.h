@@ -32,11 +32,24 @@ struct client_values {
 	uint8_t secure;
 };
 
+struct quota_values {
+	uint64_t bytes_soft, bytes_hard; /* 0: none, and so the next two */
+	int64_t files_soft, files_hard;
+	uint64_t grace; /* ns */
+};
+
+struct quota_row_values {
+	int64_t id;
+	struct quota_values limit;
+};
+
 /* server and server.log fill struct dfs_config_server; share and client the structs above. */
 extern const struct dfs_config_item dfs_server_table[];
 extern const struct dfs_config_item dfs_log_table[];
 extern const struct dfs_config_item dfs_wal_table[]; /* struct dfs_config_wal */
 extern const struct dfs_config_item dfs_share_table[];
 extern const struct dfs_config_item dfs_client_table[];
+extern const struct dfs_config_item dfs_quota_table[];     /* struct quota_values */
+extern const struct dfs_config_item dfs_quota_row_table[]; /* struct quota_row_values */
 
 #endif

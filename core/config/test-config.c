@@ -80,6 +80,38 @@ a_share_chooses_how_it_flushes(void)
 }
 
 static void
+a_share_has_quotas(void)
+{
+	struct dfs_config *c = parse(HEAD SHARE(
+		"quotas = { share = { bytes_hard = \"10G\"; files_hard = 1000; };"
+		"default_user = { bytes_soft = \"1G\"; bytes_hard = \"2G\"; grace = \"1h\"; };"
+		"users = ( { id = 1000; files_soft = 5; }, { id = 7; bytes_hard = 4096; } );"
+		"groups = ( { id = 0; files_hard = 3; } ); };"));
+	const struct dfs_quota_rules *q = c->shares[0].quotas;
+
+	g_assert_cmpuint(q->share.bytes_hard, ==, UINT64_C(10) << 30);
+	g_assert_cmpuint(q->share.files_hard, ==, 1000);
+	g_assert_cmpuint(q->share.bytes_soft, ==, 0);
+	g_assert_cmpuint(q->default_user.bytes_soft, ==, UINT64_C(1) << 30);
+	g_assert_cmpint(q->default_user.grace, ==, INT64_C(3600000000000));
+	g_assert_cmpuint(q->n_users, ==, 2);
+	g_assert_cmpuint(q->rules[0].id, ==, 7);
+	g_assert_cmpuint(q->rules[0].limit.bytes_hard, ==, 4096);
+	g_assert_cmpuint(q->rules[1].id, ==, 1000);
+	g_assert_cmpuint(q->rules[1].limit.files_soft, ==, 5);
+	g_assert_cmpint(q->rules[1].limit.grace, ==, INT64_C(7) * 86400000000000);
+	g_assert_cmpuint(q->n_groups, ==, 1);
+	g_assert_cmpuint(q->rules[2].limit.files_hard, ==, 3);
+	dfs_config_free(c);
+	c = parse(HEAD SHARE("quotas = { };"));
+	g_assert_nonnull(c->shares[0].quotas);
+	dfs_config_free(c);
+	c = parse(HEAD SHARE(""));
+	g_assert_null(c->shares[0].quotas);
+	dfs_config_free(c);
+}
+
+static void
 the_server_has_defaults(void)
 {
 	struct dfs_config *c = parse("");
@@ -327,6 +359,27 @@ static const struct text mistakes[] = {
 	 "path "
 	 "of its own"},
 
+	{"quotas-no-group", HEAD SHARE("quotas = 5;"),
+	 "t.conf:7: shares.home.quotas: an integer does not fit; want a group { }"},
+	{"quotas-unknown-key", HEAD SHARE("quotas = {\n user = ( ); };"),
+	 "t.conf:8: shares.home.quotas.user: unknown key; did you mean \"users\"?"},
+	{"quota-unknown-key", HEAD SHARE("quotas = { share = {\n byte_hard = 1; }; };"),
+	 "t.conf:8: shares.home.quotas.share.byte_hard: unknown key; did you mean \"bytes_hard\"?"},
+	{"quota-soft-above-hard",
+	 HEAD SHARE("quotas = { default_user = { files_soft = 2; files_hard = 1; }; };"),
+	 "t.conf:7: shares.home.quotas.default_user.files_soft: it is above files_hard"},
+	{"quota-without-id", HEAD SHARE("quotas = { groups = (\n { files_hard = 1; } ); };"),
+	 "t.conf:8: shares.home.quotas.groups[0].id: required, but not there; want an integer "
+	 "from 0 to 4294967294"},
+	{"quota-of-root", HEAD SHARE("quotas = { users = ( { id = 0; } ); };"),
+	 "t.conf:7: shares.home.quotas.users[0].id: no limit binds user 0; want another one"},
+	{"quota-id-twice",
+	 HEAD SHARE("quotas = { users = ( { id = 5; }, { id = 4; },\n { id = 5; } ); };"),
+	 "t.conf:8: shares.home.quotas.users[2].id: an earlier row has 5 too"},
+	{"quota-no-list", HEAD SHARE("quotas = { users = { }; };"),
+	 "t.conf:7: shares.home.quotas.users: a group { } does not fit; want a list ( ) of groups "
+	 "{ }"},
+
 	{"clients-no-list", HEAD SHARE("clients = { };"),
 	 "t.conf:7: shares.home.clients: a group { } does not fit; want a list ( ) of groups { }"},
 	{"client-no-group", HEAD SHARE("clients = ( \"127.0.0.1\" );"),
@@ -501,6 +554,7 @@ main(int argc, char **argv)
 	registry = dfs_registry_new((const char *const[]){dir, NULL});
 	g_test_add_func("/read/the-whole-file", the_whole_file_is_read);
 	g_test_add_func("/read/a-share-chooses-how-it-flushes", a_share_chooses_how_it_flushes);
+	g_test_add_func("/read/a-share-has-quotas", a_share_has_quotas);
 	g_test_add_func("/read/the-server-has-defaults", the_server_has_defaults);
 	g_test_add_func("/read/the-server-is-configured", the_server_is_configured);
 	g_test_add_func("/read/store-paths-start-at-the-state-folder",

@@ -421,6 +421,26 @@ a_share_without_quotas_keeps_no_sums(void)
 	fixture_close(&f);
 }
 
+/* Refused before anything is changed. */
+static void
+a_store_without_sums_has_no_quotas(void)
+{
+	g_autofree struct dfs_quota_rules *r = limits();
+	struct fixture f = share_with("test", NULL);
+	struct dfs_share_options o = {.name = "other", .path = "/other", .quotas = r};
+	struct dfs_share *share = NULL;
+
+	fixture_open(&f);
+	o.metadata = f.metadata;
+	o.blocks = f.blocks;
+	o.inodes = f.inodes;
+	o.pages = f.pages;
+	f.metadata->ops.add_usage = NULL;
+	assert_status(dfs_share_open(&o, &share), DFS_NOTSUP);
+	g_assert_nonnull(strstr(dfs_fail_text(), "keeps no sums of usage"));
+	fixture_close(&f);
+}
+
 static void
 sums_begin_with_a_recount_and_end_with_the_quotas(void)
 {
@@ -805,6 +825,7 @@ static const struct {
 	TEST(other_limits_hold_at_once),
 	TEST(statfs_tells_what_the_caller_may_take),
 	TEST(a_share_without_quotas_keeps_no_sums),
+	TEST(a_store_without_sums_has_no_quotas),
 	TEST(sums_begin_with_a_recount_and_end_with_the_quotas),
 	TEST(a_failed_change_leaves_nothing),
 	TEST(an_inode_of_an_unsure_commit_is_counted_anew),

@@ -104,6 +104,7 @@ dfs_lease_take(struct dfs_metadata_store *store, struct dfs_txn *txn, struct dfs
 		.same = had.held && memcmp(had.id, self->id, sizeof had.id) == 0,
 		.lsn = get64(had.lsn),
 	};
+	lease->held = had.held && !lease->same;
 	lease->follow = wish == DFS_LEASE_READ && !lease->same;
 	if (lease->follow)
 		return DFS_OK;

@@ -37,6 +37,7 @@ enum dfs_lease_wish {
 /* What there was to know of a share whose lease is asked for. */
 struct dfs_lease {
 	bool follow;  /* it was not taken: another server writes to the share, or may begin to */
+	bool held;    /* another server has it, or had until now */
 	bool same;    /* it was ours before: what our log has of the share goes on */
 	uint64_t lsn; /* LSNs that records of the share may have are not above; ours begin there */
 };

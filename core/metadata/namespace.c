@@ -119,6 +119,8 @@ find_or_create(void *arg, struct dfs_txn *txn)
 		return dfs_fail(
 			DFS_NOENT,
 			"there is no such share in the store yet, and read_only makes none");
+	if (status == DFS_OK && !o->search.found && o->options->existing)
+		return dfs_fail(DFS_NOENT, "there is no such share in the store");
 	if (status == DFS_OK && !o->search.found)
 		status = share_create(st, txn, o->options, &o->search);
 	if (status == DFS_OK && shared)

@@ -29,13 +29,14 @@ void dfs_inode_cache_usage(const struct dfs_inode_cache *cache, uint64_t *inodes
 struct dfs_namespace_options {
 	const char *name;                       /* the share's, 1..63 bytes */
 	uint32_t root_mode, root_uid, root_gid; /* of a root that is made now; mode 0: 0755 */
+	bool existing;                          /* DFS_NOENT rather than to make a share */
 	/* On a store that several servers share; else not looked at. */
 	const struct dfs_server_identity *self;
 	enum dfs_lease_wish wish;
 	uint64_t log_last; /* the highest LSN of the server's log, 0: it has none */
 };
 
-/* Find the share's row or create it with its root directory, and take its lease (metadata/lease.h).
+/* Find the share's row or, unless `existing`, create it with its root directory, and take its lease (metadata/lease.h).
  * DFS_BUSY: another server has it.  DFS_NOENT: a share that would be followed is not there.  Blocking. */
 enum dfs_status dfs_namespace_open(struct dfs_metadata_store *store, struct dfs_inode_cache *cache,
 				   const struct dfs_namespace_options *options,

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 core_libdittofs_la_SOURCES += \
+	core/runtime/check.c \
+	core/runtime/check.h \
 	core/runtime/runtime.c \
 	core/runtime/runtime.h \
 	core/runtime/shares.c \

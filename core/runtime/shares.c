@@ -43,6 +43,32 @@ named(const struct dfs_config *config, const char *name)
 	return false;
 }
 
+static void
+tell_limit(GString *text, const char *whose, const struct dfs_quota_limit *l)
+{
+	g_autofree char *bytes =
+		l->bytes_hard ? g_format_size_full(l->bytes_hard, G_FORMAT_SIZE_IEC_UNITS) : NULL;
+
+	if (l->bytes_hard)
+		g_string_append_printf(text, "; %s: %s", whose, bytes);
+	if (l->files_hard)
+		g_string_append_printf(text, "; %s: %llu files", whose,
+				       (unsigned long long)l->files_hard);
+}
+
+static void
+tell_quotas(const struct dfs_config_share *row)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	if (!row->quotas)
+		return;
+	tell_limit(text, "all together at most", &row->quotas->share);
+	tell_limit(text, "a user at most", &row->quotas->default_user);
+	dfs_log(DFS_LOG_INFO, "share %s: quotas for %u users and %u groups of their own%s",
+		row->name, row->quotas->n_users, row->quotas->n_groups, text->str);
+}
+
 static struct dfs_share *
 open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env, char **error)
 {
@@ -77,6 +103,7 @@ open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env, c
 		.take_over = env->take_over && g_strv_contains(env->take_over, row->name),
 		.secret = env->secret,
 		.rules = row->rules,
+		.quotas = row->quotas,
 	};
 	struct dfs_share *share = NULL;
 	enum dfs_status status = dfs_share_open(&options, &share);
@@ -95,6 +122,7 @@ open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env, c
 		dfs_log(DFS_LOG_INFO, "share %s: %s on %s and %s, durability %s", row->name,
 			row->path, row->metadata->name, row->blocks->name,
 			promises[row->durability]);
+	tell_quotas(row);
 	return share;
 }
 
@@ -177,6 +205,11 @@ dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
 				"next, at the next start or after it was taken out",
 				config->shares[i].where, share->name);
 		dfs_share_set_rules(share, config->shares[i].rules);
+		if (!dfs_share_set_quotas(share, config->shares[i].quotas))
+			dfs_log(DFS_LOG_WARN,
+				"%s: shares.%s.quotas takes effect when the share is opened next, "
+				"at the next start or after it was taken out",
+				config->shares[i].where, share->name);
 	}
 	for (guint i = 0; i < shares->list->len; i++) {
 		struct dfs_share *share = g_ptr_array_index(shares->list, i);

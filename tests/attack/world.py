@@ -188,6 +188,13 @@ class Server:
             self.process.kill()
             self.process.wait()
 
+    def check_quotas(self):
+        """Exit status and output of a recount of the stores, the server being down."""
+        env = dict(os.environ, DFS_PLUGIN_PATH=os.path.join(BUILD, ".plugins"))
+        run = subprocess.run([os.path.join(BUILD, "tools/dfs/dfs"), "-c", self.conf, "--check-quotas"],
+                             env=env, capture_output=True, text=True, timeout=120)
+        return run.returncode, run.stdout + run.stderr
+
     def refused(self, *words, status=1):
         """Whether it ends by itself with this status and a line that has all the words; and what it says."""
         before = len(self.text()) if os.path.exists(self.log) else 0

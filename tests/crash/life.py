@@ -28,7 +28,9 @@ class Lives:
         self.verifiers, self.steps = set(), 0
 
     def durability(self, level, more=""):
-        self.server.shares = [share("export", "leveldb", "filesystem", 'durability = "%s"; %s' % (level, more))]
+        """Sums of usage are kept, so that each restart can prove that they have not drifted."""
+        self.server.shares = [share("export", "leveldb", "filesystem",
+                                    'durability = "%s"; quotas = { }; %s' % (level, more))]
         self.server.write_config()
 
     @property
@@ -106,7 +108,13 @@ class Lives:
         ask("REMOVE after the verifier", lambda: (c.remove(self.root, name),))
         c.close()
 
+    def sums(self):
+        status, text = self.server.check_quotas()
+        if status:
+            raise Wrong("the sums of usage have drifted (status %d): %s" % (status, text))
+
     def restart(self):
+        self.sums()
         if not self.launch():
             raise Wrong("the server does not start again")
         self.check()

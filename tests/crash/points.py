@@ -50,7 +50,8 @@ STUCK = [("spill-logged", 10, WRITES), ("spill-out", 20, BIG), ("spill-read", 3,
 STORE = [("writev", 4), ("renameat", 4), ("renameat+", 4), ("sync", 2)]
 # In the first start on an empty folder.
 FRESH = [("segment-allocated", 1), ("segment-allocated", 2), ("segment-made", 1), ("segment-made", 2), ("super-torn", 1), ("super-torn", 2),
-         ("super-written", 1), ("super-synced", 2), ("recover-end", 1), ("recovered", 1)]
+         ("super-written", 1), ("super-synced", 2), ("recover-end", 1), ("recovered", 1),
+         ("usage-cleared", 1), ("usage-kept", 1)]
 # In the first load of an empty folder.
 GROW = [("segment-allocated", 3), ("segment-made", 3), ("segment-made", 4)]
 # In a start that finds a full log.

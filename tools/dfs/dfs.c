@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "plugin/registry.h"
+#include "runtime/check.h"
 #include "runtime/runtime.h"
 #include "tools/dfs/ready.h"
 
@@ -36,12 +37,17 @@ static char *ready_file;
 static char **plugin_dirs;
 static char **take_over;
 static gboolean check_only;
+static gboolean check_quotas;
 static gboolean show_version;
 
 static const GOptionEntry entries[] = {
 	{"config", 'c', 0, G_OPTION_ARG_FILENAME, &config_path, "Configuration file", "FILE"},
 	{"check-config", 0, 0, G_OPTION_ARG_NONE, &check_only,
 	 "Check the configuration file and exit: 0 good, 2 bad", NULL},
+	{"check-quotas", 0, 0, G_OPTION_ARG_NONE, &check_quotas,
+	 "Count what shares with quotas use and compare with what their stores keep: 0 equal, 1 "
+	 "not",
+	 NULL},
 	{"log-level", 0, 0, G_OPTION_ARG_STRING, &log_level,
 	 "error, warn, info or debug; overrides the file", "LEVEL"},
 	{"log-format", 0, 0, G_OPTION_ARG_STRING, &log_format, "text or json; overrides the file",
@@ -178,6 +184,19 @@ run(struct dfs_registry *registry, struct dfs_config *config)
 	return EXIT_SUCCESS;
 }
 
+static int
+compare_usage(const struct dfs_config *config)
+{
+	g_autofree char *error = NULL;
+	bool sound;
+
+	if (!dfs_check_quotas(config, &sound, &error)) {
+		fprintf(stderr, "dfs: %s\n", error);
+		return EXIT_FAILURE;
+	}
+	return sound ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -220,6 +239,9 @@ main(int argc, char **argv)
 		printf("%s: good\n", config_path);
 		dfs_config_free(config);
 		status = EXIT_SUCCESS;
+	} else if (check_quotas) {
+		status = compare_usage(config);
+		dfs_config_free(config);
 	} else {
 		status = run(registry, config);
 	}
