@@ -591,6 +591,61 @@ an_inode_in_hand_is_left_alone(void)
 	fixture_close(&f);
 }
 
+static enum dfs_status
+drift(void *arg, struct dfs_txn *txn)
+{
+	struct fixture *f = arg;
+	const struct dfs_usage_record one = {
+		.size = sizeof one, .kind = DFS_USAGE_USER, .id = USER, .bytes = 4096};
+
+	return f->metadata->ops.add_usage(f->metadata->inst, txn, f->share->ns->rec.id, &one);
+}
+
+static enum dfs_status
+drift_record(void *arg, struct dfs_txn *txn)
+{
+	struct fixture *f = arg;
+	struct dfs_inode_record rec = {.size = sizeof rec};
+	struct dfs_metadata_store *st = f->metadata;
+	struct dfs_ref ref;
+
+	assert_status(look(f, f->root, "a", &ref), DFS_OK);
+	assert_status(st->ops.get_inode(st->inst, txn, f->share->ns->rec.id, ref.fileid, &rec),
+		      DFS_OK);
+	rec.used += 4096;
+	return st->ops.put_inode(st->inst, txn, f->share->ns->rec.id, &rec);
+}
+
+static void
+a_recount_finds_what_has_drifted(void)
+{
+	g_autofree struct dfs_quota_rules *r = limits();
+	struct fixture f = share_with("test-durable", r);
+	struct dfs_recount found;
+	struct dfs_ref ref;
+
+	open_for_all(&f);
+	ref = user_file(&f, "a");
+	assert_status(write_as(&f, USER, &ref, 0, 64 * KIB), DFS_OK);
+	assert_sound(&f);
+	assert_status(dfs_metadata_update(f.metadata, drift, &f, NULL), DFS_OK);
+	assert_status(dfs_recount_check(f.share->ns, &found), DFS_OK);
+	g_assert_cmpuint(found.wrong_sums, ==, 1);
+	g_assert_cmpuint(found.wrong_used, ==, 0);
+	assert_status(dfs_metadata_update(f.metadata, drift_record, &f, NULL), DFS_OK);
+	assert_status(dfs_recount_check(f.share->ns, &found), DFS_OK);
+	g_assert_cmpuint(found.wrong_sums, ==, 1);
+	g_assert_cmpuint(found.wrong_used, ==, 1);
+	/* Counted anew all is right again. */
+	f.quotas = NULL;
+	fixture_reopen(&f);
+	f.quotas = r;
+	fixture_reopen(&f);
+	assert_sound(&f);
+	g_assert_cmpint(bytes_of(&f, DFS_USAGE_USER, USER), ==, 64 * KIB);
+	fixture_close(&f);
+}
+
 #define THREADS 4
 
 struct race {
@@ -829,6 +884,7 @@ static const struct {
 	TEST(sums_begin_with_a_recount_and_end_with_the_quotas),
 	TEST(a_failed_change_leaves_nothing),
 	TEST(an_inode_of_an_unsure_commit_is_counted_anew),
+	TEST(a_recount_finds_what_has_drifted),
 	TEST(an_inode_in_hand_is_left_alone),
 	TEST(writers_side_by_side_take_what_there_is_and_no_more),
 	TEST(creators_side_by_side_make_what_is_allowed_and_no_more),

@@ -33,13 +33,17 @@ limits(void)
 static inline enum dfs_status
 write_as(struct fixture *f, uint32_t uid, const struct dfs_ref *ref, uint64_t offset, uint32_t len)
 {
-	static unsigned char data[1 << 20] = {1, 2, 3};
+	static unsigned char data[1 << 20];
+	static gsize once;
 	struct dfs_ctx ctx = ctx_as(f, uid, GROUP);
 	enum dfs_stable committed;
 	struct dfs_wcc wcc;
 	uint64_t verifier;
 
-	memset(data, 0x5a, len);
+	if (g_once_init_enter(&once)) {
+		memset(data, 0x5a, sizeof data);
+		g_once_init_leave(&once, 1);
+	}
 	return dfs_fs_write(&ctx, ref, offset, data, len, DFS_UNSTABLE, &committed, &verifier,
 			    &wcc);
 }

@@ -19,9 +19,9 @@ struct rig {
 	struct dfs_payload_options options;
 	struct dfs_payload *payload;
 	char *dir;     /* removed at the end; NULL: none */
-	uint64_t used; /* what the map rows have, by what flushes told */
-	unsigned settled;
-	unsigned published;
+	_Atomic uint64_t used; /* what the map rows have, by what flushes told */
+	_Atomic unsigned settled;
+	_Atomic unsigned published;
 	enum dfs_status publish_status; /* what the owner answers */
 };
 

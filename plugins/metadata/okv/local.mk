@@ -24,7 +24,10 @@ plugins_metadata_okv_libdittofs_okv_a_SOURCES = $(okv_sources)
 
 include plugins/metadata/tree/local.mk
 
-check_PROGRAMS += plugins/metadata/okv/test-okv
-TESTS += plugins/metadata/okv/test-okv
+check_PROGRAMS += plugins/metadata/okv/test-golden plugins/metadata/okv/test-okv
+TESTS += plugins/metadata/okv/test-golden plugins/metadata/okv/test-okv
+EXTRA_DIST += plugins/metadata/okv/golden/0.1.0
+plugins_metadata_okv_test_golden_SOURCES = plugins/metadata/okv/test-golden.c
+plugins_metadata_okv_test_golden_LDADD = plugins/metadata/okv/libokv.la $(GLIB_LIBS)
 plugins_metadata_okv_test_okv_SOURCES = plugins/metadata/okv/test-okv.c
 plugins_metadata_okv_test_okv_LDADD = plugins/metadata/okv/libokv.la $(GLIB_LIBS)
