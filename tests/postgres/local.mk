@@ -1,5 +1,15 @@
 # SPDX-License-Identifier: MIT
 # The PostgreSQL metadata store on real servers.
 EXTRA_DIST += tests/postgres/lib.sh
-dist_check_SCRIPTS += tests/postgres/conform.sh tests/postgres/refuse.sh tests/postgres/servers.sh
-TESTS += tests/postgres/conform.sh tests/postgres/refuse.sh tests/postgres/servers.sh
+postgres_scripts = \
+	tests/postgres/conform.sh \
+	tests/postgres/faults.sh \
+	tests/postgres/refuse.sh \
+	tests/postgres/servers.sh
+dist_check_SCRIPTS += $(postgres_scripts)
+TESTS += $(postgres_scripts)
+
+# Of faults.sh.
+check_PROGRAMS += tests/postgres/hammer
+tests_postgres_hammer_SOURCES = tests/postgres/hammer.c
+tests_postgres_hammer_LDADD = core/libdittofs.la $(GLIB_LIBS) -lpthread
