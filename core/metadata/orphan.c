@@ -92,16 +92,19 @@ collect(void *arg, uint64_t fileid, const struct dfs_content_id *content)
 
 /* The next piece of the sweep that begins at *from. */
 static unsigned
-sweep_piece(struct dfs_namespace *ns, struct dfs_orphan *list, uint64_t *from)
+sweep_piece(struct dfs_namespace *ns, struct dfs_orphan *list, uint64_t *from,
+	    enum dfs_status *status)
 {
 	struct dfs_metadata_store *st = ns->store;
 	struct found f = {list, 0};
 	struct dfs_txn *txn;
 	unsigned kept = 0;
 
-	if (dfs_metadata_begin(st, NULL, DFS_TXN_READ, &txn) != DFS_OK)
+	*status = dfs_metadata_begin(st, NULL, DFS_TXN_READ, &txn);
+	if (*status != DFS_OK)
 		return 0;
-	if (st->ops.scan_orphans(st->inst, txn, ns->rec.id, *from, collect, &f) != DFS_OK)
+	*status = st->ops.scan_orphans(st->inst, txn, ns->rec.id, *from, collect, &f);
+	if (*status != DFS_OK)
 		f.n = 0;
 	dfs_metadata_abort(st, txn);
 	*from = f.n ? list[f.n - 1].fileid + 1 : 0;
@@ -113,7 +116,7 @@ sweep_piece(struct dfs_namespace *ns, struct dfs_orphan *list, uint64_t *from)
 		dfs_inode_unref(inode);
 	}
 	/* All of them open: go on behind them. */
-	return f.n && !kept ? sweep_piece(ns, list, from) : kept;
+	return f.n && !kept ? sweep_piece(ns, list, from, status) : kept;
 }
 
 struct reclaimed {
@@ -205,10 +208,10 @@ has_content(const struct dfs_orphan *o)
 	return memcmp(&o->content, &none, sizeof none) != 0;
 }
 
-static void
+static enum dfs_status
 reclaim_piece(struct dfs_namespace *ns, struct dfs_orphan *list, unsigned n, uint32_t level)
 {
-	enum dfs_status status = DFS_OK;
+	enum dfs_status status = DFS_OK, left = DFS_OK;
 	struct reclaimed done = {.ns = ns, .list = list};
 	uint64_t seq = 0;
 
@@ -231,6 +234,7 @@ reclaim_piece(struct dfs_namespace *ns, struct dfs_orphan *list, unsigned n, uin
 			continue;
 		}
 		dfs_inode_unref(inode);
+		left = one;
 		dfs_log(DFS_LOG_WARN, "%s: content of file %llu is not reclaimed yet (%s): %s",
 			ns->rec.name, (unsigned long long)list[i].fileid, dfs_status_name(one),
 			dfs_fail_text());
@@ -243,8 +247,10 @@ reclaim_piece(struct dfs_namespace *ns, struct dfs_orphan *list, unsigned n, uin
 	for (unsigned i = 0; i < done.n; i++)
 		dfs_inode_unref(done.inodes[i]);
 	if (status != DFS_OK)
-		dfs_log(DFS_LOG_WARN, "%s: %u removed files are reclaimed at the next start (%s)",
-			ns->rec.name, n, dfs_status_name(status));
+		dfs_log(DFS_LOG_WARN, "%s: %u removed files are reclaimed %s (%s)", ns->rec.name, n,
+			status == DFS_DELAY ? "later" : "at the next start",
+			dfs_status_name(status));
+	return status == DFS_OK ? left : status;
 }
 
 void
@@ -252,9 +258,10 @@ dfs_orphans_run(struct dfs_namespace *ns)
 {
 	struct dfs_orphans *o = &ns->orphans;
 	struct dfs_orphan piece[PIECE];
+	enum dfs_status status = DFS_OK;
 	uint64_t from = 0;
 
-	for (unsigned round = 0; round < PIECES_A_RUN; round++) {
+	for (unsigned round = 0; round < PIECES_A_RUN && status != DFS_DELAY; round++) {
 		uint32_t level;
 		unsigned n;
 		bool sweep;
@@ -268,8 +275,8 @@ dfs_orphans_run(struct dfs_namespace *ns)
 		level = o->level;
 		dfs_lock_release(&o->lock);
 		if (!n && sweep) {
-			n = sweep_piece(ns, piece, &from);
-			if (!n || !from) {
+			n = sweep_piece(ns, piece, &from, &status);
+			if (status != DFS_DELAY && (!n || !from)) {
 				dfs_lock_acquire(&o->lock);
 				o->sweep = false;
 				dfs_lock_release(&o->lock);
@@ -277,10 +284,14 @@ dfs_orphans_run(struct dfs_namespace *ns)
 		}
 		if (!n)
 			break;
-		reclaim_piece(ns, piece, n, level);
+		status = reclaim_piece(ns, piece, n, level);
 	}
 	dfs_lock_acquire(&o->lock);
 	o->running = false;
-	submit_locked(o);
+	/* A store that is away: the next unlink tries again, with what the records remember. */
+	if (status == DFS_DELAY)
+		o->sweep = !ns->no_orphans;
+	else
+		submit_locked(o);
 	dfs_lock_release(&o->lock);
 }

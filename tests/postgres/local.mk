@@ -5,6 +5,7 @@ postgres_scripts = \
 	tests/postgres/conform.sh \
 	tests/postgres/faults.sh \
 	tests/postgres/refuse.sh \
+	tests/postgres/server.sh \
 	tests/postgres/servers.sh
 dist_check_SCRIPTS += $(postgres_scripts)
 TESTS += $(postgres_scripts)

@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A server with its names in PostgreSQL and its content in files: trees are copied in and out while the database
+# is restarted, killed and away, and the server itself is killed; all that was acknowledged is there.
+. "$DFS_SRCDIR/tests/lib.sh"
+. "$DFS_SRCDIR/tests/postgres/lib.sh"
+requires nfs-cp nfs-cat nfs-ls openssl
+start_postgres "wal_writer_delay = 5s"
+port=$(free_port)
+cat >"$work/dfs.conf" <<CONF
+server = { state_dir = "$work/state"; wal = { size = "128M"; segment_size = "8M"; }; };
+metadata_stores = { m = { type = "postgres"; host = "$pg_host"; port = "$pg_port"; user = "dittofs"; dbname = "dittofs"; }; };
+block_stores = { b = { type = "filesystem"; path = "blocks"; }; };
+shares = { export = { path = "/export"; metadata = "m"; blocks = "b";
+    clients = ( { match = "127.0.0.0/8"; access = "rw"; squash = "none"; } ); }; };
+adapters = { nfs = { listen = "127.0.0.1"; port = $port; }; };
+CONF
+start_server
+mkdir "$work/in"
+for i in 0 1 2 3 4 5 6 7 8 9; do openssl rand $((i * 77777 + 13)) >"$work/in/$i"; done
+openssl rand 9000000 >"$work/in/large"
+
+# in_as PREFIX: copy the files in; out_as PREFIX: and compare them.
+in_as() { for f in "$work/in"/*; do nfs cp "$f" "$(nfs_url "/export/$1-${f##*/}")" || return 1; done; }
+out_as() { for f in "$work/in"/*; do nfs cat "$(nfs_url "/export/$1-${f##*/}")" | cmp - "$f" || return 1; done; }
+count() { nfs ls "$(nfs_url /export)" | grep -c -- "$1-"; }
+
+ok "files are copied in" in_as quiet
+ok "and out" out_as quiet
+is "and listed" "$(count quiet)" 11
+
+in_as restart >"$work/copy" 2>&1 &
+copy=$!
+listed() { nfs ls "$(nfs_url /export)" | grep -q -e "$1"; }
+for i in 1 4 7; do
+	wait_for 30 listed "restart-$i"
+	stop_postgres fast
+	run_postgres
+done
+ok "files are copied in while the database is restarted" wait "$copy"
+ok "and are there" out_as restart
+
+in_as crash >"$work/copy" 2>&1 &
+copy=$!
+for i in 1 4 7; do
+	wait_for 30 listed "crash-$i"
+	crash_postgres
+	run_postgres
+done
+ok "files are copied in while the database is killed" wait "$copy"
+ok "and are there" out_as crash
+
+stop_postgres fast
+in_as away >"$work/copy" 2>&1 &
+copy=$!
+ok "what the server knows is served without the database" out_as crash
+run_postgres
+ok "what a client wants meanwhile is done when it is back" wait "$copy"
+ok "and is there" out_as away
+
+kill -KILL "$server_pid"
+{ wait "$server_pid"; } 2>/dev/null
+start_server
+for run in quiet restart crash away; do ok "a killed server has all of '$run' again" out_as "$run"; done
+is "and lists it" "$(nfs ls "$(nfs_url /export)" | grep -c -e '-[0-9l]')" 44
+is "the database tells the same" "$(sql "SELECT count(*) FROM dittofs.files WHERE type = 'file'")" 44
+ok "the server ends in order" stop_server
+is "no error came up" "$(grep -cE ' (error|ERROR)' "$work/server.log")" 0
+finish
