@@ -16,16 +16,24 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "adapters/nfs/address.h"
 #include "adapters/nfs/call.h"
 #include "fs/share.h"
 
 struct dfs_runtime;
 struct nfs_mounts; /* mount/mounts.h */
 
+struct nfs_caller; /* callback/callback.h */
+struct nfs_nsm;    /* nsm/nsm.h */
+struct nfs_map;    /* portmap/map.h */
+
 /* What procedures need of the server; one per server, set up before the first connection. */
 struct nfs_service {
 	struct dfs_runtime *runtime;
 	struct nfs_mounts *mounts;
+	struct nfs_caller *caller; /* calls to clients */
+	struct nfs_nsm *nsm;
+	struct nfs_map *map; /* which program is served where */
 };
 
 #define NFS_ACCESS_ENTRIES 4
@@ -42,11 +50,9 @@ struct nfs_decision {
 /* Embedded in struct nfs_conn. */
 struct nfs_access {
 	const struct nfs_service *service;
-	union {
-		struct sockaddr sa;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-	} peer;
+	union nfs_address peer;
+	union nfs_address local; /* this end; AF_UNSPEC: not known */
+	bool datagram;           /* the call came by UDP */
 	uint32_t next; /* entry that is replaced next */
 	struct nfs_decision decisions[NFS_ACCESS_ENTRIES];
 };

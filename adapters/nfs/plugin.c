@@ -7,12 +7,16 @@
 
 #include "adapters/nfs/mount/mount.h"
 #include "adapters/nfs/nfs3/nfs3.h"
+#include "adapters/nfs/nsm/nsm.h"
+#include "adapters/nfs/portmap/portmap.h"
 #include "adapters/nfs/server.h"
 #include "base/log.h"
 #include "runtime/runtime.h"
 
 #define FIELD(name) offsetof(struct nfs_config, name)
 #define SECONDS(n) ((int64_t)(n)*1000000000)
+
+static const char *const udp_names[] = {"auto", "on", "off", NULL};
 
 static const struct dfs_config_item options[] = {
 	{"listen", DFS_CONFIG_LIST, 0, FIELD(listen), 0, 0, "0.0.0.0", NULL,
@@ -40,24 +44,52 @@ static const struct dfs_config_item options[] = {
 	 "Longest wait of one request before the client is told to come again."},
 	{"reply_cache", DFS_CONFIG_INT, 0, FIELD(reply_cache), 256, 16777216, "65536", NULL,
 	 "Entries of the duplicate request cache, over all clients."},
+	{"udp", DFS_CONFIG_ENUM, 0, FIELD(udp), 0, 0, "auto", udp_names,
+	 "Whether MOUNT and the status monitor also answer by UDP, on the same port; auto: with "
+	 "portmap or register_rpcbind."},
+	{"portmap", DFS_CONFIG_BOOL, 0, FIELD(portmap), 0, 0, "false", NULL,
+	 "Run a portmapper, which tells clients the ports of this adapter."},
+	{"portmap_port", DFS_CONFIG_INT, 0, FIELD(portmap_port), 1, 65535, "111", NULL,
+	 "Port of that portmapper; clients look for it at 111 only."},
+	{"register_rpcbind", DFS_CONFIG_BOOL, 0, FIELD(register_rpcbind), 0, 0, "false", NULL,
+	 "Register this adapter's programs with the rpcbind of this host."},
 	{NULL, DFS_CONFIG_END, 0, 0, 0, 0, NULL, NULL, NULL},
 };
 
 static const struct nfs_program programs[] = {
-	{NFS_PROGRAM, 3, 3, nfs3_procs, sizeof nfs3_procs / sizeof *nfs3_procs},
-	{MOUNT_PROGRAM, 3, 3, mount3_procs, sizeof mount3_procs / sizeof *mount3_procs},
+	{NFS_PROGRAM, 3, 3, nfs3_procs, sizeof nfs3_procs / sizeof *nfs3_procs, 0},
+	{MOUNT_PROGRAM, 3, 3, mount3_procs, sizeof mount3_procs / sizeof *mount3_procs,
+	 NFS_PROGRAM_UDP},
+	{NSM_PROGRAM, 1, 1, nsm1_procs, NSM_PROCS, NFS_PROGRAM_UDP},
+	{PORTMAP_PROGRAM, 2, 2, portmap2_procs, PORTMAP_PROCS_2,
+	 NFS_PROGRAM_PORTMAP | NFS_PROGRAM_UDP},
+	{PORTMAP_PROGRAM, 3, 3, rpcbind3_procs, PORTMAP_PROCS_3,
+	 NFS_PROGRAM_PORTMAP | NFS_PROGRAM_UDP},
+	{PORTMAP_PROGRAM, 4, 4, rpcbind4_procs, PORTMAP_PROCS_4,
+	 NFS_PROGRAM_PORTMAP | NFS_PROGRAM_UDP},
 };
+
+static enum dfs_status
+refuse(struct dfs_diag *diag, const char *key, const char *text)
+{
+	snprintf(diag->key, sizeof diag->key, "%s", key);
+	snprintf(diag->text, sizeof diag->text, "%s", text);
+	return DFS_CONFIG;
+}
 
 static enum dfs_status
 validate(const void *config, struct dfs_diag *diag)
 {
 	const struct nfs_config *c = config;
 
-	if (c->listen && c->listen[0])
-		return DFS_OK;
-	snprintf(diag->key, sizeof diag->key, "listen");
-	snprintf(diag->text, sizeof diag->text, "at least one address is needed");
-	return DFS_CONFIG;
+	if (!c->listen || !c->listen[0])
+		return refuse(diag, "listen", "at least one address is needed");
+	if (c->portmap && c->portmap_port == c->port)
+		return refuse(diag, "portmap_port", "it must differ from port");
+	if (c->portmap && c->register_rpcbind)
+		return refuse(diag, "portmap",
+			      "a host has one portmapper: choose portmap or register_rpcbind");
+	return DFS_OK;
 }
 
 static enum dfs_status
@@ -65,11 +97,13 @@ create(struct dfs_runtime *runtime, const struct dfs_host *host, const void *con
        struct dfs_diag *diag)
 {
 	struct nfs_server *server = NULL;
-	enum dfs_status status =
-		nfs_server_new(runtime, dfs_runtime_workers(runtime), dfs_runtime_loops(runtime),
-			       config, programs, sizeof programs / sizeof *programs, &server);
+	struct nfs_config with_state = *(const struct nfs_config *)config;
+	enum dfs_status status;
 
 	(void)host; /* an adapter is linked with the core */
+	with_state.state_dir = dfs_runtime_state_dir(runtime);
+	status = nfs_server_new(runtime, dfs_runtime_workers(runtime), dfs_runtime_loops(runtime),
+				&with_state, programs, sizeof programs / sizeof *programs, &server);
 	if (status != DFS_OK)
 		snprintf(diag->text, sizeof diag->text, "%s", dfs_fail_text());
 	*inst = server;

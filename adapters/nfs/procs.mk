@@ -16,6 +16,8 @@ adapters_nfs_libnfsproc_la_SOURCES = \
 	adapters/nfs/callback/lookup.c \
 	adapters/nfs/callback/message.c \
 	adapters/nfs/callback/message.h \
+	adapters/nfs/callback/socket.c \
+	adapters/nfs/callback/socket.h \
 	adapters/nfs/callback/stream.c \
 	adapters/nfs/drc.c \
 	adapters/nfs/drc.h \
@@ -63,6 +65,31 @@ adapters_nfs_libnfsproc_la_SOURCES = \
 	adapters/nfs/nfs3/types.c \
 	adapters/nfs/nfs3/types.h \
 	adapters/nfs/nfs3/write.c \
+	adapters/nfs/nsm/file.c \
+	adapters/nfs/nsm/mon.c \
+	adapters/nfs/nsm/notify.c \
+	adapters/nfs/nsm/nsm.h \
+	adapters/nfs/nsm/null.c \
+	adapters/nfs/nsm/procs.c \
+	adapters/nfs/nsm/simu_crash.c \
+	adapters/nfs/nsm/stat.c \
+	adapters/nfs/nsm/table.c \
+	adapters/nfs/nsm/table.h \
+	adapters/nfs/nsm/tell.c \
+	adapters/nfs/portmap/dump.c \
+	adapters/nfs/portmap/getaddr.c \
+	adapters/nfs/portmap/getport.c \
+	adapters/nfs/portmap/gettime.c \
+	adapters/nfs/portmap/map.c \
+	adapters/nfs/portmap/map.h \
+	adapters/nfs/portmap/null.c \
+	adapters/nfs/portmap/portmap.h \
+	adapters/nfs/portmap/procs.c \
+	adapters/nfs/portmap/rpcbind.c \
+	adapters/nfs/portmap/rpcbind.h \
+	adapters/nfs/portmap/session.c \
+	adapters/nfs/portmap/session.h \
+	adapters/nfs/portmap/taddr.c \
 	adapters/nfs/xdr.h
 
 NFS_TEST_LIBS = adapters/nfs/libnfsproc.la core/libdittofs.la $(XXHASH_LIBS) $(GLIB_LIBS) -lpthread
@@ -111,8 +138,10 @@ NFS_RPCGEN_SOURCES = adapters/nfs/test-rpcgen.c adapters/nfs/test-rpcgen.h adapt
 	adapters/nfs/test-fs.h adapters/nfs/test-runtime.c adapters/nfs/test-runtime.h
 NFS_RPCGEN_CPPFLAGS = $(AM_CPPFLAGS) -I. $(TIRPC_CFLAGS)
 NFS_RPCGEN_LIBS = adapters/nfs/liboracle.la $(NFS_TEST_LIBS) $(TIRPC_LIBS)
-check_PROGRAMS += adapters/nfs/test-oracle adapters/nfs/test-dirlist adapters/nfs/test-failures adapters/nfs/test-mount
-TESTS += adapters/nfs/test-oracle adapters/nfs/test-dirlist adapters/nfs/test-failures adapters/nfs/test-mount
+check_PROGRAMS += adapters/nfs/test-oracle adapters/nfs/test-dirlist adapters/nfs/test-failures adapters/nfs/test-mount \
+	adapters/nfs/nsm/test-nsm adapters/nfs/portmap/test-portmap
+TESTS += adapters/nfs/test-oracle adapters/nfs/test-dirlist adapters/nfs/test-failures adapters/nfs/test-mount \
+	adapters/nfs/nsm/test-nsm adapters/nfs/portmap/test-portmap
 adapters_nfs_test_oracle_SOURCES = adapters/nfs/test-oracle.c $(NFS_RPCGEN_SOURCES)
 adapters_nfs_test_oracle_CPPFLAGS = $(NFS_RPCGEN_CPPFLAGS)
 adapters_nfs_test_oracle_LDADD = $(NFS_RPCGEN_LIBS)
@@ -125,4 +154,10 @@ adapters_nfs_test_failures_LDADD = $(NFS_RPCGEN_LIBS)
 adapters_nfs_test_mount_SOURCES = adapters/nfs/test-mount.c $(NFS_RPCGEN_SOURCES)
 adapters_nfs_test_mount_CPPFLAGS = $(NFS_RPCGEN_CPPFLAGS)
 adapters_nfs_test_mount_LDADD = $(NFS_RPCGEN_LIBS)
+adapters_nfs_nsm_test_nsm_SOURCES = adapters/nfs/nsm/test-nsm.c $(NFS_RPCGEN_SOURCES)
+adapters_nfs_nsm_test_nsm_CPPFLAGS = $(NFS_RPCGEN_CPPFLAGS)
+adapters_nfs_nsm_test_nsm_LDADD = $(NFS_RPCGEN_LIBS)
+adapters_nfs_portmap_test_portmap_SOURCES = adapters/nfs/portmap/test-portmap.c $(NFS_RPCGEN_SOURCES)
+adapters_nfs_portmap_test_portmap_CPPFLAGS = $(NFS_RPCGEN_CPPFLAGS)
+adapters_nfs_portmap_test_portmap_LDADD = $(NFS_RPCGEN_LIBS)
 endif

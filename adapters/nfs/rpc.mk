@@ -3,6 +3,8 @@
 noinst_LTLIBRARIES += adapters/nfs/libnfsrpc.la
 adapters_nfs_libnfsrpc_la_SOURCES = \
 	adapters/nfs/rpc/conn.h \
+	adapters/nfs/rpc/datagram.c \
+	adapters/nfs/rpc/datagram.h \
 	adapters/nfs/rpc/dispatch.c \
 	adapters/nfs/rpc/header.c \
 	adapters/nfs/rpc/header.h \

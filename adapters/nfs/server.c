@@ -6,15 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapters/nfs/callback/callback.h"
 #include "adapters/nfs/mount/mounts.h"
+#include "adapters/nfs/nsm/nsm.h"
+#include "adapters/nfs/portmap/map.h"
+#include "adapters/nfs/portmap/rpcbind.h"
+#include "adapters/nfs/portmap/session.h"
 #include "adapters/nfs/rpc/conn.h"
+#include "adapters/nfs/rpc/datagram.h"
 #include "base/cond.h"
 #include "base/log.h"
 
 #define RECORD_MAX ((1u << 20) + 4096u) /* the largest WRITE and its head */
 #define LANE_QUEUE 1024u
 #define STUCK_AFTER (10 * DFS_SECOND)
-#define WATCH_ROUNDS 5 /* seconds between looks at the requests */
+#define RPCBIND_TIME (3 * DFS_SECOND) /* that a start, a reload or a stop waits for it */
+#define WATCH_ROUNDS 5                /* seconds between looks at the requests */
 
 static void
 watch_loops(struct nfs_server *server)
@@ -54,12 +61,20 @@ watchdog_main(void *arg)
 	return NULL;
 }
 
+static bool
+wants_udp(const struct nfs_config *config)
+{
+	return config->udp == NFS_UDP_ON ||
+	       (config->udp == NFS_UDP_AUTO && (config->portmap || config->register_rpcbind));
+}
+
 enum dfs_status
 nfs_server_new(struct dfs_runtime *runtime, struct dfs_workers *workers, unsigned loops,
 	       const struct nfs_config *config, const struct nfs_program *programs,
 	       uint32_t n_programs, struct nfs_server **out)
 {
 	struct nfs_server *server = calloc(1, sizeof *server);
+	enum dfs_status status = DFS_OK;
 	struct dfs_net_config net = {
 		.name = "nfs",
 		.loops = loops,
@@ -93,12 +108,26 @@ nfs_server_new(struct dfs_runtime *runtime, struct dfs_workers *workers, unsigne
 	server->drc = nfs_drc_new((uint32_t)config->reply_cache, 0);
 	server->lane = dfs_lane_new(workers, 0, LANE_QUEUE);
 	server->net = dfs_net_new(&net);
-	if (!server->net) {
-		nfs_server_free(server);
-		return DFS_IO;
+	server->service.map = calloc(1, sizeof *server->service.map);
+	if (server->net && wants_udp(config))
+		server->udp = nfs_udp_new(server);
+	if (config->register_rpcbind)
+		server->registration = calloc(1, sizeof *server->registration);
+	if (!server->net || !server->service.map || (wants_udp(config) && !server->udp) ||
+	    (config->register_rpcbind && !server->registration))
+		status = DFS_IO;
+	if (status == DFS_OK && config->state_dir)
+		status = nfs_nsm_new(config->state_dir, server->lane, &server->service.nsm);
+	if (status == DFS_OK && config->state_dir) {
+		server->service.caller = nfs_caller_new();
+		status = server->service.caller ? DFS_OK : DFS_IO;
 	}
-	*out = server;
-	return DFS_OK;
+	server->config.state_dir = NULL;
+	if (status == DFS_OK)
+		*out = server;
+	else
+		nfs_server_free(server);
+	return status;
 }
 
 static void
@@ -125,7 +154,12 @@ nfs_server_free(struct nfs_server *server)
 		dfs_net_wait(server->net);
 	watchdog_stop(server);
 	dfs_net_free(server->net);
+	nfs_udp_free(server->udp);
+	free(server->service.map);
+	free(server->registration);
 	dfs_lane_free(server->lane);
+	nfs_caller_free(server->service.caller);
+	nfs_nsm_free(server->service.nsm);
 	nfs_drc_free(server->drc);
 	nfs_mounts_free(server->service.mounts);
 	pthread_cond_destroy(&server->watch_cond);
@@ -133,20 +167,77 @@ nfs_server_free(struct nfs_server *server)
 	free(server);
 }
 
+/* Listen on one port, of all addresses. */
+static enum dfs_status
+listen_all(struct nfs_server *server, uint16_t port, bool portmap, const char *what)
+{
+	for (const char *const *address = server->config.listen; *address; address++) {
+		enum dfs_status status = dfs_net_listen(server->net, *address, port);
+
+		if (status == DFS_OK && server->udp)
+			status = nfs_udp_listen(server->udp, *address, port, portmap);
+		if (status != DFS_OK)
+			return status;
+		dfs_log(DFS_LOG_INFO, "%s: listening on %s port %u%s", what, *address, port,
+			server->udp ? ", TCP and UDP" : "");
+	}
+	return DFS_OK;
+}
+
+/* What is served at this address. */
+static void
+map_address(struct nfs_server *server, const union nfs_address *at, uint8_t protocol, bool portmap)
+{
+	uint32_t needed = (protocol == IPPROTO_UDP ? NFS_PROGRAM_UDP : 0) |
+			  (portmap ? NFS_PROGRAM_PORTMAP : 0);
+
+	for (uint32_t i = 0; i < server->n_programs; i++) {
+		const struct nfs_program *p = &server->programs[i];
+
+		if ((p->flags & needed) != needed || !(p->flags & NFS_PROGRAM_PORTMAP) != !portmap)
+			continue;
+		for (uint32_t version = p->low; version <= p->high; version++)
+			nfs_map_add(server->service.map, p->number, version, protocol, at);
+	}
+}
+
+static void
+make_map(struct nfs_server *server)
+{
+	struct sockaddr_storage bound;
+	union nfs_address at;
+	bool portmap;
+
+	for (unsigned i = 0; dfs_net_bound(server->net, i, &bound); i++) {
+		nfs_address_set(&at, (struct sockaddr *)&bound);
+		portmap = server->config.portmap &&
+			  nfs_address_port(&at) == server->config.portmap_port;
+		map_address(server, &at, IPPROTO_TCP, portmap);
+	}
+	for (unsigned i = 0; server->udp && nfs_udp_bound(server->udp, i, &at, &portmap); i++)
+		map_address(server, &at, IPPROTO_UDP, portmap);
+}
+
 enum dfs_status
 nfs_server_start(struct nfs_server *server)
 {
 	const struct nfs_config *config = &server->config;
+	enum dfs_status status = listen_all(server, (uint16_t)config->port, false, "nfs");
 	int err;
 
-	for (const char *const *address = config->listen; *address; address++) {
-		enum dfs_status status =
-			dfs_net_listen(server->net, *address, (uint16_t)config->port);
-		if (status != DFS_OK)
-			return status;
-		dfs_log(DFS_LOG_INFO, "nfs: listening on %s port %lld", *address,
-			(long long)config->port);
+	if (status == DFS_OK && config->portmap) {
+		status = listen_all(server, (uint16_t)config->portmap_port, true, "portmap");
+		if (status == DFS_BUSY)
+			dfs_fail(status,
+				 "the portmapper's port %lld is taken; if rpcbind runs here, "
+				 "use register_rpcbind instead of portmap",
+				 (long long)config->portmap_port);
 	}
+	if (status != DFS_OK)
+		return status;
+	make_map(server);
+	if (server->udp && !nfs_udp_start(server->udp))
+		return DFS_IO;
 	/* The watchdog asks the loops, so they run before it does. */
 	if (!dfs_net_start(server->net))
 		return DFS_IO;
@@ -155,14 +246,28 @@ nfs_server_start(struct nfs_server *server)
 		return dfs_fail(DFS_IO, "cannot start the NFS watchdog: %s", strerror(err));
 	pthread_setname_np(server->watchdog, "nfs-watch");
 	server->watching = true;
+	if (server->registration)
+		nfs_rpcbind_register(server->registration, server->service.map, RPCBIND_SOCKET,
+				     dfs_clock_mono() + RPCBIND_TIME);
+	if (server->service.nsm)
+		nfs_nsm_start(server->service.nsm, server->service.caller);
 	return DFS_OK;
 }
 
 void
 nfs_server_stop(struct nfs_server *server, int64_t deadline)
 {
+	int64_t soon = dfs_clock_mono() + RPCBIND_TIME;
+
+	if (server->registration)
+		nfs_rpcbind_unregister(server->registration, server->service.map, RPCBIND_SOCKET,
+				       soon < deadline ? soon : deadline);
+	if (server->udp)
+		nfs_udp_stop(server->udp, deadline);
 	if (!dfs_net_drain(server->net, deadline))
 		dfs_log(DFS_LOG_WARN, "nfs: the deadline passed before all requests were answered");
+	if (server->service.caller)
+		nfs_caller_stop(server->service.caller);
 }
 
 static void
@@ -175,4 +280,8 @@ void
 nfs_server_reload(struct nfs_server *server)
 {
 	dfs_net_each(server->net, forget_access);
+	/* An rpcbind that was started anew has forgotten us. */
+	if (server->registration)
+		nfs_rpcbind_register(server->registration, server->service.map, RPCBIND_SOCKET,
+				     dfs_clock_mono() + RPCBIND_TIME);
 }

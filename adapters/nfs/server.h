@@ -21,6 +21,8 @@ struct dfs_net;
 struct dfs_workers;
 struct dfs_lane;
 struct nfs_drc;
+struct nfs_udp;
+struct nfs_registration;
 
 struct nfs_config {
 	const char *const *listen;
@@ -31,19 +33,38 @@ struct nfs_config {
 	uint64_t max_receiving; /* bytes of WRITE data, all connections */
 	uint64_t idle_timeout, stall_timeout, request_timeout; /* ns */
 	int64_t reply_cache;                                   /* entries */
+	uint32_t udp;                                          /* enum nfs_udp_when */
+	uint8_t portmap;                                       /* serve the portmapper's programs */
+	int64_t portmap_port;                                  /* where */
+	uint8_t register_rpcbind;                              /* with the host's own */
+	/* Not an option: where what must outlive the server is kept; borrowed until it is created.
+	 * NULL: the server makes no calls and monitors nobody (tests). */
+	const char *state_dir;
 };
 
-/* A program that the server answers for. */
+enum nfs_udp_when {
+	NFS_UDP_AUTO = 0, /* with a portmapper, ours or the host's: without one nobody finds it */
+	NFS_UDP_ON = 1,
+	NFS_UDP_OFF = 2,
+};
+
+#define NFS_PROGRAM_UDP (1u << 0)     /* also by UDP, on the port of the same number */
+#define NFS_PROGRAM_PORTMAP (1u << 1) /* on the portmapper's port, and not on NFS's */
+
+/* A program that the server answers for; versions that differ in their procedures are several rows. */
 struct nfs_program {
 	uint32_t number, low, high; /* versions */
 	const struct nfs_proc *procs;
 	uint32_t n_procs;
+	uint32_t flags;
 };
 
 struct nfs_server {
 	struct nfs_service service;
 	struct nfs_drc *drc;
 	struct dfs_net *net;
+	struct nfs_udp *udp;                   /* NULL: off */
+	struct nfs_registration *registration; /* with the host's rpcbind; NULL: off */
 	struct dfs_lane *lane; /* for calls that fall through before they have a share */
 	const struct nfs_program *programs;
 	uint32_t n_programs;

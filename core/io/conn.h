@@ -40,6 +40,9 @@ struct dfs_conn_ops {
 	void (*closed)(struct dfs_conn *conn);
 	/* The last holder is gone. */
 	void (*freed)(struct dfs_conn *conn);
+	/* Optional.  A connection without a descriptor (dfs_net_datagram) has something queued: send
+	 * it some other way; it is dropped after the call. */
+	void (*put_out)(struct dfs_conn *conn);
 };
 
 struct dfs_conn_limits {
@@ -183,6 +186,8 @@ dfs_conn_out_bound(const struct dfs_conn *conn)
 	return left < conn->limits->out_bytes ? left : conn->limits->out_bytes;
 }
 
+/* What is queued, in order, as at most n vectors; answers how many. */
+unsigned dfs_conn_queued(const struct dfs_conn *conn, struct iovec *iov, unsigned n);
 /* Send what is queued, as far as the socket takes it and the turn's share goes. */
 void dfs_conn_flush(struct dfs_conn *conn);
 /* Drop what is queued. */

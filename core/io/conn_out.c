@@ -160,6 +160,16 @@ out_advance(struct dfs_conn *conn, size_t n)
 	}
 }
 
+unsigned
+dfs_conn_queued(const struct dfs_conn *conn, struct iovec *iov, unsigned n)
+{
+	unsigned i = 0;
+
+	for (uint32_t at = conn->seg_head; at < conn->seg_tail && i < n; at++, i++)
+		iov[i] = (struct iovec){(void *)conn->segs[at].data, conn->segs[at].len};
+	return i;
+}
+
 void
 dfs_conn_flush(struct dfs_conn *conn)
 {
@@ -167,8 +177,11 @@ dfs_conn_flush(struct dfs_conn *conn)
 	struct msghdr msg = {.msg_iov = iov};
 	size_t share = SEND_BYTES;
 
-	if (conn->watch.fd < 0)
+	if (conn->watch.fd < 0) {
+		if (conn->ops->put_out && conn->seg_head < conn->seg_tail)
+			conn->ops->put_out(conn);
 		dfs_conn_out_clear(conn);
+	}
 	while (conn->seg_head < conn->seg_tail && !conn->blocked) {
 		size_t asked = 0;
 		ssize_t sent;

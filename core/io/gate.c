@@ -32,6 +32,7 @@ struct dfs_gate {
 	bool sleeping;                        /* guarded by mu: the thread waits for work */
 	bool stop;                            /* guarded by mu */
 	enum dfs_status failed;               /* the gate's thread only, once running */
+	bool retry;                           /* set before the first waiter */
 	pthread_t thread;
 };
 
@@ -87,7 +88,7 @@ gate_round(struct dfs_gate *gate, struct dfs_gate_waiter *list)
 		if (w->level > level)
 			level = w->level;
 	}
-	if (needed && gate->failed == DFS_OK) {
+	if (needed && (gate->failed == DFS_OK || gate->retry)) {
 		answer = gate->sync(gate->arg, seq, level, &durable);
 		if (answer == DFS_DELAY && gate_put_back(gate, list)) {
 			usleep(GATE_PAUSE);
@@ -96,11 +97,14 @@ gate_round(struct dfs_gate *gate, struct dfs_gate_waiter *list)
 		if (answer == DFS_OK) {
 			assert(durable >= seq);
 			gate_advance(gate, level, durable);
+			gate->failed = DFS_OK;
 		} else if (answer != DFS_DELAY) {
+			if (gate->failed == DFS_OK)
+				dfs_log(DFS_LOG_ERROR,
+					"%s: sync failed (%s): %s; its writes fail %s", gate->name,
+					dfs_status_name(answer), dfs_fail_text(),
+					gate->retry ? "until one succeeds" : "from now on");
 			gate->failed = answer;
-			dfs_log(DFS_LOG_ERROR,
-				"%s: sync failed (%s): %s; its writes fail from now on", gate->name,
-				dfs_status_name(answer), dfs_fail_text());
 		}
 	}
 	while (list) {
@@ -157,6 +161,12 @@ dfs_gate_new(const char *name, dfs_gate_sync_fn sync, void *arg)
 	snprintf(title, sizeof title, "sync %s", name);
 	pthread_setname_np(gate->thread, title);
 	return gate;
+}
+
+void
+dfs_gate_retry(struct dfs_gate *gate)
+{
+	gate->retry = true;
 }
 
 void

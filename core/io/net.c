@@ -178,6 +178,30 @@ adopt_run(struct dfs_post *post)
 }
 
 static void
+count_new(struct dfs_net *net, struct dfs_loop *loop)
+{
+	pthread_mutex_lock(&net->mu);
+	net->alive++;
+	atomic_store(&net->open, atomic_load(&net->open) + 1);
+	pthread_mutex_unlock(&net->mu);
+	atomic_fetch_add_explicit(&loop->placed, 1, memory_order_relaxed);
+}
+
+struct dfs_conn *
+dfs_net_datagram(struct dfs_net *net, const struct sockaddr *peer)
+{
+	struct dfs_conn *conn;
+
+	if (atomic_load(&net->draining) ||
+	    atomic_load_explicit(&net->open, memory_order_relaxed) >= net->max_connections)
+		return NULL;
+	conn = dfs_conn_new(net->loops[0], -1, peer, net->ops, &net->limits, net);
+	if (conn)
+		count_new(net, net->loops[0]);
+	return conn;
+}
+
+static void
 accepted(struct dfs_net *net, int fd, const struct sockaddr *peer)
 {
 	struct dfs_loop *loop = place(net);
@@ -193,11 +217,7 @@ accepted(struct dfs_net *net, int fd, const struct sockaddr *peer)
 		close(fd);
 		return;
 	}
-	pthread_mutex_lock(&net->mu);
-	net->alive++;
-	atomic_store(&net->open, atomic_load(&net->open) + 1);
-	pthread_mutex_unlock(&net->mu);
-	atomic_fetch_add_explicit(&loop->placed, 1, memory_order_relaxed);
+	count_new(net, loop);
 	/* Counted at once, so that the next of a burst goes elsewhere; the loop counts it itself
 	 * when it opens it. */
 	atomic_fetch_add_explicit(&loop->active, 1, memory_order_relaxed);
@@ -319,12 +339,17 @@ uint16_t
 dfs_net_port(const struct dfs_net *net, unsigned i)
 {
 	struct sockaddr_storage addr;
-	socklen_t len = sizeof addr;
 
-	if (i >= net->n_listeners || net->listeners[i].watch.fd < 0 ||
-	    getsockname(net->listeners[i].watch.fd, (struct sockaddr *)&addr, &len) < 0)
-		return 0;
-	return ntohs(((struct sockaddr_in *)&addr)->sin_port);
+	return dfs_net_bound(net, i, &addr) ? ntohs(((struct sockaddr_in *)&addr)->sin_port) : 0;
+}
+
+bool
+dfs_net_bound(const struct dfs_net *net, unsigned i, struct sockaddr_storage *bound)
+{
+	socklen_t len = sizeof *bound;
+
+	return i < net->n_listeners && net->listeners[i].watch.fd >= 0 &&
+	       getsockname(net->listeners[i].watch.fd, (struct sockaddr *)bound, &len) == 0;
 }
 
 bool

@@ -33,6 +33,8 @@ struct dfs_net *dfs_net_new(const struct dfs_net_config *config);
 enum dfs_status dfs_net_listen(struct dfs_net *net, const char *address, uint16_t port);
 /* The bound port of the i-th listening socket, 0: there is none. */
 uint16_t dfs_net_port(const struct dfs_net *net, unsigned i);
+/* Its address and port.  False: there is none. */
+bool dfs_net_bound(const struct dfs_net *net, unsigned i, struct sockaddr_storage *bound);
 /* False: dfs_fail_text says why. */
 bool dfs_net_start(struct dfs_net *net);
 /* Accept nothing more, answer what is under way, close; at the deadline (monotonic ns) close what
@@ -42,6 +44,12 @@ bool dfs_net_drain(struct dfs_net *net, int64_t deadline);
 void dfs_net_wait(struct dfs_net *net);
 /* Waits likewise, then ends the loops. */
 void dfs_net_free(struct dfs_net *net);
+
+/* A connection without a descriptor, for a datagram that has come: placed on the first loop and counted
+ * like any other.  What it answers goes to ops->put_out.  The caller sets up what it needs to, calls
+ * dfs_conn_open, and at the end dfs_conn_drain.  On the first loop's thread.  NULL: max_connections is
+ * reached, the set is draining, or there is no memory. */
+struct dfs_conn *dfs_net_datagram(struct dfs_net *net, const struct sockaddr *peer);
 
 /* Have each(conn) called for every open connection, on its loop; does not wait for that. */
 void dfs_net_each(struct dfs_net *net, void (*each)(struct dfs_conn *conn));

@@ -233,6 +233,23 @@ test_end_does_not_wait_for_a_store_that_is_away(void)
 }
 
 static void
+test_owner_that_can_tries_again(void)
+{
+	struct disk *d = disk_new(false);
+	struct dfs_gate *gate = dfs_gate_new("t", disk_sync, d);
+
+	dfs_gate_retry(gate);
+	d->status = DFS_IO;
+	g_assert_cmpint(dfs_gate_wait_sync(gate, 1, DFS_SYNC_POWER, soon()), ==, DFS_IO);
+	g_assert_false(dfs_gate_passed(gate, 1, DFS_SYNC_POWER));
+	d->status = DFS_OK;
+	g_assert_cmpint(dfs_gate_wait_sync(gate, 1, DFS_SYNC_POWER, soon()), ==, DFS_OK);
+	g_assert_cmpuint(d->rounds, ==, 2);
+	dfs_gate_free(gate);
+	g_free(d);
+}
+
+static void
 test_blocking_wait_ends_at_deadline(void)
 {
 	struct disk *d = disk_new(true);
@@ -305,6 +322,7 @@ main(int argc, char **argv)
 			test_waiters_outlast_a_store_that_is_away);
 	g_test_add_func("/gate/end-does-not-wait-for-a-store-that-is-away",
 			test_end_does_not_wait_for_a_store_that_is_away);
+	g_test_add_func("/gate/owner-that-can-tries-again", test_owner_that_can_tries_again);
 	g_test_add_func("/gate/blocking-wait-ends-at-deadline",
 			test_blocking_wait_ends_at_deadline);
 	g_test_add_func("/gate/free-runs-what-waits", test_free_runs_what_waits);

@@ -441,6 +441,12 @@ dfs_runtime_workers(struct dfs_runtime *rt)
 	return rt->workers;
 }
 
+const char *
+dfs_runtime_state_dir(const struct dfs_runtime *rt)
+{
+	return rt->config->server.state_dir;
+}
+
 unsigned
 dfs_runtime_loops(const struct dfs_runtime *rt)
 {

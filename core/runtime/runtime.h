@@ -48,6 +48,9 @@ void dfs_runtime_each_share(struct dfs_runtime *rt, void (*fn)(void *arg, struct
 uint64_t dfs_runtime_epoch(const struct dfs_runtime *rt);
 
 struct dfs_workers *dfs_runtime_workers(struct dfs_runtime *rt);
+/* The folder for what must outlive the server and belongs to no store; locked against other servers.
+ * Adapters keep files of their own names there.  Valid until the next reload. */
+const char *dfs_runtime_state_dir(const struct dfs_runtime *rt);
 /* Event loops that an adapter shall start (server.threads). */
 unsigned dfs_runtime_loops(const struct dfs_runtime *rt);
 

@@ -100,9 +100,6 @@ void nfs_call_answered(struct nfs_outcall *call, enum dfs_status status, struct 
 void nfs_call_failed(struct nfs_outcall *call, bool reused);
 /* Look for the port if need be, then send. */
 void nfs_call_go(struct nfs_outcall *call);
-/* A socket to the target's peer, connecting or connected, from its local address and a privileged
- * port where that is possible; type: SOCK_DGRAM or SOCK_STREAM.  -1: errno. */
-int nfs_call_socket(const struct nfs_target *target, int type);
 
 /* lookup.c */
 

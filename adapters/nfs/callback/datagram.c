@@ -8,6 +8,7 @@
 
 #include "adapters/nfs/callback/caller.h"
 #include "adapters/nfs/callback/message.h"
+#include "adapters/nfs/callback/socket.h"
 #include "adapters/nfs/rpc/header.h"
 #include "base/clock.h"
 #include "base/container.h"
@@ -73,7 +74,7 @@ ready(struct dfs_watch *watch, uint32_t events)
 void
 nfs_datagram_begin(struct nfs_outcall *call)
 {
-	int fd = nfs_call_socket(&call->target, SOCK_DGRAM);
+	int fd = nfs_socket_to(&call->target.peer, &call->target.local, SOCK_DGRAM);
 
 	if (fd < 0) {
 		nfs_call_failed(call, false);

@@ -15,6 +15,7 @@
 
 #include "adapters/nfs/callback/caller.h"
 #include "adapters/nfs/callback/message.h"
+#include "adapters/nfs/callback/socket.h"
 #include "adapters/nfs/rpc/header.h"
 #include "base/clock.h"
 #include "base/container.h"
@@ -287,7 +288,7 @@ stream_new(struct nfs_outcall *call)
 
 	if (caller->n_streams >= NFS_CALL_STREAMS_MAX)
 		evict(caller);
-	fd = nfs_call_socket(&call->target, SOCK_STREAM);
+	fd = nfs_socket_to(&call->target.peer, &call->target.local, SOCK_STREAM);
 	if (fd < 0)
 		return NULL;
 	stream = calloc(1, sizeof *stream);

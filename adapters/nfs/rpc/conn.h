@@ -24,6 +24,8 @@
 #define NFS_HEAD_SIZE (RPC_MARK_SIZE + RPC_REPLY_SIZE) /* before the body of a successful reply */
 #define NFS_REQ_REPLY 320u                             /* room for the body of a WRITE's reply */
 
+struct nfs_udp_socket; /* rpc/datagram.h */
+
 #define NFS_FRAGMENTS_MAX 256u
 #define NFS_EMPTY_FRAGMENTS_MAX 16u
 
@@ -79,6 +81,17 @@ struct nfs_conn {
 	const struct nfs_proc *refused_proc;
 	int64_t short_since; /* monotonic ns: no memory for a WRITE since then; 0: there is */
 	struct rpc_cred_cache cred;
+	bool portmap; /* came to the portmapper's port */
+	struct nfs_udp_socket
+		*socket;       /* where its one call came in; NULL: it is a TCP connection */
+	uint32_t datagram_len; /* bytes of that call */
+};
+
+/* What is served of a program, for the answer to a call of something else. */
+struct nfs_versions {
+	bool program; /* any */
+	bool version; /* the one that was asked for */
+	uint32_t low, high;
 };
 
 extern const struct dfs_conn_ops nfs_conn_ops;
@@ -89,8 +102,9 @@ extern const struct dfs_conn_ops nfs_conn_ops;
 bool nfs_dispatch(struct nfs_conn *conn, const unsigned char *record, uint32_t len);
 /* Run a WRITE whose data has been received. */
 void nfs_dispatch_direct(struct nfs_req *req);
-const struct nfs_proc *nfs_find_proc(const struct nfs_server *server, const struct rpc_call *call,
-				     const struct nfs_program **program);
+/* NULL: there is none; served (may be NULL) then says what is missing. */
+const struct nfs_proc *nfs_find_proc(const struct nfs_conn *conn, const struct rpc_call *call,
+				     struct nfs_versions *served);
 
 /* request.c: requests that outlive the turn. */
 
@@ -121,8 +135,8 @@ void nfs_reply_fail(struct nfs_conn *conn, uint32_t xid, const struct nfs_proc *
 		    enum dfs_status status);
 /* Answer without a body. */
 void nfs_reply_accept(struct nfs_conn *conn, uint32_t xid, enum rpc_accept_stat stat);
-/* PROG_MISMATCH with the program's versions; program NULL: RPC_MISMATCH. */
-void nfs_reply_mismatch(struct nfs_conn *conn, uint32_t xid, const struct nfs_program *program);
+/* PROG_MISMATCH with the program's versions; NULL: RPC_MISMATCH. */
+void nfs_reply_mismatch(struct nfs_conn *conn, uint32_t xid, const struct nfs_versions *served);
 void nfs_reply_auth_error(struct nfs_conn *conn, uint32_t xid, enum rpc_auth_stat stat);
 
 #endif

@@ -9,33 +9,47 @@
 #include "adapters/nfs/rpc/conn.h"
 #include "base/log.h"
 
-const struct nfs_proc *
-nfs_find_proc(const struct nfs_server *server, const struct rpc_call *call,
-	      const struct nfs_program **program)
+static bool
+is_served(const struct nfs_conn *conn, const struct nfs_program *p)
 {
+	if (conn->access.datagram && !(p->flags & NFS_PROGRAM_UDP))
+		return false;
+	return !(p->flags & NFS_PROGRAM_PORTMAP) == !conn->portmap;
+}
+
+const struct nfs_proc *
+nfs_find_proc(const struct nfs_conn *conn, const struct rpc_call *call, struct nfs_versions *served)
+{
+	const struct nfs_server *server = conn->server;
+	struct nfs_versions found = {.low = UINT32_MAX};
+
 	for (uint32_t i = 0; i < server->n_programs; i++) {
 		const struct nfs_program *p = &server->programs[i];
-		if (p->number != call->program)
+		if (p->number != call->program || !is_served(conn, p))
 			continue;
-		if (program)
-			*program = p;
-		if (call->version < p->low || call->version > p->high ||
-		    call->procedure >= p->n_procs || !p->procs[call->procedure].run)
-			return NULL;
-		return &p->procs[call->procedure];
+		if (call->version >= p->low && call->version <= p->high) {
+			found.version = true;
+			if (call->procedure < p->n_procs && p->procs[call->procedure].run)
+				return &p->procs[call->procedure];
+		}
+		found.program = true;
+		found.low = p->low < found.low ? p->low : found.low;
+		found.high = p->high > found.high ? p->high : found.high;
 	}
+	if (served)
+		*served = found;
 	return NULL;
 }
 
 /* There is no such procedure: say what is missing. */
 static void
 answer_unknown(struct nfs_conn *conn, const struct rpc_call *head,
-	       const struct nfs_program *program)
+	       const struct nfs_versions *served)
 {
-	if (!program)
+	if (!served->program)
 		nfs_reply_accept(conn, head->xid, RPC_PROG_UNAVAIL);
-	else if (head->version < program->low || head->version > program->high)
-		nfs_reply_mismatch(conn, head->xid, program);
+	else if (!served->version)
+		nfs_reply_mismatch(conn, head->xid, served);
 	else
 		nfs_reply_accept(conn, head->xid, RPC_PROC_UNAVAIL);
 }
@@ -210,7 +224,7 @@ nfs_dispatch(struct nfs_conn *conn, const unsigned char *record, uint32_t len)
 {
 	struct nfs_call call;
 	struct rpc_call head;
-	const struct nfs_program *program = NULL;
+	struct nfs_versions served;
 	const struct nfs_proc *proc;
 	enum rpc_auth_stat auth;
 	unsigned char *base;
@@ -231,9 +245,9 @@ nfs_dispatch(struct nfs_conn *conn, const unsigned char *record, uint32_t len)
 		dfs_conn_close(&conn->io, "not an RPC call");
 		return true;
 	}
-	proc = nfs_find_proc(conn->server, &head, &program);
+	proc = nfs_find_proc(conn, &head, &served);
 	if (!proc) {
-		answer_unknown(conn, &head, program);
+		answer_unknown(conn, &head, &served);
 		return true;
 	}
 	auth = rpc_authenticate(&conn->cred, &head, &call.ctx.id);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "adapters/nfs/rpc/conn.h"
+#include "adapters/nfs/rpc/datagram.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -29,6 +30,14 @@ nfs_opened(struct dfs_conn *io)
 	if (io->net)
 		conn->server = dfs_net_owner(io->net);
 	nfs_access_init(&conn->access, &conn->server->service, &io->peer.sa);
+	if (conn->socket) {
+		nfs_datagram_opened(conn);
+	} else if (io->watch.fd >= 0) {
+		nfs_address_of_socket(&conn->access.local, io->watch.fd);
+		conn->portmap =
+			conn->server->config.portmap &&
+			nfs_address_port(&conn->access.local) == conn->server->config.portmap_port;
+	}
 	conn->drc = nfs_drc_client_get(conn->server->drc, &io->peer.sa);
 }
 
@@ -108,7 +117,7 @@ peek_write(struct nfs_conn *conn, const unsigned char *p, uint32_t n, uint32_t l
 		return n < HEAD_MAX ? PEEK_MORE : PEEK_NO;
 	if (parsed != RPC_PARSE_OK)
 		return PEEK_NO;
-	w->proc = nfs_find_proc(conn->server, &w->call, NULL);
+	w->proc = nfs_find_proc(conn, &w->call, NULL);
 	if (!w->proc || !(w->proc->flags & NFS_PROC_DIRECT))
 		return PEEK_NO;
 	fh_len = xdr_u32(&in);
@@ -352,4 +361,5 @@ const struct dfs_conn_ops nfs_conn_ops = {
 	.received = nfs_received,
 	.closed = nfs_closed,
 	.freed = nfs_freed,
+	.put_out = nfs_datagram_put_out,
 };

@@ -110,15 +110,15 @@ nfs_reply_fail(struct nfs_conn *conn, uint32_t xid, const struct nfs_proc *proc,
 }
 
 void
-nfs_reply_mismatch(struct nfs_conn *conn, uint32_t xid, const struct nfs_program *program)
+nfs_reply_mismatch(struct nfs_conn *conn, uint32_t xid, const struct nfs_versions *served)
 {
 	struct xdr_out out;
 	unsigned char *base = small_reply(conn, &out);
 
 	if (!base)
 		return;
-	if (program)
-		rpc_put_prog_mismatch(&out, xid, program->low, program->high);
+	if (served)
+		rpc_put_prog_mismatch(&out, xid, served->low, served->high);
 	else
 		rpc_put_rpc_mismatch(&out, xid);
 	send_record(conn, NULL, base, &out);
