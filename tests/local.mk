@@ -16,6 +16,9 @@ dist_check_SCRIPTS += \
 	tests/kernel/workload.sh \
 	tests/protocol/libnfs.sh \
 	tests/protocol/quota.py \
+	tests/protocol/portmap.py \
+	tests/protocol/rpcbind.py \
+	tests/protocol/statd.py \
 	tests/server/lifecycle.sh \
 	tests/structure/dist.sh \
 	tests/structure/includes.sh
@@ -29,6 +32,9 @@ TESTS += \
 	tests/server/lifecycle.sh \
 	tests/protocol/libnfs.sh \
 	tests/protocol/quota.py \
+	tests/protocol/portmap.py \
+	tests/protocol/rpcbind.py \
+	tests/protocol/statd.py \
 	$(long_tests)
 EXTRA_DIST += \
 	tests/kernel/guest-init \
@@ -36,6 +42,7 @@ EXTRA_DIST += \
 	tests/kernel/workload \
 	tests/kernel/xsave-pad.c \
 	tests/lib.sh \
+	tests/protocol/side.py \
 	tests/lsan.supp \
 	tests/run-one \
 	tests/tsan.supp

@@ -121,7 +121,8 @@ def share(name, metadata="memory", blocks="memory", more="", access="rw"):
 
 
 class Server:
-    def __init__(self, shares=None, server="", nfs="", state=None, limits=(), env=None, start=True):
+    def __init__(self, shares=None, server="", nfs="", state=None, limits=(), env=None, start=True,
+                 listen="127.0.0.1"):
         self.dir = tempfile.mkdtemp(dir=folder())
         self.state = state or os.path.join(self.dir, "state")
         self.conf = os.path.join(self.dir, "dfs.conf")
@@ -129,7 +130,7 @@ class Server:
         self.log = os.path.join(self.dir, "log")
         self.port = free_port()
         self.shares, self.server, self.nfs = shares or [share("export")], server, nfs
-        self.limits, self.env, self.process = limits, env or {}, None
+        self.limits, self.env, self.process, self.listen = limits, env or {}, None, listen
         self.write_config()
         atexit.register(self.kill)
         if start:
@@ -141,7 +142,8 @@ class Server:
             f.write("metadata_stores = { %s };\n" % " ".join(s[1] for s in self.shares))
             f.write("block_stores = { %s };\n" % " ".join(s[2] for s in self.shares))
             f.write("shares = { %s };\n" % "\n".join(s[3] for s in self.shares))
-            f.write('adapters = { nfs = { listen = "127.0.0.1"; port = %d; %s }; };\n' % (self.port, self.nfs))
+            f.write('adapters = { nfs = { listen = "%s"; port = %d; %s }; };\n' % (
+                self.listen, self.port, self.nfs))
         os.rename(self.conf + ".new", self.conf)
 
     def launch(self):

@@ -14,8 +14,19 @@ tests_fuzz_fuzz_wal_LDADD = core/libdittofs.la $(GLIB_LIBS)
 tests_fuzz_fuzz_wal_LDFLAGS = $(fuzz_link)
 
 if WITH_ADAPTER_NFS
-fuzz_programs += tests/fuzz/fuzz-handle tests/fuzz/fuzz-mount tests/fuzz/fuzz-nfs3 \
-	tests/fuzz/fuzz-rpc
+fuzz_programs += tests/fuzz/fuzz-callback tests/fuzz/fuzz-handle tests/fuzz/fuzz-mount \
+	tests/fuzz/fuzz-nfs3 tests/fuzz/fuzz-nsm tests/fuzz/fuzz-portmap tests/fuzz/fuzz-rpc
+tests_fuzz_fuzz_callback_SOURCES = tests/fuzz/fuzz-callback.c $(fuzz_driver)
+tests_fuzz_fuzz_callback_LDADD = $(NFS_TEST_LIBS)
+tests_fuzz_fuzz_callback_LDFLAGS = $(fuzz_link)
+tests_fuzz_fuzz_nsm_SOURCES = tests/fuzz/fuzz-nsm.c adapters/nfs/test-runtime.c \
+	adapters/nfs/test-runtime.h $(fuzz_driver)
+tests_fuzz_fuzz_nsm_LDADD = $(NFS_TEST_LIBS)
+tests_fuzz_fuzz_nsm_LDFLAGS = $(fuzz_link)
+tests_fuzz_fuzz_portmap_SOURCES = tests/fuzz/fuzz-portmap.c adapters/nfs/test-runtime.c \
+	adapters/nfs/test-runtime.h $(fuzz_driver)
+tests_fuzz_fuzz_portmap_LDADD = $(NFS_TEST_LIBS)
+tests_fuzz_fuzz_portmap_LDFLAGS = $(fuzz_link)
 fuzz_world = adapters/nfs/test-runtime.c adapters/nfs/test-runtime.h \
 	adapters/nfs/test-world.c adapters/nfs/test-world.h
 tests_fuzz_fuzz_handle_SOURCES = tests/fuzz/fuzz-handle.c $(fuzz_driver)

@@ -17,7 +17,8 @@
 #include "base/log.h"
 
 #define SOCKETS_MAX 64u
-#define READS 64u /* of one event */
+#define READS 64u              /* of one event */
+#define RECEIVE_ROOM (1 << 20) /* bytes that may wait in a socket */
 #define BUCKETS 1024u
 #define INTERVAL (DFS_SECOND / NFS_UDP_RATE)
 #define VECTORS 64u
@@ -81,7 +82,8 @@ over_budget(struct nfs_udp *udp, const union nfs_address *peer, int64_t now)
 	return false;
 }
 
-/* The address that the datagram was sent to: the answer has to come from it. */
+/* The address that the datagram was sent to: the answer has to come from it.  One to a broadcast or
+ * multicast address cannot be answered so, and is not. */
 static void
 find_local(struct msghdr *msg, uint16_t port, union nfs_address *local)
 {
@@ -90,7 +92,7 @@ find_local(struct msghdr *msg, uint16_t port, union nfs_address *local)
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
 			const struct in_pktinfo *info = (const void *)CMSG_DATA(c);
 			local->in.sin_family = AF_INET;
-			local->in.sin_addr = info->ipi_spec_dst;
+			local->in.sin_addr = info->ipi_addr;
 		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
 			const struct in6_pktinfo *info = (const void *)CMSG_DATA(c);
 			local->in6.sin6_family = AF_INET6;
@@ -115,8 +117,8 @@ call_came(struct nfs_udp_socket *socket, const unsigned char *bytes, uint32_t le
 	}
 	conn->socket = socket;
 	conn->datagram_len = len;
-	conn->access.local = *local;
 	dfs_conn_open(&conn->io);
+	conn->access.local = *local;
 	dfs_counter_add(socket->udp->calls, 1);
 	if (!conn->io.closed)
 		nfs_dispatch(conn, bytes, len);
@@ -162,10 +164,6 @@ ready(struct dfs_watch *watch, uint32_t events)
 void
 nfs_datagram_opened(struct nfs_conn *conn)
 {
-	union nfs_address local = conn->access.local;
-
-	nfs_access_init(&conn->access, &conn->server->service, &conn->io.peer.sa);
-	conn->access.local = local;
 	conn->access.datagram = true;
 	conn->portmap = conn->socket->portmap;
 }
@@ -237,11 +235,13 @@ listen_one(struct nfs_udp *udp, const char *address, const struct addrinfo *ai, 
 {
 	struct nfs_udp_socket *s = &udp->sockets[udp->n];
 	uint16_t port = ntohs(((struct sockaddr_in *)ai->ai_addr)->sin_port); /* same place in v6 */
-	int one = 1, err, fd = socket(ai->ai_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int one = 1, room = RECEIVE_ROOM, err;
+	int fd = socket(ai->ai_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	union nfs_address bound;
 
 	if (fd < 0)
 		return dfs_fail(DFS_IO, "cannot receive on %s: %s", address, strerror(errno));
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
 	if (ai->ai_family == AF_INET6) {
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
 		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof one);
