@@ -266,6 +266,8 @@ nfs_server_stop(struct nfs_server *server, int64_t deadline)
 		nfs_udp_stop(server->udp, deadline);
 	if (!dfs_net_drain(server->net, deadline))
 		dfs_log(DFS_LOG_WARN, "nfs: the deadline passed before all requests were answered");
+	if (server->service.nsm)
+		nfs_nsm_stop(server->service.nsm);
 	if (server->service.caller)
 		nfs_caller_stop(server->service.caller);
 }

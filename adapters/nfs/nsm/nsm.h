@@ -55,6 +55,9 @@ void nfs_nsm_on_restart(struct nfs_nsm *nsm, nfs_nsm_restarted_fn fn, void *arg)
  * nsm is freed. */
 void nfs_nsm_start(struct nfs_nsm *nsm, struct nfs_caller *caller);
 
+/* Look for no more names of hosts: nsm is about to be freed. */
+void nfs_nsm_stop(struct nfs_nsm *nsm);
+
 /* This server's state number: odd. */
 uint32_t nfs_nsm_state(struct nfs_nsm *nsm);
 

@@ -182,6 +182,12 @@ nfs_nsm_free(struct nfs_nsm *nsm)
 }
 
 void
+nfs_nsm_stop(struct nfs_nsm *nsm)
+{
+	atomic_store(&nsm->stopping, true);
+}
+
+void
 nfs_nsm_on_restart(struct nfs_nsm *nsm, nfs_nsm_restarted_fn fn, void *arg)
 {
 	nsm->restarted = fn;

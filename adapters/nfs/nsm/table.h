@@ -6,6 +6,7 @@
 #define NFS_NSM_TABLE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "adapters/nfs/nsm/nsm.h"
 #include "base/clock.h"
@@ -54,6 +55,7 @@ struct nfs_nsm {
 	nfs_nsm_restarted_fn restarted; /* set before the first request; NULL: nobody holds locks */
 	void *restarted_arg;
 
+	_Atomic bool stopping;
 	pthread_mutex_t mu;
 	uint32_t state;   /* guarded by mu, like all below */
 	uint64_t seq;     /* of the last change */

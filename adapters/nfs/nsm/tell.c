@@ -50,6 +50,8 @@ answered_locked(struct nfs_nsm *nsm, struct nsm_peer *peer, enum dfs_status stat
 	if (!peer->untold || status == DFS_SHUTDOWN)
 		return false;
 	if (status == DFS_OK) {
+		dfs_log(DFS_LOG_DEBUG, "%s (%s) has been told of the restart", peer->name,
+			nfs_address_text(&peer->address, text));
 		told_locked(nsm, peer);
 		return true;
 	}
@@ -238,7 +240,8 @@ nsm_tell_watched(struct nfs_nsm *nsm)
 {
 	struct nsm_watch *w;
 
-	for (;;) {
+	/* A name server that is away can make one name take half a minute. */
+	while (!atomic_load(&nsm->stopping)) {
 		pthread_mutex_lock(&nsm->mu);
 		w = nsm->watches;
 		if (w) {

@@ -38,6 +38,7 @@ struct nfs_udp {
 	struct dfs_hash_key key;
 	/* By a keyed hash of the address: the time at which its budget is whole again. */
 	int64_t whole_at[BUCKETS];
+	uint32_t under_way; /* the first loop's, like whole_at */
 	struct dfs_counter *calls, *dropped, *shortened;
 	struct dfs_post stop;
 	pthread_mutex_t mu;
@@ -109,17 +110,21 @@ static void
 call_came(struct nfs_udp_socket *socket, const unsigned char *bytes, uint32_t len,
 	  const struct sockaddr *peer, const union nfs_address *local)
 {
-	struct nfs_conn *conn = (struct nfs_conn *)dfs_net_datagram(socket->udp->server->net, peer);
+	struct nfs_udp *udp = socket->udp;
+	struct nfs_conn *conn = NULL;
 
+	if (udp->under_way < NFS_UDP_CALLS_MAX)
+		conn = (struct nfs_conn *)dfs_net_datagram(udp->server->net, peer);
 	if (!conn) {
-		dfs_counter_add(socket->udp->dropped, 1);
+		dfs_counter_add(udp->dropped, 1);
 		return;
 	}
+	udp->under_way++;
 	conn->socket = socket;
 	conn->datagram_len = len;
 	dfs_conn_open(&conn->io);
 	conn->access.local = *local;
-	dfs_counter_add(socket->udp->calls, 1);
+	dfs_counter_add(udp->calls, 1);
 	if (!conn->io.closed)
 		nfs_dispatch(conn, bytes, len);
 	dfs_conn_drain(&conn->io);
@@ -166,6 +171,12 @@ nfs_datagram_opened(struct nfs_conn *conn)
 {
 	conn->access.datagram = true;
 	conn->portmap = conn->socket->portmap;
+}
+
+void
+nfs_datagram_freed(struct nfs_conn *conn)
+{
+	conn->socket->udp->under_way--;
 }
 
 /* What msg's control bytes must say to send from local. */

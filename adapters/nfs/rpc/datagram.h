@@ -26,6 +26,8 @@ struct dfs_conn;
 #define NFS_UDP_REPLY_FACTOR 3u
 #define NFS_UDP_RATE 200u  /* calls of one address in a second */
 #define NFS_UDP_BURST 400u /* and at once */
+#define NFS_UDP_CALLS_MAX                                                                          \
+	512u /* under way; they count as connections, and leave the most to others */
 
 /* No socket yet.  NULL: no memory. */
 struct nfs_udp *nfs_udp_new(struct nfs_server *server);
@@ -45,5 +47,6 @@ void nfs_udp_free(struct nfs_udp *udp);
 /* Hooks of nfs_conn_ops. */
 void nfs_datagram_opened(struct nfs_conn *conn);
 void nfs_datagram_put_out(struct dfs_conn *io);
+void nfs_datagram_freed(struct nfs_conn *conn);
 
 #endif

@@ -89,6 +89,8 @@ nfs_freed(struct dfs_conn *io)
 {
 	struct nfs_conn *conn = (struct nfs_conn *)io;
 
+	if (conn->socket)
+		nfs_datagram_freed(conn);
 	if (conn->drc)
 		nfs_drc_client_put(conn->server->drc, conn->drc);
 }
