@@ -16,6 +16,13 @@ const struct dfs_config_item dfs_server_table[] = {
 	 "Inodes kept in memory, at about 300 bytes each beyond the names."},
 	{"drain", DFS_CONFIG_DURATION, 0, SERVER(drain), 0, 3600000000000, "10s", NULL,
 	 "How long a stop waits for requests that run."},
+	{"lock_grace", DFS_CONFIG_DURATION, 0, SERVER(lock_grace), 0, 3600000000000, "90s", NULL,
+	 "How long after a start a share whose clients held locks grants only those locks again, "
+	 "unless all have come back earlier."},
+	{"max_locks", DFS_CONFIG_INT, 0, SERVER(max_locks), 1, 1000000000, "1000000", NULL,
+	 "Locks that may be held in all, at about 150 bytes each and up to 256 for their owners."},
+	{"max_client_locks", DFS_CONFIG_INT, 0, SERVER(max_client_locks), 1, 1000000000, "65536", NULL,
+	 "Locks that one client may hold on one share."},
 	{.type = DFS_CONFIG_END},
 };
 

@@ -22,6 +22,7 @@
 #include "base/ctx.h"
 #include "fs/share.h"
 #include "metadata/attr.h"
+#include "metadata/lock/lock.h"
 #include "payload/transfer.h"
 
 /* Attributes of a changed object just before and just after, or not known. */
@@ -163,6 +164,39 @@ struct dfs_open;
 enum dfs_status dfs_fs_open(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint32_t access,
 			    struct dfs_open **open);
 enum dfs_status dfs_fs_close(struct dfs_ctx *ctx, struct dfs_open *open);
+
+/* Byte-range locks and share modes of regular files (DFS_ISDIR, DFS_INVAL: another type), for those
+ * who may read or write the file or own it.  A file that loses its last name while anything of it is
+ * locked or waited for stays until that is over.  metadata/lock/lock.h tells the rules.
+ *
+ * DFS_OK; DFS_BUSY: another's lock is in the way, *conflict (may be NULL) says which, and with wait
+ * the request is queued: wait->done will be called, possibly before the return.  With wait also
+ * DFS_EXIST: that same request waits already; DFS_DEADLOCK.  DFS_NOMEM: a limit.  DFS_GRACE and, for
+ * a reclaim, DFS_PERM.  DFS_ROFS: an exclusive lock where nothing can be written. */
+#define DFS_LOCK_RECLAIM (1u << 0) /* held before the server's restart */
+#define DFS_LOCK_PASSING (1u << 1) /* the client is not remembered for reclaims */
+enum dfs_status dfs_fs_lock(struct dfs_ctx *ctx, const struct dfs_ref *ref,
+			    const struct dfs_lock_who *who, const struct dfs_lock_range *range,
+			    uint32_t flags, struct dfs_lock_wait *wait,
+			    struct dfs_lock_conflict *conflict);
+/* DFS_OK: it could be had.  DFS_BUSY: *conflict says why not.  DFS_GRACE. */
+enum dfs_status dfs_fs_test_lock(struct dfs_ctx *ctx, const struct dfs_ref *ref,
+				 const struct dfs_lock_who *who, const struct dfs_lock_range *range,
+				 struct dfs_lock_conflict *conflict);
+/* These three ask for no permission and look at no file: who holds nothing changes nothing.
+ * DFS_NOMEM: as of dfs_locks_unlock. */
+enum dfs_status dfs_fs_unlock(struct dfs_ctx *ctx, const struct dfs_ref *ref,
+			      const struct dfs_lock_who *who, const struct dfs_lock_range *range);
+/* DFS_NOENT: nobody waits for exactly this. */
+enum dfs_status dfs_fs_cancel_lock(struct dfs_ctx *ctx, const struct dfs_ref *ref,
+				   const struct dfs_lock_who *who,
+				   const struct dfs_lock_range *range);
+void dfs_fs_unshare(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_lock_who *who);
+/* access, deny: DFS_SHARE_*.  Who reads must be able to, and likewise for writing.  Else as of
+ * dfs_fs_lock. */
+enum dfs_status dfs_fs_share(struct dfs_ctx *ctx, const struct dfs_ref *ref,
+			     const struct dfs_lock_who *who, uint32_t access, uint32_t deny,
+			     uint32_t flags);
 
 /* Walk an absolute path below the share's root ("" or "/": the root), as uid 0; for MOUNT. */
 enum dfs_status dfs_fs_resolve(struct dfs_ctx *ctx, const char *path, struct dfs_attr *attr);

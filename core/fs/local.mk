@@ -5,6 +5,7 @@ core_libdittofs_la_SOURCES += \
 	core/fs/fs.h \
 	core/fs/getattr.c \
 	core/fs/link.c \
+	core/fs/lock.c \
 	core/fs/lookup.c \
 	core/fs/make.c \
 	core/fs/op.c \
@@ -27,6 +28,7 @@ core_libdittofs_la_SOURCES += \
 	core/fs/share.h \
 	core/fs/statfs.c \
 	core/fs/unlink.h \
+	core/fs/unlinked.c \
 	core/fs/write.c
 
 core_fs_fixture = core/fs/test-share.c core/fs/test-share.h \
@@ -38,8 +40,9 @@ core_fs_bench_fs_SOURCES = core/fs/bench-fs.c $(core_fs_fixture)
 core_fs_bench_fs_LDADD = core/libdittofs.la $(GLIB_LIBS)
 
 core_fs_tests = core/metadata/test-cache core/fs/test-clone core/fs/test-content \
-	core/fs/test-crash core/fs/test-crash-clone core/fs/test-model core/fs/test-names \
-	core/fs/test-permissions core/fs/test-log core/fs/test-quota core/fs/test-quota-model \
+	core/fs/test-crash core/fs/test-crash-clone core/fs/test-locks core/fs/test-log \
+	core/fs/test-model core/fs/test-names core/fs/test-permissions core/fs/test-quota \
+	core/fs/test-quota-model \
 	core/fs/test-servers core/fs/test-threads
 check_PROGRAMS += $(core_fs_tests)
 TESTS += $(core_fs_tests)
@@ -54,6 +57,8 @@ core_fs_test_crash_SOURCES = core/fs/test-crash.c $(core_fs_crash_world)
 core_fs_test_crash_clone_SOURCES = core/fs/test-crash-clone.c $(core_fs_crash_world)
 core_fs_test_crash_clone_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_crash_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_fs_test_locks_SOURCES = core/fs/test-locks.c $(core_fs_fixture)
+core_fs_test_locks_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_model_SOURCES = core/fs/test-model.c $(core_fs_fixture)
 core_fs_test_model_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_names_SOURCES = core/fs/test-names.c $(core_fs_fixture)

@@ -5,10 +5,33 @@
 #include <stdlib.h>
 
 #include "fs/op.h"
+#include "fs/unlink.h"
 
 struct dfs_open {
 	struct dfs_inode *inode; /* a reference */
 };
+
+struct dfs_open *
+op_open_new(struct dfs_inode *inode)
+{
+	struct dfs_open *open = malloc(sizeof *open);
+
+	if (!open)
+		return NULL;
+	atomic_fetch_add(&inode->opens, 1);
+	open->inode = inode;
+	return open;
+}
+
+void
+op_open_undo(struct dfs_open *open)
+{
+	if (!open)
+		return;
+	atomic_fetch_sub(&open->inode->opens, 1);
+	dfs_inode_unref(open->inode);
+	free(open);
+}
 
 enum dfs_status
 dfs_fs_open(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint32_t access, struct dfs_open **open)
@@ -33,13 +56,10 @@ dfs_fs_open(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint32_t access, str
 	status = op_lock(ctx, inode, &attr);
 	if (status != DFS_OK)
 		return status;
-	*open = malloc(sizeof **open);
-	if (*open) {
-		atomic_fetch_add(&inode->opens, 1);
-		(*open)->inode = inode;
+	*open = op_open_new(inode);
+	dfs_inode_unlock(inode);
+	if (*open)
 		inode = NULL; /* the reference goes with it */
-	}
-	dfs_inode_unlock(*open ? (*open)->inode : inode);
 	return *open ? DFS_OK : DFS_NOMEM;
 }
 

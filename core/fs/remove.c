@@ -56,7 +56,7 @@ op_drop_link(struct op *op, struct dfs_inode *inode, bool *last)
 		op_stage(op, inode, &image);
 		return op_put(op, inode);
 	}
-	if (atomic_load(&inode->opens)) {
+	if (op_in_use(op, inode)) {
 		/* The record stays until the last close; the orphan row leads a restart to it. */
 		image.flags |= DFS_INODE_ORPHAN;
 		*last = false;

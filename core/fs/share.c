@@ -13,6 +13,7 @@
 #include "fs/recount.h"
 #include "fs/replay.h"
 #include "fs/share.h"
+#include "fs/unlink.h"
 #include "io/worker.h"
 #include "metadata/ns.h"
 #include "metadata/quota.h"
@@ -109,6 +110,22 @@ open_quotas(struct dfs_namespace *ns, const struct dfs_quota_rules *rules)
 	return status;
 }
 
+/* A follower's locks would be known to nobody else: it has none. */
+static enum dfs_status
+open_locks(struct dfs_share *share, const struct dfs_share_options *o)
+{
+	struct dfs_locks_options locks = {
+		.domain = o->lock_domain,
+		.store = share->ns->lease.follow ? NULL : o->metadata,
+		.share = share->ns->rec.id,
+		.durability = o->durability,
+		.unpin = op_unpin,
+		.arg = share,
+	};
+
+	return dfs_locks_open(&locks, &share->locks);
+}
+
 enum dfs_status
 dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 {
@@ -186,7 +203,9 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 	ns->content = (struct dfs_content_ops){dfs_file_busy, dfs_file_free, dfs_file_used,
 					       dfs_file_discard, reclaim};
 	ns->content_arg = share->payload;
-	status = begin(share, o);
+	status = open_locks(share, o);
+	if (status == DFS_OK)
+		status = begin(share, o);
 	if (!ns->lease.follow)
 		dfs_orphans_start(ns, share->lane, level);
 	if (status == DFS_OK)
@@ -224,6 +243,8 @@ dfs_share_close(struct dfs_share *share, int64_t deadline)
 			return dfs_fail(DFS_BUSY, "requests still use it");
 		usleep(1000);
 	}
+	/* Files without a name that are locked are closed on the lane, or at the next start. */
+	dfs_locks_close(share->locks);
 	dfs_orphans_stop(share->ns);
 	if (share->lane)
 		dfs_lane_free(share->lane);

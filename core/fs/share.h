@@ -23,6 +23,8 @@ struct dfs_block_store;
 struct dfs_cache;
 struct dfs_inode_cache;
 struct dfs_lane;
+struct dfs_lock_domain;
+struct dfs_locks;
 struct dfs_metadata_store;
 struct dfs_namespace;
 struct dfs_payload;
@@ -44,6 +46,7 @@ struct dfs_share {
 	_Atomic bool read_only; /* dfs_share_set_read_only */
 	struct dfs_namespace *ns;
 	struct dfs_payload *payload;
+	struct dfs_locks *locks;    /* metadata/lock/lock.h */
 	struct dfs_lane *lane;      /* where its blocking operations run */
 	struct dfs_lock rules_lock; /* held for as long as a rule is read */
 	const struct dfs_share_rules
@@ -70,6 +73,7 @@ struct dfs_share_options {
 	 * is taken over from whoever has it. */
 	const struct dfs_server_identity *self;
 	bool take_over;
+	struct dfs_lock_domain *lock_domain; /* the server's; NULL: the share has one of its own */
 	enum dfs_durability durability;
 	bool read_only;
 	enum dfs_stuck_write stuck_write;

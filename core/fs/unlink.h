@@ -13,4 +13,13 @@ enum dfs_status op_dir_empty(struct op *op, uint64_t dir);
  * commit the caller calls dfs_inode_forget, and op_reclaim when all locks are released. */
 enum dfs_status op_drop_link(struct op *op, struct dfs_inode *inode, bool *last);
 
+/* Inode locked: somebody has it open, or has locks on it and so, from now on, has it open. */
+bool op_in_use(struct op *op, struct dfs_inode *inode);
+/* For the lock manager; arg: the share. */
+void op_unpin(void *arg, struct dfs_lock_pin *pin);
+/* An open of a locked inode without any check, which takes the caller's reference over; NULL: no memory,
+ * and no reference taken.  undo: as if it had not been made. */
+struct dfs_open *op_open_new(struct dfs_inode *inode);
+void op_open_undo(struct dfs_open *open);
+
 #endif

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "io/worker.h"
+#include "metadata/lock/lock.h"
 #include "metadata/namespace.h"
 #include "payload/metrics.h"
 #include "payload/payload.h"
@@ -38,6 +39,7 @@ struct dfs_runtime {
 	struct dfs_cache *pages;
 	struct dfs_wal *wal;             /* NULL: none */
 	struct dfs_recovered *recovered; /* what it had when it was opened */
+	struct dfs_lock_domain locks;
 	struct dfs_stores stores;
 	struct dfs_shares shares;
 	GArray *adapters; /* struct adapter */
@@ -53,7 +55,7 @@ find_share(const struct dfs_config *config, const char *name)
 }
 
 static struct dfs_shares_env
-shares_env(const struct dfs_runtime *rt)
+shares_env(struct dfs_runtime *rt)
 {
 	return (struct dfs_shares_env){.stores = &rt->stores,
 				       .inodes = rt->inodes,
@@ -61,6 +63,7 @@ shares_env(const struct dfs_runtime *rt)
 				       .workers = rt->workers,
 				       .wal = rt->wal,
 				       .recovered = rt->recovered,
+				       .locks = &rt->locks,
 				       .secret = rt->state.secret,
 				       .self = &rt->state.self};
 }
@@ -185,6 +188,11 @@ dfs_runtime_new(struct dfs_config *config, const char *const *take_over, char **
 	dfs_stores_init(&rt->stores);
 	dfs_shares_init(&rt->shares);
 	rt->state.lock_fd = -1;
+	rt->locks = (struct dfs_lock_domain){
+		.max_locks = (uint64_t)config->server.max_locks,
+		.max_client_locks = (uint64_t)config->server.max_client_locks,
+		.grace = (int64_t)config->server.lock_grace,
+	};
 	log_warnings(config);
 	if (dfs_state_open(&rt->state, config->server.state_dir, error)) {
 		rt->workers = dfs_workers_new((unsigned)config->server.workers);

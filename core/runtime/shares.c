@@ -90,6 +90,7 @@ open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env, c
 		.workers = env->workers,
 		.wal = env->wal,
 		.recovered = env->recovered,
+		.lock_domain = env->locks,
 		.durability = row->durability,
 		.read_only = row->read_only,
 		.log_quota = row->log_quota,

@@ -17,6 +17,7 @@
 
 struct dfs_cache;
 struct dfs_inode_cache;
+struct dfs_lock_domain;
 struct dfs_recovered;
 struct dfs_wal;
 struct dfs_workers;
@@ -39,6 +40,7 @@ struct dfs_shares_env {
 	struct dfs_workers *workers;
 	struct dfs_wal *wal;             /* NULL: none */
 	struct dfs_recovered *recovered; /* what the log had; NULL: nothing */
+	struct dfs_lock_domain *locks;
 	struct dfs_hash_key secret;
 	const struct dfs_server_identity *self;
 	const char *const *take_over; /* names of shares to take from other servers; NULL: none */
