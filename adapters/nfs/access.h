@@ -26,6 +26,7 @@ struct nfs_mounts; /* mount/mounts.h */
 struct nfs_caller; /* callback/callback.h */
 struct nfs_nsm;    /* nsm/nsm.h */
 struct nfs_map;    /* portmap/map.h */
+struct nlm;        /* nlm/nlm.h */
 
 /* What procedures need of the server; one per server, set up before the first connection. */
 struct nfs_service {
@@ -34,6 +35,7 @@ struct nfs_service {
 	struct nfs_caller *caller; /* calls to clients */
 	struct nfs_nsm *nsm;
 	struct nfs_map *map; /* which program is served where */
+	struct nlm *nlm;     /* NULL: NLM is not served */
 };
 
 #define NFS_ACCESS_ENTRIES 4
@@ -53,7 +55,7 @@ struct nfs_access {
 	union nfs_address peer;
 	union nfs_address local; /* this end; AF_UNSPEC: not known */
 	bool datagram;           /* the call came by UDP */
-	uint32_t next; /* entry that is replaced next */
+	uint32_t next;           /* entry that is replaced next */
 	struct nfs_decision decisions[NFS_ACCESS_ENTRIES];
 };
 

@@ -7,6 +7,7 @@
 
 #include "adapters/nfs/mount/mount.h"
 #include "adapters/nfs/nfs3/nfs3.h"
+#include "adapters/nfs/nlm/nlm.h"
 #include "adapters/nfs/nsm/nsm.h"
 #include "adapters/nfs/portmap/portmap.h"
 #include "adapters/nfs/server.h"
@@ -14,6 +15,7 @@
 #include "runtime/runtime.h"
 
 #define FIELD(name) offsetof(struct nfs_config, name)
+#define NLM_ROWS 2
 #define SECONDS(n) ((int64_t)(n)*1000000000)
 
 static const char *const udp_names[] = {"auto", "on", "off", NULL};
@@ -53,6 +55,8 @@ static const struct dfs_config_item options[] = {
 	 "Port of that portmapper; clients look for it at 111 only."},
 	{"register_rpcbind", DFS_CONFIG_BOOL, 0, FIELD(register_rpcbind), 0, 0, "false", NULL,
 	 "Register this adapter's programs with the rpcbind of this host."},
+	{"locks", DFS_CONFIG_BOOL, 0, FIELD(locks), 0, 0, "true", NULL,
+	 "Serve the network lock manager (NLM)."},
 	{NULL, DFS_CONFIG_END, 0, 0, 0, 0, NULL, NULL, NULL},
 };
 
@@ -67,6 +71,9 @@ static const struct nfs_program programs[] = {
 	 NFS_PROGRAM_PORTMAP | NFS_PROGRAM_UDP},
 	{PORTMAP_PROGRAM, 4, 4, rpcbind4_procs, PORTMAP_PROCS_4,
 	 NFS_PROGRAM_PORTMAP | NFS_PROGRAM_UDP},
+	/* The last ones: only with `locks`. */
+	{NLM_PROGRAM, 1, 1, nlm_procs, NLM_PROCS_1, NFS_PROGRAM_UDP},
+	{NLM_PROGRAM, 3, 4, nlm_procs, NLM_PROCS, NFS_PROGRAM_UDP},
 };
 
 static enum dfs_status
@@ -98,12 +105,13 @@ create(struct dfs_runtime *runtime, const struct dfs_host *host, const void *con
 {
 	struct nfs_server *server = NULL;
 	struct nfs_config with_state = *(const struct nfs_config *)config;
+	uint32_t n = sizeof programs / sizeof *programs - (with_state.locks ? 0 : NLM_ROWS);
 	enum dfs_status status;
 
 	(void)host; /* an adapter is linked with the core */
 	with_state.state_dir = dfs_runtime_state_dir(runtime);
 	status = nfs_server_new(runtime, dfs_runtime_workers(runtime), dfs_runtime_loops(runtime),
-				&with_state, programs, sizeof programs / sizeof *programs, &server);
+				&with_state, programs, n, &server);
 	if (status != DFS_OK)
 		snprintf(diag->text, sizeof diag->text, "%s", dfs_fail_text());
 	*inst = server;

@@ -65,6 +65,16 @@ adapters_nfs_libnfsproc_la_SOURCES = \
 	adapters/nfs/nfs3/types.c \
 	adapters/nfs/nfs3/types.h \
 	adapters/nfs/nfs3/write.c \
+	adapters/nfs/nlm/block.c \
+	adapters/nfs/nlm/nlm.h \
+	adapters/nfs/nlm/operations.c \
+	adapters/nfs/nlm/peer.c \
+	adapters/nfs/nlm/procs.c \
+	adapters/nfs/nlm/run.c \
+	adapters/nfs/nlm/service.c \
+	adapters/nfs/nlm/service.h \
+	adapters/nfs/nlm/types.c \
+	adapters/nfs/nlm/types.h \
 	adapters/nfs/nsm/file.c \
 	adapters/nfs/nsm/mon.c \
 	adapters/nfs/nsm/notify.c \

@@ -8,6 +8,7 @@
 
 #include "adapters/nfs/callback/callback.h"
 #include "adapters/nfs/mount/mounts.h"
+#include "adapters/nfs/nlm/nlm.h"
 #include "adapters/nfs/nsm/nsm.h"
 #include "adapters/nfs/portmap/map.h"
 #include "adapters/nfs/portmap/rpcbind.h"
@@ -53,6 +54,8 @@ watchdog_main(void *arg)
 			break;
 		pthread_mutex_unlock(&server->watch_mu);
 		watch_loops(server);
+		if (server->service.nlm)
+			nlm_tick(server->service.nlm);
 		if (++round % WATCH_ROUNDS == 0 && dfs_net_connections(server->net) > 0)
 			dfs_net_each(server->net, nfs_conn_watch);
 		pthread_mutex_lock(&server->watch_mu);
@@ -66,6 +69,50 @@ wants_udp(const struct nfs_config *config)
 {
 	return config->udp == NFS_UDP_ON ||
 	       (config->udp == NFS_UDP_AUTO && (config->portmap || config->register_rpcbind));
+}
+
+/* --- what NLM asks of the other parts; arg: the service --- */
+
+static enum dfs_status
+nlm_send(void *arg, const struct nfs_target *target, uint32_t procedure, const void *args,
+	 uint32_t len, int64_t deadline, nfs_callback_fn done, void *done_arg)
+{
+	const struct nfs_service *service = arg;
+
+	return nfs_caller_send(service->caller, target, procedure, args, len, deadline, done,
+			       done_arg);
+}
+
+static enum dfs_status
+nlm_monitor(void *arg, const struct nfs_access *access, const char *name, uint32_t len,
+	    uint32_t state, struct dfs_ctx *ctx)
+{
+	const struct nfs_service *service = arg;
+
+	return nfs_nsm_monitor(service->nsm, access, name, len, state, ctx);
+}
+
+static void
+nlm_forget(void *arg, const union nfs_address *peer, const char *name, uint32_t len)
+{
+	const struct nfs_service *service = arg;
+
+	nfs_nsm_forget(service->nsm, peer, name, len);
+}
+
+static enum dfs_status
+make_nlm(struct nfs_server *server, struct dfs_workers *workers)
+{
+	struct nlm_outside outside = {&server->service, nlm_send, nlm_monitor, nlm_forget};
+	struct nlm *nlm = nlm_new(server->service.runtime, workers,
+				  server->service.caller ? &outside : NULL);
+
+	if (!nlm)
+		return dfs_fail(DFS_NOMEM, "no memory for the lock service");
+	server->service.nlm = nlm;
+	if (server->service.nsm)
+		nfs_nsm_on_restart(server->service.nsm, nlm_peer_restarted, nlm);
+	return DFS_OK;
 }
 
 enum dfs_status
@@ -122,6 +169,8 @@ nfs_server_new(struct dfs_runtime *runtime, struct dfs_workers *workers, unsigne
 		server->service.caller = nfs_caller_new();
 		status = server->service.caller ? DFS_OK : DFS_IO;
 	}
+	if (status == DFS_OK && config->locks)
+		status = make_nlm(server, workers);
 	server->config.state_dir = NULL;
 	if (status == DFS_OK)
 		*out = server;
@@ -159,6 +208,7 @@ nfs_server_free(struct nfs_server *server)
 	free(server->registration);
 	dfs_lane_free(server->lane);
 	nfs_caller_free(server->service.caller);
+	nlm_free(server->service.nlm);
 	nfs_nsm_free(server->service.nsm);
 	nfs_drc_free(server->drc);
 	nfs_mounts_free(server->service.mounts);
@@ -266,6 +316,8 @@ nfs_server_stop(struct nfs_server *server, int64_t deadline)
 		nfs_udp_stop(server->udp, deadline);
 	if (!dfs_net_drain(server->net, deadline))
 		dfs_log(DFS_LOG_WARN, "nfs: the deadline passed before all requests were answered");
+	if (server->service.nlm)
+		nlm_stop(server->service.nlm);
 	if (server->service.nsm)
 		nfs_nsm_stop(server->service.nsm);
 	if (server->service.caller)

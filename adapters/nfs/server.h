@@ -37,6 +37,7 @@ struct nfs_config {
 	uint8_t portmap;                                       /* serve the portmapper's programs */
 	int64_t portmap_port;                                  /* where */
 	uint8_t register_rpcbind;                              /* with the host's own */
+	uint8_t locks;                                         /* serve NLM */
 	/* Not an option: where what must outlive the server is kept; borrowed until it is created.
 	 * NULL: the server makes no calls and monitors nobody (tests). */
 	const char *state_dir;

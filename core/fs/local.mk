@@ -42,8 +42,7 @@ core_fs_bench_fs_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_tests = core/metadata/test-cache core/fs/test-clone core/fs/test-content \
 	core/fs/test-crash core/fs/test-crash-clone core/fs/test-locks core/fs/test-log \
 	core/fs/test-model core/fs/test-names core/fs/test-permissions core/fs/test-quota \
-	core/fs/test-quota-model \
-	core/fs/test-servers core/fs/test-threads
+	core/fs/test-quota-model core/fs/test-servers core/fs/test-threads
 check_PROGRAMS += $(core_fs_tests)
 TESTS += $(core_fs_tests)
 core_metadata_test_cache_SOURCES = core/metadata/test-cache.c $(core_fs_fixture)

@@ -285,6 +285,21 @@ dfs_locks_drop_clients(struct dfs_locks *locks,
 	return n;
 }
 
+bool
+dfs_locks_has_client(struct dfs_locks *locks, const void *bytes, uint32_t len)
+{
+	struct lock_client *client = lock_client_find(locks, bytes, len);
+	bool has;
+
+	if (!client)
+		return false;
+	dfs_lock_acquire(&client->mu);
+	has = client->owners != NULL;
+	dfs_lock_release(&client->mu);
+	lock_client_put(locks, client);
+	return has;
+}
+
 uint64_t
 dfs_locks_held(const struct dfs_locks *locks)
 {

@@ -171,6 +171,8 @@ void dfs_locks_drop_owner(struct dfs_locks *locks, struct dfs_lock_owner *owner)
  * reclaim is theirs no more. */
 uint32_t dfs_locks_drop_clients(struct dfs_locks *locks,
 				bool (*fn)(void *arg, const void *client, uint32_t len), void *arg);
+/* Whether the client holds or awaits anything. */
+bool dfs_locks_has_client(struct dfs_locks *locks, const void *client, uint32_t len);
 /* Locks held. */
 uint64_t dfs_locks_held(const struct dfs_locks *locks);
 

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Clients that hold or await something, for the status monitor: who joins is told to it before the
+ * answer, who has nothing any more some time later.
+ */
+#include <stdlib.h>
+
+#include "adapters/nfs/nlm/service.h"
+#include "runtime/runtime.h"
+
+static struct nlm_peer **
+find_locked(struct nlm *nlm, const union nfs_address *address, const struct nlm_bytes *name)
+{
+	struct nlm_peer **at = &nlm->peers;
+
+	while (*at && ((*at)->len != name->len || memcmp((*at)->name, name->data, name->len) != 0 ||
+		       !nfs_address_same(&(*at)->address, address)))
+		at = &(*at)->next;
+	return at;
+}
+
+static struct nlm_peer *
+add_locked(struct nlm *nlm, const union nfs_address *address, const struct nlm_bytes *name)
+{
+	struct nlm_peer *peer;
+
+	if (nlm->n_peers == NLM_PEERS_MAX)
+		return NULL;
+	peer = malloc(sizeof *peer + name->len);
+	if (!peer)
+		return NULL;
+	*peer = (struct nlm_peer){.next = nlm->peers, .address = *address, .len = name->len};
+	memcpy(peer->name, name->data, name->len);
+	nlm->peers = peer;
+	nlm->n_peers++;
+	return peer;
+}
+
+enum dfs_status
+nlm_peer_enter(struct nlm *nlm, struct nfs_call *call, const struct nlm_args *args)
+{
+	const struct nlm_outside *o = &nlm->outside;
+	union nfs_address address;
+	struct nlm_peer *peer;
+	enum dfs_status status;
+
+	if (!o->monitor)
+		return DFS_OK;
+	nfs_address_set(&address, &call->access->peer.sa);
+	dfs_lock_acquire(&nlm->peers_mu);
+	peer = *find_locked(nlm, &address, &args->caller);
+	if (!peer)
+		peer = add_locked(nlm, &address, &args->caller);
+	status = peer ? o->monitor(o->arg, call->access, (const char *)args->caller.data,
+				   args->caller.len, args->state, &call->ctx)
+		      : DFS_NOMEM;
+	if (status == DFS_OK)
+		peer->users++;
+	dfs_lock_release(&nlm->peers_mu);
+	return status;
+}
+
+void
+nlm_peer_leave(struct nlm *nlm, struct nfs_call *call, const struct nlm_args *args)
+{
+	union nfs_address address;
+
+	if (!nlm->outside.monitor)
+		return;
+	nfs_address_set(&address, &call->access->peer.sa);
+	dfs_lock_acquire(&nlm->peers_mu);
+	(*find_locked(nlm, &address, &args->caller))->users--;
+	dfs_lock_release(&nlm->peers_mu);
+}
+
+struct question {
+	const struct nlm_client *client;
+	bool has;
+};
+
+static void
+ask(void *arg, struct dfs_share *share)
+{
+	struct question *q = arg;
+
+	q->has |= dfs_locks_has_client(share->locks, q->client->bytes, q->client->len);
+}
+
+void
+nlm_peers_tidy(struct nlm *nlm)
+{
+	struct nlm_client client;
+	struct nlm_peer *peer;
+
+	dfs_lock_acquire(&nlm->peers_mu);
+	for (struct nlm_peer **at = &nlm->peers; (peer = *at);) {
+		struct question q = {&client, peer->users > 0};
+
+		if (!q.has) {
+			nlm_client_of(&client, &peer->address, peer->name, peer->len);
+			dfs_runtime_each_share(nlm->runtime, ask, &q);
+		}
+		if (q.has) {
+			at = &peer->next;
+			continue;
+		}
+		if (nlm->outside.forget)
+			nlm->outside.forget(nlm->outside.arg, &peer->address, peer->name,
+					    peer->len);
+		*at = peer->next;
+		nlm->n_peers--;
+		free(peer);
+	}
+	dfs_lock_release(&nlm->peers_mu);
+}
+
+void
+nlm_peers_free(struct nlm *nlm)
+{
+	struct nlm_peer *next;
+
+	for (struct nlm_peer *peer = nlm->peers; peer; peer = next) {
+		next = peer->next;
+		free(peer);
+	}
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The inside of the lock service: waits, grants, peers, and what the procedures share.
+ */
+#ifndef NFS_NLM_SERVICE_H
+#define NFS_NLM_SERVICE_H
+
+#include "adapters/nfs/nlm/nlm.h"
+#include "adapters/nfs/nlm/types.h"
+#include "base/clock.h"
+#include "base/lock.h"
+#include "io/worker.h"
+
+#define NLM_GRANT_BUCKETS 256u
+#define NLM_PEERS_MAX 65536u
+
+/* A client's bytes in the lock manager: kind, address (IPv4 in its IPv6 form), name. */
+#define NLM_CLIENT_KIND 'N'
+#define NLM_CLIENT_HEAD 17u
+
+struct nlm_client {
+	uint32_t len;
+	unsigned char bytes[NLM_CLIENT_HEAD + NLM_STRING_MAX];
+};
+void nlm_client_of(struct nlm_client *client, const union nfs_address *peer, const void *name,
+		   uint32_t len);
+
+/* A LOCK that blocks.  First it is the lock manager's; granted, it is in the table until the client
+ * has acknowledged or it is given up. */
+struct nlm_block {
+	struct dfs_lock_wait wait; /* first */
+	struct dfs_task task;
+	struct nlm *nlm;
+	struct nlm_block *next, **prev; /* mu */
+	union nfs_address peer, local;
+	uint32_t version;
+	bool datagram; /* came by UDP, and is answered so */
+	bool message;  /* came as LOCK_MSG: answered by GRANTED_MSG */
+	uint32_t slot; /* of the share */
+	struct dfs_ref ref;
+	struct dfs_lock_range range;
+	uint64_t cookie;
+	uint32_t tries;       /* mu */
+	int64_t due;          /* mu: of the next call-back */
+	bool busy;            /* mu: a task or call holds it */
+	bool over;            /* mu: the holder shall free it */
+	bool unsure;          /* mu: a call-back may have arrived, of which no answer came */
+	bool answered;        /* mu: by GRANTED_RES, while busy */
+	uint32_t stat;        /* mu: what that said */
+	struct nlm_args args; /* spans into bytes */
+	struct nlm_client client;
+	uint32_t owner_len;
+	unsigned char owner[DFS_LOCK_OWNER_MAX];
+	unsigned char bytes[];
+};
+
+struct nlm_peer {
+	struct nlm_peer *next;
+	union nfs_address address;
+	uint32_t users; /* requests under way */
+	uint32_t len;
+	char name[];
+};
+
+struct nlm {
+	struct dfs_runtime *runtime;
+	struct nlm_outside outside;
+	struct dfs_lane *lane;
+	struct dfs_lock peers_mu;
+	struct nlm_peer *peers; /* peers_mu */
+	uint32_t n_peers;       /* peers_mu */
+	struct dfs_lock mu;
+	struct nlm_block *grants[NLM_GRANT_BUCKETS]; /* mu */
+	uint32_t n_grants;                           /* mu */
+	bool stopping;                               /* mu */
+	_Atomic uint64_t cookie;
+	struct dfs_task tidy_task;
+	_Atomic bool tidying;
+	unsigned ticks;
+};
+
+/* Have a worker run task; mu held.  False: too many wait, or the service stops. */
+bool nlm_submit_locked(struct nlm *nlm, struct dfs_task *task);
+
+/* --- block.c --- */
+
+/* A copy of what a grant will need; NULL: no memory. */
+struct nlm_block *nlm_block_new(struct nfs_call *call, const struct nlm_args *args,
+				const struct dfs_ref *ref, const struct dfs_lock_range *range,
+				bool message);
+void nlm_block_free(struct nlm_block *block); /* NULL is allowed */
+/* The owner knows that it has what was granted: no more call-backs for ranges that meet this one.
+ * True: there was one, for exactly this. */
+bool nlm_grants_settle(struct nlm *nlm, uint32_t slot, const struct dfs_ref *ref,
+		       const struct dfs_lock_who *who, const struct dfs_lock_range *range);
+/* Forget a client's grants. */
+void nlm_grants_drop(struct nlm *nlm, const struct nlm_client *client);
+/* GRANTED_RES has come. */
+void nlm_grants_answer(struct nlm *nlm, const union nfs_address *peer,
+		       const struct nlm_bytes *cookie, uint32_t stat);
+
+/* Tell those again that are due. */
+void nlm_grants_due(struct nlm *nlm);
+
+/* --- peer.c --- */
+
+/* Around a request that may leave a lock or wait behind. */
+enum dfs_status nlm_peer_enter(struct nlm *nlm, struct nfs_call *call, const struct nlm_args *args);
+void nlm_peer_leave(struct nlm *nlm, struct nfs_call *call, const struct nlm_args *args);
+/* Forget those who have nothing any more. */
+void nlm_peers_tidy(struct nlm *nlm);
+void nlm_peers_free(struct nlm *nlm);
+
+/* --- operations: DFS_AGAIN, or DFS_OK and *res --- */
+
+struct nlm_operation {
+	void (*get)(struct xdr_in *in, uint32_t version, struct nlm_args *args);
+	enum dfs_status (*run)(struct nfs_call *call, const struct nlm_args *args, bool message,
+			       struct nlm_result *res);
+	void (*put)(struct xdr_out *out, uint32_t version, const struct nlm_args *args,
+		    const struct nlm_result *res);
+	enum nlm_proc_number answer; /* to the message */
+};
+
+extern const struct nlm_operation nlm_op_test, nlm_op_lock, nlm_op_nm_lock, nlm_op_cancel,
+	nlm_op_unlock, nlm_op_share, nlm_op_unshare;
+
+/* A call that is answered by its reply. */
+enum dfs_status nlm_run(struct nfs_call *call, const struct nlm_operation *op);
+/* One that is answered by another call. */
+enum dfs_status nlm_run_message(struct nfs_call *call, const struct nlm_operation *op);
+
+/* Which file, under the rules for the peer; DFS_BADHANDLE, DFS_STALE, DFS_ACCESS. */
+enum dfs_status nlm_enter(struct nfs_call *call, const struct nlm_args *args, struct dfs_ref *ref);
+/* The client and owner of a call. */
+struct nlm_who {
+	struct nlm_client client;
+	unsigned char owner[DFS_LOCK_OWNER_MAX];
+	struct dfs_lock_who who;
+};
+void nlm_who_of(struct nlm_who *who, const struct nfs_call *call, const struct nlm_args *args,
+		bool share);
+
+static inline struct nlm *
+nlm_of(const struct nfs_call *call)
+{
+	return call->access->service->nlm;
+}
+
+#endif
