@@ -109,7 +109,7 @@ metadata_stores = { m = { $meta }; };
 block_stores = { b = { $data }; };
 shares = { export = { path = "/export"; metadata = "m"; blocks = "b"; $durability ${4:-}
     clients = ( { match = "${clients:-127.0.0.0/8}"; access = "rw"; squash = "none"; } ); }; };
-adapters = { nfs = { listen = "$listen"; port = $port; }; };
+adapters = { nfs = { listen = "$listen"; port = $port; ${nfs_settings:-} }; };
 CONF
 }
 

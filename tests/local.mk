@@ -4,6 +4,7 @@ include tests/attack/local.mk
 include tests/crash/local.mk
 include tests/fault/local.mk
 include tests/fuzz/local.mk
+include tests/locks/local.mk
 if WITH_METADATA_POSTGRES
 include tests/postgres/local.mk
 endif
@@ -12,6 +13,7 @@ include tests/s3/local.mk
 endif
 dist_check_SCRIPTS += \
 	tests/clients/libnfs-big.sh \
+	tests/kernel/locks.sh \
 	tests/kernel/workload-mixed.sh \
 	tests/kernel/workload.sh \
 	tests/protocol/libnfs.sh \
@@ -23,6 +25,7 @@ dist_check_SCRIPTS += \
 	tests/structure/dist.sh \
 	tests/structure/includes.sh
 long_tests = \
+	tests/kernel/locks.sh \
 	tests/kernel/workload-mixed.sh \
 	tests/kernel/workload.sh \
 	tests/clients/libnfs-big.sh
@@ -37,6 +40,7 @@ TESTS += \
 	tests/protocol/statd.py \
 	$(long_tests)
 EXTRA_DIST += \
+	tests/kernel/contend.py \
 	tests/kernel/guest-init \
 	tests/kernel/lib.sh \
 	tests/kernel/workload \

@@ -47,7 +47,7 @@ static const struct dfs_config_item options[] = {
 	{"reply_cache", DFS_CONFIG_INT, 0, FIELD(reply_cache), 256, 16777216, "65536", NULL,
 	 "Entries of the duplicate request cache, over all clients."},
 	{"udp", DFS_CONFIG_ENUM, 0, FIELD(udp), 0, 0, "auto", udp_names,
-	 "Whether MOUNT and the status monitor also answer by UDP, on the same port; auto: with "
+	 "Whether MOUNT, locks and the status monitor are also served by UDP, on the same port; auto: with "
 	 "portmap or register_rpcbind."},
 	{"portmap", DFS_CONFIG_BOOL, 0, FIELD(portmap), 0, 0, "false", NULL,
 	 "Run a portmapper, which tells clients the ports of this adapter."},

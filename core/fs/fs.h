@@ -172,7 +172,8 @@ enum dfs_status dfs_fs_close(struct dfs_ctx *ctx, struct dfs_open *open);
  * DFS_OK; DFS_BUSY: another's lock is in the way, *conflict (may be NULL) says which, and with wait
  * the request is queued: wait->done will be called, possibly before the return.  With wait also
  * DFS_EXIST: that same request waits already; DFS_DEADLOCK.  DFS_NOMEM: a limit.  DFS_GRACE and, for
- * a reclaim, DFS_PERM.  DFS_ROFS: an exclusive lock where nothing can be written. */
+ * a reclaim, DFS_PERM.  DFS_ROFS: an exclusive lock where nothing can be written.
+ * DFS_NOTSUP: another server writes to the share, and knows nothing of locks here. */
 #define DFS_LOCK_RECLAIM (1u << 0) /* held before the server's restart */
 #define DFS_LOCK_PASSING (1u << 1) /* the client is not remembered for reclaims */
 enum dfs_status dfs_fs_lock(struct dfs_ctx *ctx, const struct dfs_ref *ref,

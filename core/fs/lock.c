@@ -24,9 +24,14 @@ check(struct dfs_ctx *ctx, const struct dfs_attr *attr, bool writes)
 static enum dfs_status
 find(struct dfs_ctx *ctx, const struct dfs_ref *ref, bool writes, struct dfs_inode **inode)
 {
+	struct dfs_namespace *ns = ctx->share->ns;
 	struct dfs_attr attr;
-	enum dfs_status status = op_get(ctx, ref, inode, &attr);
+	enum dfs_status status;
 
+	/* The locks that count are those of the server that writes. */
+	if (ns->lease.follow || atomic_load_explicit(&ns->fenced, memory_order_relaxed))
+		return DFS_NOTSUP;
+	status = op_get(ctx, ref, inode, &attr);
 	return status == DFS_OK ? check(ctx, &attr, writes) : status;
 }
 

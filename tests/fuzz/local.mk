@@ -15,7 +15,8 @@ tests_fuzz_fuzz_wal_LDFLAGS = $(fuzz_link)
 
 if WITH_ADAPTER_NFS
 fuzz_programs += tests/fuzz/fuzz-callback tests/fuzz/fuzz-handle tests/fuzz/fuzz-mount \
-	tests/fuzz/fuzz-nfs3 tests/fuzz/fuzz-nsm tests/fuzz/fuzz-portmap tests/fuzz/fuzz-rpc
+	tests/fuzz/fuzz-nfs3 tests/fuzz/fuzz-nlm tests/fuzz/fuzz-nsm tests/fuzz/fuzz-portmap \
+	tests/fuzz/fuzz-rpc
 tests_fuzz_fuzz_callback_SOURCES = tests/fuzz/fuzz-callback.c $(fuzz_driver)
 tests_fuzz_fuzz_callback_LDADD = $(NFS_TEST_LIBS)
 tests_fuzz_fuzz_callback_LDFLAGS = $(fuzz_link)
@@ -39,6 +40,9 @@ tests_fuzz_fuzz_nfs3_SOURCES = tests/fuzz/fuzz-nfs3.c adapters/nfs/test-client.c
 	adapters/nfs/test-client.h $(fuzz_world) $(fuzz_driver)
 tests_fuzz_fuzz_nfs3_LDADD = $(NFS_TEST_LIBS)
 tests_fuzz_fuzz_nfs3_LDFLAGS = $(fuzz_link)
+tests_fuzz_fuzz_nlm_SOURCES = tests/fuzz/fuzz-nlm.c $(fuzz_world) $(fuzz_driver)
+tests_fuzz_fuzz_nlm_LDADD = $(NFS_TEST_LIBS)
+tests_fuzz_fuzz_nlm_LDFLAGS = $(fuzz_link)
 tests_fuzz_fuzz_rpc_SOURCES = tests/fuzz/fuzz-rpc.c adapters/nfs/rpc/test-doubles.c \
 	adapters/nfs/rpc/test-doubles.h adapters/nfs/test-runtime.c adapters/nfs/test-runtime.h \
 	$(fuzz_driver)

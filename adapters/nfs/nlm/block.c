@@ -3,7 +3,7 @@
  * LOCKs that wait, and telling the client when they are granted.
  *
  * A grant is told by GRANTED, or by GRANTED_MSG to who asked by LOCK_MSG, first at once and then
- * every TRY_EVERY until the client answers, or is seen to know: it asks for the lock again (Linux
+ * every 10 s until the client answers, or is seen to know: it asks for the lock again (Linux
  * does every 30 s), unlocks or cancels.  A client that refuses at the first telling has given up: the
  * lock goes.  One that refuses later may have accepted a telling whose answer was lost, so the lock
  * stays its own; as it does when there is no answer at all but one telling may have arrived.  Such
@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "runtime/runtime.h"
 
-#define TRY_EVERY (10 * DFS_SECOND)
+#define TELL_WAIT (10 * DFS_SECOND) /* for an answer */
 #define TRIES_MAX 12
 #define SYNC_WAIT (30 * DFS_SECOND)
 #define ARGS_MAX (16u + 3 * (4 + NLM_STRING_MAX) + 32u)
@@ -194,7 +194,7 @@ finish(struct nlm_block *block, enum outcome outcome)
 		block->unsure = true;
 		/* fall through */
 	case NOT_TOLD:
-		block->due = dfs_clock_mono() + TRY_EVERY;
+		block->due = dfs_clock_mono() + nlm->try_every;
 		drop = block->tries >= TRIES_MAX || nlm->stopping;
 		unlock = drop && !block->unsure;
 	}
@@ -247,7 +247,7 @@ send_granted(struct nlm_block *block)
 	nlm_put_testargs(&out, block->version, &block->args);
 	return nlm->outside.send(
 		nlm->outside.arg, &target, block->message ? NLM_GRANTED_MSG : NLM_GRANTED, bytes,
-		(uint32_t)(out.p - bytes), dfs_clock_mono() + TRY_EVERY, told, block);
+		(uint32_t)(out.p - bytes), dfs_clock_mono() + TELL_WAIT, told, block);
 }
 
 /* The grant must not be known before it would survive a restart. */

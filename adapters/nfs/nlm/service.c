@@ -11,6 +11,7 @@
 
 #define LANE_QUEUE 65536u
 #define TIDY_TICKS 30u
+#define TRY_EVERY (10 * DFS_SECOND)
 
 static void tidy(struct dfs_task *task);
 
@@ -26,6 +27,7 @@ nlm_new(struct dfs_runtime *runtime, struct dfs_workers *workers, const struct n
 		nlm->outside = *outside;
 	nlm->lane = dfs_lane_new(workers, 0, LANE_QUEUE);
 	nlm->tidy_task.run = tidy;
+	nlm->try_every = TRY_EVERY;
 	/* Cookies of an earlier life are not taken for ours. */
 	atomic_init(&nlm->cookie, (uint64_t)dfs_clock_real());
 	return nlm;

@@ -74,6 +74,7 @@ struct nlm {
 	uint32_t n_grants;                           /* mu */
 	bool stopping;                               /* mu */
 	_Atomic uint64_t cookie;
+	int64_t try_every; /* ns between call-backs */
 	struct dfs_task tidy_task;
 	_Atomic bool tidying;
 	unsigned ticks;

@@ -1,0 +1,610 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * NLM without a network: its procedures against rpcgen's codec over the real core/fs, what it tells the
+ * status monitor, and call-backs that are answered in all ways.
+ */
+#include <glib.h>
+#include <stdlib.h>
+
+#define xdr_opaque tirpc_xdr_opaque
+#include "adapters/nfs/oracle.h"
+#undef xdr_opaque
+
+#include "adapters/nfs/nlm/service.h"
+#include "adapters/nfs/test-runtime.h"
+#include "adapters/nfs/test-world.h"
+#include "base/log.h"
+#include "io/worker.h"
+
+static struct test_world world;
+static struct test_conn conn;
+static struct dfs_workers *workers;
+static struct nlm *nlm;
+static unsigned char handle[NFS_HANDLE_SIZE];
+static struct dfs_ref file;
+
+/* What was sent, and how each is answered. */
+static struct {
+	GMutex mu;
+	GCond cond;
+	unsigned n;
+	uint32_t procedure, version, len;
+	unsigned char args[NFS_CALL_ARGS_MAX];
+	enum dfs_status status; /* with which the call ends */
+	uint32_t stat;          /* in its reply */
+	bool hold;              /* the call does not end */
+	nfs_callback_fn done;
+	void *done_arg;
+} out;
+
+static struct {
+	unsigned monitored, forgotten;
+	enum dfs_status status;
+	char name[64];
+} watch;
+
+/* --- what NLM asks of others --- */
+
+static enum dfs_status
+send_out(void *arg, const struct nfs_target *target, uint32_t procedure, const void *args,
+	 uint32_t len, int64_t deadline, nfs_callback_fn done, void *done_arg)
+{
+	static const unsigned char zero[4];
+	unsigned char reply[64];
+	struct xdr_out body = {.base = reply, .p = reply, .end = reply + sizeof reply};
+	struct xdr_in in;
+	enum dfs_status status;
+	bool hold;
+
+	(void)arg;
+	(void)deadline;
+	g_assert_cmpuint(target->program, ==, NLM_PROGRAM);
+	g_mutex_lock(&out.mu);
+	out.procedure = procedure;
+	out.version = target->version;
+	out.len = len;
+	memcpy(out.args, args, len);
+	status = out.status;
+	hold = out.hold;
+	out.done = done;
+	out.done_arg = done_arg;
+	xdr_put_fixed(&body, zero, 4); /* an empty cookie */
+	xdr_put_u32(&body, out.stat);
+	g_mutex_unlock(&out.mu);
+	if (!hold) {
+		in = (struct xdr_in){.p = reply, .end = status == DFS_OK ? body.p : reply};
+		done(done_arg, status, &in);
+	}
+	g_mutex_lock(&out.mu);
+	out.n++;
+	g_cond_signal(&out.cond);
+	g_mutex_unlock(&out.mu);
+	return DFS_OK;
+}
+
+/* Until n calls were made. */
+static void
+wait_sent(unsigned n)
+{
+	gint64 end = g_get_monotonic_time() + 30 * G_TIME_SPAN_SECOND;
+
+	g_mutex_lock(&out.mu);
+	while (out.n < n)
+		g_assert_true(g_cond_wait_until(&out.cond, &out.mu, end));
+	g_assert_cmpuint(out.n, ==, n);
+	g_mutex_unlock(&out.mu);
+}
+
+static enum dfs_status
+monitor(void *arg, const struct nfs_access *access, const char *name, uint32_t len, uint32_t state,
+	struct dfs_ctx *ctx)
+{
+	(void)arg;
+	(void)access;
+	(void)state;
+	(void)ctx;
+	watch.monitored++;
+	g_snprintf(watch.name, sizeof watch.name, "%.*s", (int)len, name);
+	return watch.status;
+}
+
+static void
+forget(void *arg, const union nfs_address *peer, const char *name, uint32_t len)
+{
+	(void)arg;
+	(void)peer;
+	(void)name;
+	(void)len;
+	watch.forgotten++;
+}
+
+/* --- calls --- */
+
+static void
+encode(xdrproc_t fn, const void *args)
+{
+	static char bytes[16384];
+	XDR x;
+
+	xdrmem_create(&x, bytes, sizeof bytes, XDR_ENCODE);
+	g_assert_true(fn(&x, (void *)(uintptr_t)args));
+	test_conn_args(&conn, bytes, xdr_getpos(&x));
+}
+
+static void
+decode_bytes(xdrproc_t fn, void *res, size_t size, void *bytes, uint32_t len)
+{
+	XDR x;
+
+	memset(res, 0, size);
+	xdrmem_create(&x, bytes, len, XDR_DECODE);
+	g_assert_true(fn(&x, res));
+	g_assert_cmpuint(xdr_getpos(&x), ==, len);
+}
+
+#define ENCODE(type, args) encode((xdrproc_t)xdr_##type, args)
+#define DECODE(type, res)                                                                          \
+	decode_bytes((xdrproc_t)xdr_##type, res, sizeof *(res), conn.flat, conn.flat_len)
+#define FREE(type, res) xdr_free((xdrproc_t)xdr_##type, res)
+#define OBJ(text)                                                                                  \
+	{                                                                                          \
+		.o_netobj_len = sizeof(text) - 1, .o_netobj_val = (char *)(uintptr_t)(text)        \
+	}
+#define HANDLE                                                                                     \
+	{                                                                                          \
+		.o_netobj_len = NFS_HANDLE_SIZE, .o_netobj_val = (char *)handle                    \
+	}
+
+static void
+run(uint32_t version, uint32_t proc)
+{
+	conn.call.version = version;
+	conn.call.program = NLM_PROGRAM;
+	g_assert_cmpint(test_conn_run(&conn, &nlm_procs[proc]), ==, DFS_OK);
+}
+
+static uint32_t
+result(const char *cookie)
+{
+	o_nlm_res res;
+	uint32_t stat;
+
+	DECODE(o_nlm_res, &res);
+	g_assert_cmpmem(res.cookie.o_netobj_val, res.cookie.o_netobj_len, cookie, strlen(cookie));
+	stat = res.stat;
+	FREE(o_nlm_res, &res);
+	return stat;
+}
+
+static char host_a[] = "alpha", host_b[] = "beta";
+
+static o_lock4
+lock4(char *host, uint32_t svid, uint64_t offset, uint64_t length)
+{
+	return (o_lock4){.caller = host,
+			 .fh = HANDLE,
+			 .oh = OBJ("oh"),
+			 .svid = svid,
+			 .offset = offset,
+			 .length = length};
+}
+
+static uint32_t
+take(char *host, uint32_t svid, uint64_t offset, uint64_t length, bool block)
+{
+	o_nlm_lock4 args = {.cookie = OBJ("cookie"),
+			    .block = block,
+			    .exclusive = true,
+			    .lock = lock4(host, svid, offset, length)};
+
+	ENCODE(o_nlm_lock4, &args);
+	run(4, NLM_LOCK);
+	return result("cookie");
+}
+
+static uint32_t
+give(char *host, uint32_t svid, uint64_t offset, uint64_t length)
+{
+	o_nlm_unlock4 args = {.cookie = OBJ("c"), .lock = lock4(host, svid, offset, length)};
+
+	ENCODE(o_nlm_unlock4, &args);
+	run(4, NLM_UNLOCK);
+	return result("c");
+}
+
+static uint32_t
+cancel(char *host, uint32_t svid, uint64_t offset, uint64_t length)
+{
+	o_nlm_cancel4 args = {.cookie = OBJ("c"),
+			      .block = true,
+			      .exclusive = true,
+			      .lock = lock4(host, svid, offset, length)};
+
+	ENCODE(o_nlm_cancel4, &args);
+	run(4, NLM_CANCEL);
+	return result("c");
+}
+
+/* --- tests --- */
+
+static void
+test_holder_is_told_in_both_widths(void)
+{
+	o_nlm_test4 args4 = {
+		.cookie = OBJ("c4"), .exclusive = true, .lock = lock4(host_b, 9, 0, 0)};
+	o_nlm_test3 args3 = {.cookie = OBJ("c3"),
+			     .exclusive = true,
+			     .lock = {.caller = host_b, .fh = HANDLE, .oh = OBJ("x"), .svid = 9}};
+	o_nlm_testres4 res4;
+	o_nlm_testres3 res3;
+
+	g_assert_cmpuint(take(host_a, 77, UINT64_C(0x1234567890), 0x111, false), ==, 0);
+	ENCODE(o_nlm_test4, &args4);
+	run(4, NLM_TEST);
+	DECODE(o_nlm_testres4, &res4);
+	g_assert_cmpmem(res4.cookie.o_netobj_val, res4.cookie.o_netobj_len, "c4", 2);
+	g_assert_cmpuint(res4.reply.stat, ==, NLM_DENIED);
+	g_assert_true(res4.reply.o_testrply4_u.holder.exclusive);
+	g_assert_cmpuint(res4.reply.o_testrply4_u.holder.svid, ==, 77);
+	g_assert_cmpmem(res4.reply.o_testrply4_u.holder.oh.o_netobj_val,
+			res4.reply.o_testrply4_u.holder.oh.o_netobj_len, "oh", 2);
+	g_assert_cmpuint(res4.reply.o_testrply4_u.holder.offset, ==, UINT64_C(0x1234567890));
+	g_assert_cmpuint(res4.reply.o_testrply4_u.holder.length, ==, 0x111);
+	FREE(o_nlm_testres4, &res4);
+	ENCODE(o_nlm_test3, &args3);
+	run(3, NLM_TEST);
+	DECODE(o_nlm_testres3, &res3);
+	g_assert_cmpuint(res3.reply.stat, ==, NLM_DENIED);
+	g_assert_cmpuint(res3.reply.o_testrply3_u.holder.offset, ==, UINT32_MAX);
+	g_assert_cmpuint(res3.reply.o_testrply3_u.holder.length, ==, 0);
+	FREE(o_nlm_testres3, &res3);
+}
+
+static void
+test_narrow_lock(void)
+{
+	o_nlm_lock3 args = {.cookie = OBJ("narrow"),
+			    .exclusive = true,
+			    .lock = {.caller = host_a,
+				     .fh = HANDLE,
+				     .oh = OBJ("oh"),
+				     .svid = 3,
+				     .offset = 100,
+				     .length = 50}};
+
+	ENCODE(o_nlm_lock3, &args);
+	run(1, NLM_LOCK);
+	g_assert_cmpuint(result("narrow"), ==, 0);
+	g_assert_cmpuint(take(host_b, 1, 149, 1, false), ==, NLM_DENIED);
+	g_assert_cmpuint(take(host_b, 1, 150, 1, false), ==, 0);
+}
+
+static void
+test_share_modes(void)
+{
+	o_nlm_share args = {.cookie = OBJ("s"),
+			    .caller = host_a,
+			    .fh = HANDLE,
+			    .oh = OBJ("oh"),
+			    .mode = 2, /* deny writing */
+			    .access = 1};
+	o_nlm_shareres res;
+
+	ENCODE(o_nlm_share, &args);
+	run(4, NLM_SHARE);
+	DECODE(o_nlm_shareres, &res);
+	g_assert_cmpuint(res.stat, ==, 0);
+	FREE(o_nlm_shareres, &res);
+	args.caller = host_b;
+	args.mode = 0;
+	args.access = 2;
+	ENCODE(o_nlm_share, &args);
+	run(4, NLM_SHARE);
+	DECODE(o_nlm_shareres, &res);
+	g_assert_cmpuint(res.stat, ==, NLM_DENIED);
+	FREE(o_nlm_shareres, &res);
+}
+
+static void
+test_free_all(void)
+{
+	o_nlm_notify args = {.name = host_a, .state = 3};
+
+	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, 0);
+	ENCODE(o_nlm_notify, &args);
+	run(4, NLM_FREE_ALL);
+	g_assert_cmpuint(conn.flat_len, ==, 0);
+	g_assert_cmpuint(take(host_b, 1, 0, 0, false), ==, 0);
+}
+
+/* The arguments end anywhere: never more than garbage. */
+static void
+test_cut_arguments_are_garbage(void)
+{
+	o_nlm_lock4 args = {
+		.cookie = OBJ("cookie"), .exclusive = true, .lock = lock4(host_a, 1, 0, 0)};
+	g_autofree unsigned char *bytes = NULL;
+	size_t len;
+
+	ENCODE(o_nlm_lock4, &args);
+	len = (size_t)(conn.call.args.end - conn.call.args.p);
+	bytes = g_memdup2(conn.call.args.p, len);
+	conn.call.version = 4;
+	for (size_t n = 0; n < len; n++) {
+		test_conn_args(&conn, bytes, n);
+		g_assert_cmpint(test_conn_run(&conn, &nlm_procs[NLM_LOCK]), ==, DFS_INVAL);
+	}
+}
+
+static void
+test_grant_is_told(void)
+{
+	o_nlm_test4 told;
+
+	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, 0);
+	g_assert_cmpuint(take(host_b, 2, 10, 20, true), ==, NLM_BLOCKED);
+	g_assert_cmpuint(give(host_a, 1, 0, 0), ==, 0);
+	wait_sent(1);
+	g_assert_cmpuint(out.procedure, ==, NLM_GRANTED);
+	g_assert_cmpuint(out.version, ==, 4);
+	decode_bytes((xdrproc_t)xdr_o_nlm_test4, &told, sizeof told, out.args, out.len);
+	g_assert_true(told.exclusive);
+	g_assert_cmpstr(told.lock.caller, ==, "beta");
+	g_assert_cmpuint(told.lock.svid, ==, 2);
+	g_assert_cmpuint(told.lock.offset, ==, 10);
+	g_assert_cmpuint(told.lock.length, ==, 20);
+	g_assert_cmpmem(told.lock.fh.o_netobj_val, told.lock.fh.o_netobj_len, handle,
+			NFS_HANDLE_SIZE);
+	FREE(o_nlm_test4, &told);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_cmpuint(take(host_a, 1, 10, 1, false), ==, NLM_DENIED);
+}
+
+/* Until it is told, tick by tick; each tick is due at once. */
+static void
+tick_to(unsigned sent)
+{
+	nlm_tick(nlm);
+	wait_sent(sent);
+}
+
+static void
+block_and_grant(void)
+{
+	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, 0);
+	g_assert_cmpuint(take(host_b, 2, 0, 0, true), ==, NLM_BLOCKED);
+	g_assert_cmpuint(give(host_a, 1, 0, 0), ==, 0);
+	wait_sent(1);
+}
+
+static bool
+is_free(void)
+{
+	bool got = take(host_a, 1, 0, 0, false) == 0;
+
+	if (got)
+		give(host_a, 1, 0, 0);
+	return got;
+}
+
+static void
+test_refused_at_once_is_free(void)
+{
+	out.stat = NLM_DENIED;
+	block_and_grant();
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_true(is_free());
+}
+
+static void
+test_refused_after_silence_is_kept(void)
+{
+	out.status = DFS_TIMEDOUT;
+	block_and_grant();
+	g_assert_cmpuint(nlm_grants(nlm), ==, 1);
+	out.status = DFS_OK;
+	out.stat = NLM_DENIED;
+	tick_to(2);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_false(is_free());
+}
+
+static void
+test_who_cannot_be_told_loses_it_in_the_end(void)
+{
+	out.status = DFS_NOENT; /* no such program there */
+	block_and_grant();
+	for (unsigned i = 2; i <= 12; i++) {
+		g_assert_cmpuint(nlm_grants(nlm), ==, 1);
+		g_assert_false(is_free());
+		tick_to(i);
+	}
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_true(is_free());
+}
+
+static void
+test_who_may_have_been_told_keeps_it(void)
+{
+	out.status = DFS_TIMEDOUT;
+	block_and_grant();
+	for (unsigned i = 2; i <= 12; i++)
+		tick_to(i);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_false(is_free());
+}
+
+static void
+test_asking_again_settles(void)
+{
+	out.status = DFS_TIMEDOUT;
+	block_and_grant();
+	g_assert_cmpuint(nlm_grants(nlm), ==, 1);
+	g_assert_cmpuint(take(host_b, 2, 0, 0, true), ==, 0);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	nlm_tick(nlm);
+	g_assert_false(is_free());
+}
+
+/* The answer of a call that is under way comes after the lock was cancelled. */
+static void
+test_cancel_while_it_is_told(void)
+{
+	struct xdr_in nothing = {.p = out.args, .end = out.args};
+
+	out.hold = true;
+	block_and_grant();
+	g_assert_cmpuint(cancel(host_b, 2, 0, 0), ==, 0);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_true(is_free());
+	out.done(out.done_arg, DFS_SHUTDOWN, &nothing);
+}
+
+static void
+test_a_restarted_peer_is_not_told(void)
+{
+	union nfs_address peer;
+
+	out.status = DFS_TIMEDOUT;
+	block_and_grant();
+	nfs_address_set(&peer, &conn.access.peer.sa);
+	nlm_peer_restarted(nlm, &peer, "beta");
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_true(is_free());
+}
+
+static void
+test_monitor_comes_first(void)
+{
+	watch.status = DFS_NOSPC;
+	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, NLM_DENIED_NOLOCKS);
+	watch.status = DFS_OK;
+	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, 0);
+	g_assert_cmpstr(watch.name, ==, "alpha");
+	nlm_peers_tidy(nlm);
+	g_assert_cmpuint(watch.forgotten, ==, 0);
+	give(host_a, 1, 0, 0);
+	nlm_peers_tidy(nlm);
+	g_assert_cmpuint(watch.forgotten, ==, 1);
+}
+
+static void
+test_message_is_answered_by_a_call(void)
+{
+	o_nlm_lock4 args = {
+		.cookie = OBJ("msg"), .exclusive = true, .lock = lock4(host_a, 1, 0, 0)};
+	o_nlm_res res;
+
+	ENCODE(o_nlm_lock4, &args);
+	run(4, NLM_LOCK_MSG);
+	g_assert_cmpuint(conn.flat_len, ==, 0);
+	wait_sent(1);
+	g_assert_cmpuint(out.procedure, ==, NLM_LOCK_RES);
+	decode_bytes((xdrproc_t)xdr_o_nlm_res, &res, sizeof res, out.args, out.len);
+	g_assert_cmpmem(res.cookie.o_netobj_val, res.cookie.o_netobj_len, "msg", 3);
+	g_assert_cmpuint(res.stat, ==, 0);
+	FREE(o_nlm_res, &res);
+}
+
+static void
+test_every_status_has_a_meaning_in_each_version(void)
+{
+	for (int s = DFS_OK; s <= DFS_GRACE; s++) {
+		g_assert_cmpuint(nlm_status(4, (enum dfs_status)s), <=, NLM4_FAILED);
+		g_assert_cmpuint(nlm_status(3, (enum dfs_status)s), <=, NLM_DEADLCK);
+	}
+	g_assert_cmpuint(nlm_status(4, DFS_STALE), ==, NLM4_STALE_FH);
+	g_assert_cmpuint(nlm_status(3, DFS_STALE), ==, NLM_DENIED_NOLOCKS);
+	g_assert_cmpuint(nlm_status(4, DFS_DELAY), ==, NLM_DENIED_GRACE);
+}
+
+static void
+set_up(void)
+{
+	struct nlm_outside outside = {.send = send_out, .monitor = monitor, .forget = forget};
+
+	memset(&watch, 0, sizeof watch);
+	out.n = out.stat = 0;
+	out.status = DFS_OK;
+	out.hold = false;
+	test_conn_init(&conn, "192.0.2.7", 900);
+	conn.runtime.shares[0] = world.one;
+	nlm = nlm_new(&conn.runtime, workers, &outside);
+	nlm->try_every = 0;
+	conn.service.nlm = nlm;
+}
+
+static bool
+any(void *arg, const void *client, uint32_t len)
+{
+	(void)arg;
+	(void)client;
+	(void)len;
+	return true;
+}
+
+static void
+tear_down(void)
+{
+	nlm_stop(nlm);
+	nlm_free(nlm);
+	dfs_locks_drop_clients(world.one->locks, any, NULL);
+	g_assert_cmpuint(dfs_locks_held(world.one->locks), ==, 0);
+	test_conn_clear(&conn);
+}
+
+static void
+add(const char *path, void (*fn)(void))
+{
+	g_test_add_vtable(path, 0, fn, (GTestFixtureFunc)(void (*)(void))set_up,
+			  (GTestFixtureFunc)fn, (GTestFixtureFunc)(void (*)(void))tear_down);
+}
+
+static void
+make_file(void)
+{
+	struct dfs_ctx ctx = {.share = world.one, .deadline = dfs_clock_mono() + DFS_SECOND};
+	struct dfs_ref root = {world.one->root_fileid, world.one->root_generation};
+	struct dfs_setattr set = {.mask = DFS_SET_MODE, .mode = 0666};
+	struct dfs_attr attr;
+	struct dfs_wcc wcc;
+
+	g_assert_cmpint(dfs_fs_create(&ctx, &root, (struct dfs_name){"f", 1}, DFS_CREATE_GUARDED,
+				      &set, 0, &attr, &wcc),
+			==, DFS_OK);
+	file = (struct dfs_ref){attr.fileid, attr.generation};
+	nfs_handle_make(world.one, file.fileid, file.generation, handle);
+}
+
+int
+main(int argc, char **argv)
+{
+	int failed;
+
+	g_test_init(&argc, &argv, NULL);
+	test_world_init(&world);
+	workers = dfs_workers_new(2);
+	make_file();
+	add("/nlm/holder-is-told-in-both-widths", test_holder_is_told_in_both_widths);
+	add("/nlm/narrow-lock", test_narrow_lock);
+	add("/nlm/share-modes", test_share_modes);
+	add("/nlm/free-all", test_free_all);
+	add("/nlm/cut-arguments-are-garbage", test_cut_arguments_are_garbage);
+	add("/nlm/grant-is-told", test_grant_is_told);
+	add("/nlm/refused-at-once-is-free", test_refused_at_once_is_free);
+	add("/nlm/refused-after-silence-is-kept", test_refused_after_silence_is_kept);
+	add("/nlm/who-cannot-be-told-loses-it-in-the-end",
+	    test_who_cannot_be_told_loses_it_in_the_end);
+	add("/nlm/who-may-have-been-told-keeps-it", test_who_may_have_been_told_keeps_it);
+	add("/nlm/asking-again-settles", test_asking_again_settles);
+	add("/nlm/cancel-while-it-is-told", test_cancel_while_it_is_told);
+	add("/nlm/a-restarted-peer-is-not-told", test_a_restarted_peer_is_not_told);
+	add("/nlm/monitor-comes-first", test_monitor_comes_first);
+	add("/nlm/message-is-answered-by-a-call", test_message_is_answered_by_a_call);
+	add("/nlm/every-status-has-a-meaning-in-each-version",
+	    test_every_status_has_a_meaning_in_each_version);
+	failed = g_test_run();
+	dfs_workers_free(workers);
+	test_world_clear(&world);
+	return failed;
+}
