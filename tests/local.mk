@@ -19,6 +19,7 @@ dist_check_SCRIPTS += \
 	tests/protocol/libnfs.sh \
 	tests/protocol/quota.py \
 	tests/protocol/portmap.py \
+	tests/protocol/recovery.py \
 	tests/protocol/rpcbind.py \
 	tests/protocol/statd.py \
 	tests/server/lifecycle.sh \
@@ -36,6 +37,7 @@ TESTS += \
 	tests/protocol/libnfs.sh \
 	tests/protocol/quota.py \
 	tests/protocol/portmap.py \
+	tests/protocol/recovery.py \
 	tests/protocol/rpcbind.py \
 	tests/protocol/statd.py \
 	$(long_tests)

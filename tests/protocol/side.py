@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../attack"))
-from rpc import AUTH_NONE, message, opaque, u32  # noqa: E402
+from rpc import AUTH_NONE, Reply, message, opaque, u32  # noqa: E402
 from world import BUILD, folder, skip_all, wait_for  # noqa: E402,F401
 
 HERE, THERE = "10.77.0.1", "10.77.0.2"
@@ -124,6 +124,39 @@ def pmap_set(prog, vers, prot, port, proc=1):
         u.s.close()
         return stat == 0 and words(data) == [1]
     return False
+
+
+class Statd:
+    """A status monitor of ours, registered with this network's rpcbind."""
+
+    def __init__(self, protocol=UDP, program=NSM, version=1, address=THERE):
+        self.s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if protocol == UDP else socket.SOCK_STREAM)
+        self.s.bind((address, 0))
+        self.s.settimeout(30)
+        if protocol == TCP:
+            self.s.listen(5)
+        self.port = self.s.getsockname()[1]
+        self.what = program, version, protocol
+        assert pmap_set(*self.what, self.port)
+
+    def next(self, reply=True, skip=()):
+        """(who, procedure, name, words behind it) of the next call by UDP that is not one of skip's xids."""
+        while True:
+            data, peer = self.s.recvfrom(65536)
+            xid, kind, vers, prog, pvers, proc, _, cred = struct.unpack(">8I", data[:32])
+            if xid in skip:
+                continue
+            assert (kind, vers, prog, pvers) == (0, 2, *self.what[:2])
+            r = Reply(data[32 + cred + 8:])
+            name = r.opaque()
+            if reply:
+                self.s.sendto(u32(xid, 1, 0, 0, 0, 0), peer)
+            self.xid = xid
+            return peer, proc, name.decode(), r.data[r.at:]
+
+    def end(self):
+        pmap_set(*self.what, self.port, proc=2)
+        self.s.close()
 
 
 def registered():

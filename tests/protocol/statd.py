@@ -9,7 +9,7 @@ import struct
 import subprocess
 
 import side
-from side import HERE, NLM, NSM, PMAP, TCP, THERE, UDP, Udp, opaque, pmap_set, start_rpcbind, tool, u32, wait_for, words
+from side import HERE, NLM, NSM, TCP, THERE, UDP, Statd, Udp, opaque, pmap_set, start_rpcbind, tool, u32, wait_for, words
 
 side.inside("rpcbind", "sm-notify", "rpc.statd", "ip", "unshare")
 import rpc  # noqa: E402
@@ -30,39 +30,6 @@ def write_nsm(server, *lines, state=7, boot=BOOT):
     text = ["dittofs-nsm 1", "state %d %s" % (state, boot), *lines]
     with open(os.path.join(server.state, "nsm"), "w") as f:
         f.write("\n".join(text + ["end %d\n" % len(text)]))
-
-
-class Statd:
-    """A status monitor of ours, registered with this network's rpcbind."""
-
-    def __init__(self, protocol=UDP, program=NSM, version=1, address=THERE):
-        self.s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if protocol == UDP else socket.SOCK_STREAM)
-        self.s.bind((address, 0))
-        self.s.settimeout(30)
-        if protocol == TCP:
-            self.s.listen(5)
-        self.port = self.s.getsockname()[1]
-        self.what = program, version, protocol
-        assert pmap_set(*self.what, self.port)
-
-    def next(self, reply=True, skip=()):
-        """(who, procedure, name, words behind it) of the next call by UDP that is not one of skip's xids."""
-        while True:
-            data, peer = self.s.recvfrom(65536)
-            xid, kind, vers, prog, pvers, proc, _, cred = struct.unpack(">8I", data[:32])
-            if xid in skip:
-                continue
-            assert (kind, vers, prog, pvers) == (0, 2, *self.what[:2])
-            r = rpc.Reply(data[32 + cred + 8:])
-            name = r.opaque()
-            if reply:
-                self.s.sendto(u32(xid, 1, 0, 0, 0, 0), peer)
-            self.xid = xid
-            return peer, proc, name.decode(), r.data[r.at:]
-
-    def end(self):
-        pmap_set(*self.what, self.port, proc=2)
-        self.s.close()
 
 
 def told(server):
