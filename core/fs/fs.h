@@ -7,7 +7,9 @@
  * instead of waiting.  A reference names a file of ctx->share by id and generation; DFS_STALE:
  * it is gone.  Mutators leave tickets in ctx (base/ctx.h) and fill the weak cache consistency
  * of RFC 1813 2.6 from inside their critical section, also when they fail (valid flags say what
- * is known).  Attributes are copies.
+ * is known).  Attributes are copies.  What allocates, creates or gives away answers DFS_NOSPC where
+ * a quota of the share does not allow it and DFS_DQUOT where one of a user or a group does not,
+ * and has done nothing then.
  */
 #ifndef DFS_FS_FS_H
 #define DFS_FS_FS_H

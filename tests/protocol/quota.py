@@ -1,14 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Quotas as an NFSv3 client sees them: NOSPC, DQUOT, FSSTAT; reload, restart, kill -9, a recount."""
+"""Quotas as an NFSv3 client sees them: NOSPC, DQUOT, FSSTAT; reload, restart, kill -9, a recount.
+
+DFS_QUOTA_STORES="METADATA BLOCKS": only these; DFS_QUOTA_SETTINGS: the metadata store's settings, where it is
+one that tests/attack/world.py does not know.
+"""
 import os
+import random
 import signal
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.environ["DFS_SRCDIR"], "tests/attack"))
 import rpc  # noqa: E402
 from rpc import Conn, auth_sys, opaque, u32  # noqa: E402
-from world import Server, check, done, share, wait_for  # noqa: E402
+from world import STORES, Server, check, done, note, share, wait_for  # noqa: E402
 
 DQUOT, KIB, USER, GROUP = 69, 1024, 1000, 100
 LIMITS = """quotas = {
@@ -146,6 +152,76 @@ def run(metadata, blocks):
     check("%s: and agrees" % name, found[0] == 0, found)
 
 
-for kinds in (("memory", "memory"), ("leveldb", "filesystem")):
-    run(*kinds)
+def crowd(metadata, blocks):
+    """Many clients of few users change the same few files; nothing drifts and no limit is passed."""
+    name, threads, steps = "%s and %s" % (metadata, blocks), 6, 120
+    server = Server([share("crowd", metadata, blocks, """quotas = {
+        default_user = { bytes_hard = "512K"; files_hard = 5; }; groups = ( { id = 100; bytes_hard = "900K"; } ); };""")])
+    admin = Conn(server.port)
+    root = admin.mount(b"/crowd")
+    setattr3(admin, root, mode=0o777)
+    wrong, seen = [], {}
+
+    def client(i):
+        rng = random.Random(i)
+        c = Conn(server.port, timeout=60, cred=auth_sys(1001 + i % 2, GROUP))
+        boss = Conn(server.port, timeout=60)
+        for _ in range(steps):
+            file, what = b"f%d" % rng.randrange(12), rng.randrange(9)
+            st, fh = c.lookup(root, file)
+            if st:
+                st = c.create(root, file)[0]
+            elif what == 0:
+                st = boss.remove(root, file)
+            elif what == 1:
+                st = boss.nfs(rpc.SETATTR, opaque(fh) + u32(0, 0, 0, 1, 0, rng.randrange(1 << 18), 0, 0, 0))[0]
+            elif what == 2:
+                st = c.commit(fh)[0]
+            else:
+                st = boss.nfs(rpc.SETATTR, opaque(fh) + sattr(mode=0o666) + u32(0))[0] or c.write(
+                    fh, rng.randrange(1 << 18), b"q" * rng.randrange(1, 60000))[0]
+            seen[st] = seen.get(st, 0) + 1
+            left = fsstat(c, root)
+            if left[0] != 512 * KIB or left[3] != 5:
+                wrong.append(left)
+
+    def run_client(i):
+        try:
+            client(i)
+        except Exception as e:  # the main thread tells
+            wrong.append(repr(e))
+
+    crew = [threading.Thread(target=run_client, args=(i,)) for i in range(threads)]
+    for t in crew:
+        t.start()
+    for t in crew:
+        t.join()
+    note("%s: statuses %s" % (name, seen))
+    used = {}
+    for file in admin.listing(root):
+        attr = admin.getattr(admin.lookup(root, file)[1])[1] if file not in (b".", b"..") else None
+        if attr:
+            used[attr["uid"]] = used.get(attr["uid"], 0) + attr["used"]
+    check("%s: clients side by side are refused at limits, and in no other way" % name,
+          not wrong and DQUOT in seen and set(seen) <= {0, DQUOT, rpc.NOENT, rpc.EXIST, rpc.STALE, rpc.ACCES}, wrong[:5], seen)
+    check("%s: and pass none" % name, all(v <= 512 * KIB for v in used.values()) and sum(used.values()) <= 900 * KIB, used)
+    if metadata == "memory":
+        server.stop()
+        return
+    server.kill()
+    found = server.check_quotas()
+    check("%s: after kill -9 a recount agrees" % name, found[0] == 0, found)
+    server.start()
+    server.stop()
+    found = server.check_quotas()
+    check("%s: and when the log is taken over, too" % name, found[0] == 0, found)
+
+
+kinds = [("memory", "memory"), ("leveldb", "filesystem")]
+if "DFS_QUOTA_STORES" in os.environ:
+    kinds = [os.environ["DFS_QUOTA_STORES"].split()]
+    STORES.setdefault(kinds[0][0], os.environ.get("DFS_QUOTA_SETTINGS", ""))
+for pair in kinds:
+    run(*pair)
+    crowd(*pair)
 done()
