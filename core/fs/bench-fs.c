@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench-fs [OPERATION [COUNT [STORE]]]: nanoseconds of the file layer's operations without a
- * network, for use with perf.  DFS_PLUGIN_PATH names the folder of plugins.
+ * bench-fs [OPERATION [COUNT [STORE [quotas]]]]: nanoseconds of the file layer's operations without
+ * a network, for use with perf.  With the word quotas the share has some.  DFS_PLUGIN_PATH names the
+ * folder of plugins.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,12 +193,15 @@ static const struct {
 int
 main(int argc, char **argv)
 {
+	static const struct dfs_quota_rules quotas = {.default_user = {.bytes_hard = INT64_MAX}};
 	const char *only = argc > 1 ? argv[1] : "";
 	struct bench b = {.n = argc > 2 ? (unsigned)atoi(argv[2]) : 100000};
 
 	b.f.kind = argc > 3 ? argv[3] : "memory";
 	b.f.max_inodes = 4 * (uint64_t)b.n;
 	b.f.max_names = 8 * (uint64_t)b.n;
+	if (argc > 4 && strcmp(argv[4], "quotas") == 0)
+		b.f.quotas = &quotas;
 	if (strcmp(b.f.kind, "leveldb") == 0)
 		b.f.dir = "/tmp/bench-fs-leveldb";
 	fixture_open(&b.f);
