@@ -108,6 +108,11 @@ dfs_check_quotas(const struct dfs_config *config, bool *sound, char **error)
 	bool ok = true;
 
 	*sound = true;
+	if (!g_file_test(config->server.state_dir, G_FILE_TEST_IS_DIR)) {
+		*error = g_strdup_printf("%s: there is no folder %s, so no server has run",
+					 config->path, config->server.state_dir);
+		return false;
+	}
 	if (!dfs_state_open(&state, config->server.state_dir, error))
 		return false;
 	inodes = dfs_inode_cache_new(1024, 1024);

@@ -60,7 +60,11 @@ def run(metadata, blocks):
     def stores(limit):
         return [share("export", metadata, blocks, LIMITS % limit)]
 
-    server = Server(stores("128K"))
+    server = Server(stores("128K"), start=False)
+    found = server.check_quotas()
+    check("%s: a recount makes no store where there is none" % name,
+          found[0] == 1 and "no server has run" in found[1] and not os.path.exists(server.state), found)
+    server.start()
     admin = Conn(server.port)
     root = admin.mount()
     setattr3(admin, root, mode=0o777)
