@@ -59,6 +59,7 @@ run_file(const uint8_t *data, size_t size)
 	if (nsm_file_parse(copy, text)) {
 		assert(copy->n_untold == copy->n_peers);
 		assert(copy->n_peers <= NSM_PEERS_MAX && copy->n_watches <= NSM_WATCHES_MAX);
+		assert(copy->n_lapsed <= NSM_WATCHES_MAX);
 	}
 	free(text);
 	nfs_nsm_free(copy);

@@ -6,6 +6,7 @@
  *   state NUMBER BOOT
  *   peer ADDRESS LOCAL-ADDRESS STATE NAME
  *   watch PROGRAM VERSION PROCEDURE PRIV USER HOST
+ *   lapsed (as watch: of an earlier start of the host, still to be told)
  *   end LINES
  *
  * BOOT names the host's start in which the file was written.  Names are percent-encoded, an address
@@ -49,6 +50,24 @@ put_address(FILE *f, const union nfs_address *a)
 	fprintf(f, " %s", a->sa.sa_family == AF_UNSPEC ? "-" : nfs_address_text(a, text));
 }
 
+/* How many lines. */
+static uint32_t
+put_watches(FILE *f, const char *what, const struct nsm_watch *list)
+{
+	uint32_t lines = 0;
+
+	for (const struct nsm_watch *w = list; w; w = w->next, lines++) {
+		fprintf(f, "%s %" PRIu32 " %" PRIu32 " %" PRIu32 " ", what, w->program, w->version,
+			w->procedure);
+		for (unsigned i = 0; i < NSM_PRIV_SIZE; i++)
+			fprintf(f, "%02x", w->priv[i]);
+		put_name(f, w->user);
+		put_name(f, w->host);
+		fputc('\n', f);
+	}
+	return lines;
+}
+
 static void
 put_all_locked(const struct nfs_nsm *nsm, FILE *f)
 {
@@ -66,15 +85,8 @@ put_all_locked(const struct nfs_nsm *nsm, FILE *f)
 			put_name(f, p->name);
 			fputc('\n', f);
 		}
-	for (const struct nsm_watch *w = nsm->watches; w; w = w->next, lines++) {
-		fprintf(f, "watch %" PRIu32 " %" PRIu32 " %" PRIu32 " ", w->program, w->version,
-			w->procedure);
-		for (unsigned i = 0; i < NSM_PRIV_SIZE; i++)
-			fprintf(f, "%02x", w->priv[i]);
-		put_name(f, w->user);
-		put_name(f, w->host);
-		fputc('\n', f);
-	}
+	lines += put_watches(f, "watch", nsm->watches);
+	lines += put_watches(f, "lapsed", nsm->lapsed);
 	fprintf(f, "end %" PRIu32 "\n", lines);
 }
 
@@ -210,9 +222,12 @@ get_peer(struct nfs_nsm *nsm, char *const *words, unsigned n)
 static bool
 get_watch(struct nfs_nsm *nsm, char *const *words, unsigned n)
 {
+	bool live = strcmp(words[0], "watch") == 0 && nsm->same_boot;
+	uint32_t *count = live ? &nsm->n_watches : &nsm->n_lapsed;
+	struct nsm_watch **list = live ? &nsm->watches : &nsm->lapsed;
 	struct nsm_watch w = {0}, *copy;
 
-	if (n != 7 || nsm->n_watches >= NSM_WATCHES_MAX || !get_number(words[1], &w.program) ||
+	if (n != 7 || *count >= NSM_WATCHES_MAX || !get_number(words[1], &w.program) ||
 	    !get_number(words[2], &w.version) || !get_number(words[3], &w.procedure) ||
 	    strlen(words[4]) != 2 * NSM_PRIV_SIZE || !get_hex(words[4], w.priv, NSM_PRIV_SIZE) ||
 	    !get_name(words[5], w.user) || !get_name(words[6], w.host))
@@ -221,9 +236,9 @@ get_watch(struct nfs_nsm *nsm, char *const *words, unsigned n)
 	if (!copy)
 		return false;
 	*copy = w;
-	copy->next = nsm->watches;
-	nsm->watches = copy;
-	nsm->n_watches++;
+	copy->next = *list;
+	*list = copy;
+	++*count;
 	return true;
 }
 
@@ -247,7 +262,8 @@ get_line(struct nfs_nsm *nsm, char *const *words, unsigned n, uint32_t line)
 		return get_state(nsm, words, n);
 	if (strcmp(words[0], "peer") == 0)
 		return get_peer(nsm, words, n);
-	return strcmp(words[0], "watch") == 0 && get_watch(nsm, words, n);
+	return (strcmp(words[0], "watch") == 0 || strcmp(words[0], "lapsed") == 0) &&
+	       get_watch(nsm, words, n);
 }
 
 bool

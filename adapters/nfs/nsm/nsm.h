@@ -33,7 +33,8 @@
 #define NSM_PRIV_SIZE 16u    /* SM_PRIV_SIZE */
 #define NSM_NAME_MAX 255u    /* of a peer that is remembered */
 #define NSM_PEERS_MAX 16384u
-#define NSM_WATCHES_MAX 256u /* SM_MON */
+#define NSM_PEERS_ADDRESS_MAX 256u /* names of one address: nobody fills the table alone */
+#define NSM_WATCHES_MAX 256u       /* SM_MON */
 #define NSM_PROCS 7u
 
 struct dfs_lane;
@@ -65,7 +66,7 @@ uint32_t nfs_nsm_state(struct nfs_nsm *nsm);
  * durable already: no reply that grants precedes it.  name: caller_name.  state: that of its own
  * monitor if the request told it, else 0.  Cheap, does not block.  Who calls this and nfs_nsm_forget for
  * one peer orders the two.
- * DFS_NAMETOOLONG, DFS_INVAL (empty, or with a NUL), DFS_NOSPC: too many peers; DFS_NOMEM. */
+ * DFS_NAMETOOLONG, DFS_INVAL (empty, or with a NUL), DFS_NOSPC: too many peers, in all or of this address; DFS_NOMEM. */
 enum dfs_status nfs_nsm_monitor(struct nfs_nsm *nsm, const struct nfs_access *access,
 				const char *name, uint32_t len, uint32_t state,
 				struct dfs_ctx *ctx);

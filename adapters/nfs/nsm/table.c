@@ -33,14 +33,24 @@ nsm_find_locked(struct nfs_nsm *nsm, const union nfs_address *address, const cha
 	return NULL;
 }
 
+static bool
+is_full_locked(struct nfs_nsm *nsm, const union nfs_address *address)
+{
+	uint32_t n = 0;
+
+	for (struct nsm_peer *p = *nsm_bucket(nsm, address); p; p = p->next)
+		n += nfs_address_same(&p->address, address);
+	return nsm->n_peers >= NSM_PEERS_MAX || n >= NSM_PEERS_ADDRESS_MAX;
+}
+
 struct nsm_peer *
 nsm_add_locked(struct nfs_nsm *nsm, const union nfs_address *address, const char *name)
 {
 	struct nsm_peer **bucket = nsm_bucket(nsm, address), *p;
 
-	if (nsm->n_peers >= NSM_PEERS_MAX)
+	if (is_full_locked(nsm, address))
 		nsm_prune_locked(nsm, true);
-	if (nsm->n_peers >= NSM_PEERS_MAX)
+	if (is_full_locked(nsm, address))
 		return NULL;
 	p = calloc(1, sizeof *p);
 	if (!p)
@@ -154,6 +164,16 @@ nfs_nsm_new(const char *state_dir, struct dfs_lane *lane, struct nfs_nsm **out)
 	return DFS_OK;
 }
 
+static void
+free_watches(struct nsm_watch *list)
+{
+	while (list) {
+		struct nsm_watch *w = list;
+		list = w->next;
+		free(w);
+	}
+}
+
 void
 nfs_nsm_free(struct nfs_nsm *nsm)
 {
@@ -171,11 +191,8 @@ nfs_nsm_free(struct nfs_nsm *nsm)
 			nsm->peers[i] = p->next;
 			free(p);
 		}
-	while (nsm->watches) {
-		struct nsm_watch *w = nsm->watches;
-		nsm->watches = w->next;
-		free(w);
-	}
+	free_watches(nsm->watches);
+	free_watches(nsm->lapsed);
 	pthread_mutex_destroy(&nsm->mu);
 	free(nsm->dir);
 	free(nsm);

@@ -60,9 +60,10 @@ struct nfs_nsm {
 	uint32_t state;   /* guarded by mu, like all below */
 	uint64_t seq;     /* of the last change */
 	uint64_t written; /* the last change that is in the file */
-	uint32_t n_peers, n_watches, n_untold;
+	uint32_t n_peers, n_watches, n_lapsed, n_untold;
 	struct nsm_peer *peers[NSM_BUCKETS];
 	struct nsm_watch *watches;
+	struct nsm_watch *lapsed; /* of an earlier start of the host: whom to tell */
 
 	/* The caller's thread's: notices. */
 	struct dfs_post kick;
@@ -102,8 +103,9 @@ bool nsm_file_parse(struct nfs_nsm *nsm, char *text);
 
 /* Tell those that are untold; any thread. */
 void nsm_tell(struct nfs_nsm *nsm);
-/* The hosts that programs of the life before had asked to watch are to be told, too: find their
- * addresses, and forget the watches. */
+/* When the host itself has restarted, those whom its programs had watched are to be told, too: find
+ * their addresses, and forget the watches.  (While the host runs on, its programs still hold what they
+ * have locked elsewhere.) */
 void nsm_tell_watched(struct nfs_nsm *nsm);
 /* Pass a host's notice on to the programs of this host that watch it. */
 void nsm_pass_on(struct nfs_nsm *nsm, const char *name, const union nfs_address *from,

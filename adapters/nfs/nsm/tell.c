@@ -243,10 +243,10 @@ nsm_tell_watched(struct nfs_nsm *nsm)
 	/* A name server that is away can make one name take half a minute. */
 	while (!atomic_load(&nsm->stopping)) {
 		pthread_mutex_lock(&nsm->mu);
-		w = nsm->watches;
+		w = nsm->lapsed;
 		if (w) {
-			nsm->watches = w->next;
-			nsm->n_watches--;
+			nsm->lapsed = w->next;
+			nsm->n_lapsed--;
 			nsm->seq++;
 		}
 		pthread_mutex_unlock(&nsm->mu);
@@ -357,18 +357,18 @@ void
 nfs_nsm_start(struct nfs_nsm *nsm, struct nfs_caller *caller)
 {
 	struct resolve *resolve;
+	uint32_t untold;
+	bool lapsed;
 
 	pthread_mutex_lock(&nsm->mu);
 	nsm->caller = caller;
+	untold = nsm->n_untold;
+	lapsed = nsm->lapsed;
 	pthread_mutex_unlock(&nsm->mu);
-	if (nsm->n_untold > 0)
-		dfs_log(DFS_LOG_INFO, "telling %u clients that held locks of the restart",
-			nsm->n_untold);
+	if (untold > 0)
+		dfs_log(DFS_LOG_INFO, "telling %u clients that held locks of the restart", untold);
 	nsm_tell(nsm);
-	/* While the host runs on, its programs still hold what they had locked elsewhere. */
-	if (nsm->same_boot || !nsm->watches)
-		return;
-	resolve = malloc(sizeof *resolve);
+	resolve = lapsed ? malloc(sizeof *resolve) : NULL;
 	if (!resolve)
 		return;
 	*resolve = (struct resolve){{.run = resolve_run}, nsm};

@@ -266,23 +266,72 @@ test_names_that_are_none_are_refused(void)
 	end();
 }
 
+static enum dfs_status
+monitor_nth(unsigned i)
+{
+	struct dfs_ctx ctx = {.n_tickets = 0};
+	g_autofree char *name = g_strdup_printf("client-%u", i);
+
+	return nfs_nsm_monitor(nsm, &conn.access, name, (uint32_t)strlen(name), 1, &ctx);
+}
+
+static void
+test_names_of_one_address_are_bounded(void)
+{
+	begin();
+	for (unsigned i = 0; i < NSM_PEERS_ADDRESS_MAX; i++)
+		g_assert_cmpint(monitor_nth(i), ==, DFS_OK);
+	g_assert_cmpint(monitor_nth(NSM_PEERS_ADDRESS_MAX), ==, DFS_NOSPC);
+	/* One that holds nothing any more makes room. */
+	let_go("client-77");
+	g_assert_cmpint(monitor_nth(NSM_PEERS_ADDRESS_MAX), ==, DFS_OK);
+	test_conn_peer(&conn, "192.0.2.8", 900);
+	g_assert_cmpint(monitor_nth(0), ==, DFS_OK);
+	end();
+}
+
 static void
 test_table_is_bounded(void)
 {
-	struct dfs_ctx ctx = {.n_tickets = 0};
-	char name[32];
+	begin();
+	for (unsigned a = 0; a < NSM_PEERS_MAX / NSM_PEERS_ADDRESS_MAX; a++) {
+		g_autofree char *address = g_strdup_printf("198.51.100.%u", a);
+		test_conn_peer(&conn, address, 900);
+		for (unsigned i = 0; i < NSM_PEERS_ADDRESS_MAX; i++)
+			g_assert_cmpint(monitor_nth(i), ==, DFS_OK);
+	}
+	g_assert_cmpuint(nfs_nsm_peers(nsm), ==, NSM_PEERS_MAX);
+	test_conn_peer(&conn, "192.0.2.7", 900);
+	g_assert_cmpint(monitor_nth(0), ==, DFS_NOSPC);
+	test_conn_peer(&conn, "198.51.100.9", 900);
+	let_go("client-9");
+	test_conn_peer(&conn, "192.0.2.7", 900);
+	g_assert_cmpint(monitor_nth(0), ==, DFS_OK);
+	end();
+}
+
+static void
+test_watches_lapse_with_the_host(void)
+{
+	g_autofree char *file = NULL, *text = NULL;
 
 	begin();
-	for (unsigned i = 0; i < NSM_PEERS_MAX; i++) {
-		int len = g_snprintf(name, sizeof name, "client-%u", i);
-		g_assert_cmpint(nfs_nsm_monitor(nsm, &conn.access, name, (uint32_t)len, 1, &ctx),
-				==, DFS_OK);
+	file = g_build_filename(dir, "nsm", NULL);
+	nfs_nsm_free(nsm);
+	g_assert_true(g_file_set_contents(file,
+					  "dittofs-nsm 1\nstate 3 another\nwatch 100021 4 16 "
+					  "00000000000000000000000000000000 me host\nend 3\n",
+					  -1, NULL));
+	for (unsigned i = 0; i < 2;
+	     i++) { /* also when the server dies before it has told anybody */
+		nsm = conn.service.nsm = open_nsm();
+		g_assert_null(nsm->watches);
+		g_assert_cmpstr(nsm->lapsed->host, ==, "host");
+		if (i == 0)
+			nfs_nsm_free(nsm);
 	}
-	g_assert_cmpint(nfs_nsm_monitor(nsm, &conn.access, "more", 4, 1, &ctx), ==, DFS_NOSPC);
-	/* One that holds nothing any more makes room. */
-	let_go("client-77");
-	g_assert_cmpint(nfs_nsm_monitor(nsm, &conn.access, "more", 4, 1, &ctx), ==, DFS_OK);
-	g_assert_cmpint(wait_durable(&ctx), ==, DFS_OK);
+	text = file_text();
+	g_assert_nonnull(strstr(text, "\nlapsed 100021 4 16 "));
 	end();
 }
 
@@ -591,7 +640,9 @@ main(int argc, char **argv)
 	add("nsm/peer-without-locks-is-forgotten", test_peer_without_locks_is_forgotten);
 	add("nsm/any-name-survives", test_any_name_survives);
 	add("nsm/names-that-are-none-are-refused", test_names_that_are_none_are_refused);
+	add("nsm/names-of-one-address-are-bounded", test_names_of_one_address_are_bounded);
 	add("nsm/table-is-bounded", test_table_is_bounded);
+	add("nsm/watches-lapse-with-the-host", test_watches_lapse_with_the_host);
 	add("nsm/failed-write-fails-the-lock-and-the-next-tries-again",
 	    test_failed_write_fails_the_lock_and_the_next_tries_again);
 	add("nsm/damaged-file-is-no-end-and-no-step-back",
