@@ -265,6 +265,8 @@ a_circle_by_fairness_is_opened(struct bed *bed)
 	assert_status(bed_unlock(bed, "c/1", 8, 0, 9), DFS_OK);
 	assert_ended(&a, DFS_OK);
 	assert_waits(&b);
+	bed_drop_client(bed, "b");
+	assert_ended(&b, DFS_NOENT);
 }
 
 static void
