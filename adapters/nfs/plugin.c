@@ -159,6 +159,6 @@ static const struct dfs_adapter_ops ops = {
 DFS_PLUGIN_DEFINE(adapter_nfs, .kind = DFS_KIND_ADAPTER, .abi_major = DFS_ADAPTER_ABI_MAJOR,
 		  .abi_minor = DFS_ADAPTER_ABI_MINOR, .min_host_minor = DFS_HOST_MINOR,
 		  .name = "nfs", .version = "0.1.0",
-		  .summary = "NFS version 3 and its MOUNT protocol over TCP", .license = "MIT",
+		  .summary = "NFS version 3 with MOUNT, NLM and NSM", .license = "MIT",
 		  .thread_model = DFS_THREADS_NONBLOCKING, .config = options,
 		  .config_size = sizeof(struct nfs_config), .ops = &ops);
