@@ -11,7 +11,8 @@
 static struct nlm_peer **
 find_locked(struct nlm *nlm, const union nfs_address *address, const struct nlm_bytes *name)
 {
-	struct nlm_peer **at = &nlm->peers;
+	uint64_t hash = dfs_siphash(&nlm->peer_key, name->data, name->len);
+	struct nlm_peer **at = &nlm->peers[hash % NLM_PEER_BUCKETS];
 
 	while (*at && ((*at)->len != name->len || memcmp((*at)->name, name->data, name->len) != 0 ||
 		       !nfs_address_same(&(*at)->address, address)))
@@ -19,8 +20,10 @@ find_locked(struct nlm *nlm, const union nfs_address *address, const struct nlm_
 	return at;
 }
 
+/* at: the end of its bucket. */
 static struct nlm_peer *
-add_locked(struct nlm *nlm, const union nfs_address *address, const struct nlm_bytes *name)
+add_locked(struct nlm *nlm, struct nlm_peer **at, const union nfs_address *address,
+	   const struct nlm_bytes *name)
 {
 	struct nlm_peer *peer;
 
@@ -29,9 +32,9 @@ add_locked(struct nlm *nlm, const union nfs_address *address, const struct nlm_b
 	peer = malloc(sizeof *peer + name->len);
 	if (!peer)
 		return NULL;
-	*peer = (struct nlm_peer){.next = nlm->peers, .address = *address, .len = name->len};
+	*peer = (struct nlm_peer){.address = *address, .len = name->len};
 	memcpy(peer->name, name->data, name->len);
-	nlm->peers = peer;
+	*at = peer;
 	nlm->n_peers++;
 	return peer;
 }
@@ -41,16 +44,15 @@ nlm_peer_enter(struct nlm *nlm, struct nfs_call *call, const struct nlm_args *ar
 {
 	const struct nlm_outside *o = &nlm->outside;
 	union nfs_address address;
-	struct nlm_peer *peer;
+	struct nlm_peer *peer, **at;
 	enum dfs_status status;
 
 	if (!o->monitor)
 		return DFS_OK;
 	nfs_address_set(&address, &call->access->peer.sa);
 	dfs_lock_acquire(&nlm->peers_mu);
-	peer = *find_locked(nlm, &address, &args->caller);
-	if (!peer)
-		peer = add_locked(nlm, &address, &args->caller);
+	at = find_locked(nlm, &address, &args->caller);
+	peer = *at ? *at : add_locked(nlm, at, &address, &args->caller);
 	status = peer ? o->monitor(o->arg, call->access, (const char *)args->caller.data,
 				   args->caller.len, args->state, &call->ctx)
 		      : DFS_NOMEM;
@@ -86,21 +88,26 @@ ask(void *arg, struct dfs_share *share)
 	q->has |= dfs_locks_has_client(share->locks, q->client->bytes, q->client->len);
 }
 
-void
-nlm_peers_tidy(struct nlm *nlm)
+static bool
+has_something(struct nlm *nlm, const struct nlm_peer *peer)
 {
 	struct nlm_client client;
+	struct question q = {&client, peer->users > 0};
+
+	if (q.has)
+		return true;
+	nlm_client_of(&client, &peer->address, peer->name, peer->len);
+	dfs_runtime_each_share(nlm->runtime, ask, &q);
+	return q.has;
+}
+
+static void
+tidy_bucket_locked(struct nlm *nlm, struct nlm_peer **at)
+{
 	struct nlm_peer *peer;
 
-	dfs_lock_acquire(&nlm->peers_mu);
-	for (struct nlm_peer **at = &nlm->peers; (peer = *at);) {
-		struct question q = {&client, peer->users > 0};
-
-		if (!q.has) {
-			nlm_client_of(&client, &peer->address, peer->name, peer->len);
-			dfs_runtime_each_share(nlm->runtime, ask, &q);
-		}
-		if (q.has) {
+	while ((peer = *at)) {
+		if (has_something(nlm, peer)) {
 			at = &peer->next;
 			continue;
 		}
@@ -111,7 +118,16 @@ nlm_peers_tidy(struct nlm *nlm)
 		nlm->n_peers--;
 		free(peer);
 	}
-	dfs_lock_release(&nlm->peers_mu);
+}
+
+void
+nlm_peers_tidy(struct nlm *nlm)
+{
+	for (unsigned i = 0; i < NLM_PEER_BUCKETS; i++) {
+		dfs_lock_acquire(&nlm->peers_mu);
+		tidy_bucket_locked(nlm, &nlm->peers[i]);
+		dfs_lock_release(&nlm->peers_mu);
+	}
 }
 
 void
@@ -119,8 +135,9 @@ nlm_peers_free(struct nlm *nlm)
 {
 	struct nlm_peer *next;
 
-	for (struct nlm_peer *peer = nlm->peers; peer; peer = next) {
-		next = peer->next;
-		free(peer);
-	}
+	for (unsigned i = 0; i < NLM_PEER_BUCKETS; i++)
+		for (struct nlm_peer *peer = nlm->peers[i]; peer; peer = next) {
+			next = peer->next;
+			free(peer);
+		}
 }

@@ -4,6 +4,7 @@
  */
 #include <glib.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "adapters/nfs/nlm/service.h"
 #include "base/container.h"
@@ -28,6 +29,9 @@ nlm_new(struct dfs_runtime *runtime, struct dfs_workers *workers, const struct n
 	nlm->lane = dfs_lane_new(workers, 0, LANE_QUEUE);
 	nlm->tidy_task.run = tidy;
 	nlm->try_every = TRY_EVERY;
+	/* Names are the clients' choice; that they do not collide is ours. */
+	if (getrandom(&nlm->peer_key, sizeof nlm->peer_key, 0) != sizeof nlm->peer_key)
+		nlm->peer_key.k0 = (uint64_t)dfs_clock_real();
 	/* Cookies of an earlier life are not taken for ours. */
 	atomic_init(&nlm->cookie, (uint64_t)dfs_clock_real());
 	return nlm;

@@ -8,11 +8,13 @@
 #include "adapters/nfs/nlm/nlm.h"
 #include "adapters/nfs/nlm/types.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/lock.h"
 #include "io/worker.h"
 
 #define NLM_GRANT_BUCKETS 256u
 #define NLM_PEERS_MAX 65536u
+#define NLM_PEER_BUCKETS 4096u
 
 /* A client's bytes in the lock manager: kind, address (IPv4 in its IPv6 form), name. */
 #define NLM_CLIENT_KIND 'N'
@@ -66,9 +68,10 @@ struct nlm {
 	struct dfs_runtime *runtime;
 	struct nlm_outside outside;
 	struct dfs_lane *lane;
+	struct dfs_hash_key peer_key;
 	struct dfs_lock peers_mu;
-	struct nlm_peer *peers; /* peers_mu */
-	uint32_t n_peers;       /* peers_mu */
+	struct nlm_peer *peers[NLM_PEER_BUCKETS]; /* peers_mu */
+	uint32_t n_peers;                         /* peers_mu */
 	struct dfs_lock mu;
 	struct nlm_block *grants[NLM_GRANT_BUCKETS]; /* mu */
 	uint32_t n_grants;                           /* mu */
