@@ -333,7 +333,7 @@ test_commit_waits_for_a_background_flush(struct fixture *f)
 		snprintf(name, sizeof name, "b%u", i);
 		make_file(f, f->root, name, 0644);
 		if (i % 5000 == 0)
-			assert_status(dfs_writeback_run(f->metadata), DFS_OK);
+			assert_status(dfs_writeback_run(f->metadata, NULL), DFS_OK);
 	}
 	g_assert_false(dfs_inode_peek(f->share->ns, file.fileid, &attr));
 	f->ctx.n_tickets = 0;

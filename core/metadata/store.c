@@ -199,19 +199,21 @@ gate_sync(void *arg, uint64_t seq, uint32_t level, uint64_t *durable)
 	struct dfs_metadata_store *store = arg;
 	bool serial = store->thread_model == DFS_THREADS_SERIAL;
 	enum dfs_status status;
+	uint64_t written;
 
 	/* Drawn first: what commits during the write-back may have come too late for it. */
 	*durable = atomic_load(&store->last_seq);
 	if (*durable < seq)
 		*durable = seq;
 	look(store);
-	status = dfs_writeback_run(store);
+	written = *durable;
+	status = dfs_writeback_run(store, &written);
 	if (status != DFS_OK)
 		return status;
 	DFS_FAILPOINT("names-written");
 	if (serial)
 		dfs_lock_acquire(&store->serial);
-	status = store->ops.sync(store->inst, atomic_load(&store->last_seq), level);
+	status = store->ops.sync(store->inst, written, level);
 	DFS_FAILPOINT("names-synced");
 	if (serial)
 		dfs_lock_release(&store->serial);
@@ -260,7 +262,7 @@ dfs_metadata_store_close(struct dfs_metadata_store *store)
 		return;
 	if (store->lane)
 		dfs_lane_free(store->lane);
-	dfs_writeback_run(store);
+	dfs_writeback_run(store, NULL);
 	if (store->gate) {
 		dfs_gate_wait_sync(store->gate, store->last_seq, DFS_SYNC_POWER,
 				   dfs_clock_mono() + 60 * DFS_SECOND);

@@ -33,7 +33,7 @@ task_run(struct dfs_task *task)
 
 	/* Before the run: what is added from now on may queue the task again. */
 	atomic_store(&wb->queued, false);
-	dfs_writeback_run(wb->store);
+	dfs_writeback_run(wb->store, NULL);
 }
 
 static void
@@ -139,13 +139,16 @@ write_batch(void *arg, struct dfs_txn *txn)
 }
 
 static enum dfs_status
-run_once(struct dfs_metadata_store *store, unsigned max)
+run_once(struct dfs_metadata_store *store, unsigned max, uint64_t *seq)
 {
 	struct batch batch;
+	uint64_t committed = 0;
 	unsigned n = batch.n = take(store->dirty, batch.inodes, max < BATCH ? max : BATCH);
 	enum dfs_status status =
-		n ? dfs_metadata_update(store, write_batch, &batch, NULL) : DFS_OK;
+		n ? dfs_metadata_update(store, write_batch, &batch, &committed) : DFS_OK;
 
+	if (seq && status == DFS_OK && committed > *seq)
+		*seq = committed;
 	if (status != DFS_OK)
 		dfs_log(DFS_LOG_WARN, "%s: %u inodes could not be written back (%s): %s",
 			store->name, n, dfs_status_name(status), dfs_fail_text());
@@ -163,13 +166,13 @@ run_once(struct dfs_metadata_store *store, unsigned max)
 }
 
 enum dfs_status
-dfs_writeback_run(struct dfs_metadata_store *store)
+dfs_writeback_run(struct dfs_metadata_store *store, uint64_t *seq)
 {
 	uint32_t left = atomic_load_explicit(&store->dirty->n, memory_order_relaxed);
 	enum dfs_status status = DFS_OK;
 
 	while (left && status == DFS_OK) {
-		status = run_once(store, left);
+		status = run_once(store, left, seq);
 		left = left > BATCH ? left - BATCH : 0;
 	}
 	return status;
@@ -185,13 +188,13 @@ dfs_writeback_relieve(struct dfs_metadata_store *store, const struct dfs_ctx *ct
 	if (__builtin_expect(n <= limit, 1) || atomic_load(&wb->broken))
 		return DFS_OK;
 	if (store->thread_model == DFS_THREADS_NONBLOCKING)
-		run_once(store, 64); /* a piece each, so that no request pays for all */
+		run_once(store, 64, NULL); /* a piece each, so that no request pays for all */
 	else if (n <= 2 * (uint64_t)limit && store->lane)
 		submit(wb);
 	else if (ctx->nonblock)
 		return DFS_AGAIN;
 	else
-		run_once(store, BATCH);
+		run_once(store, BATCH, NULL);
 	return DFS_OK;
 }
 
@@ -244,7 +247,7 @@ dfs_writeback_finish(struct dfs_metadata_store *store, struct dfs_namespace *ns)
 {
 	/* A batch in another thread's hand may fail and be listed again: until all is quiet. */
 	do {
-		if (dfs_writeback_run(store) != DFS_OK)
+		if (dfs_writeback_run(store, NULL) != DFS_OK)
 			abandon(store, ns);
 		while (atomic_load_explicit(&ns->in_hand, memory_order_acquire) > 0)
 			usleep(100);

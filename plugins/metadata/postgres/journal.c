@@ -202,13 +202,14 @@ unlink_locked(struct journal *j, struct entry *e)
 }
 
 void
-journal_send(struct journal *j, struct entry *e)
+journal_send(struct journal *j, struct entry *e, bool durable)
 {
 	e->size = sizeof(*e) + writeset_size(e->ws);
 	e->state = ENTRY_SENT;
 	e->next = NULL;
 	pthread_mutex_lock(&j->mu);
 	e->number = ++j->sent;
+	e->ack = durable ? ++j->acked : 0;
 	e->prev = j->tail;
 	*(j->tail ? &j->tail->next : &j->head) = e;
 	j->tail = e;
@@ -245,7 +246,9 @@ journal_ack(struct journal *j, struct entry *e)
 
 	pthread_mutex_lock(&j->mu);
 	e->state = ENTRY_ACKED;
-	ack = e->ack = ++j->acked;
+	if (!e->ack)
+		e->ack = ++j->acked;
+	ack = e->ack;
 	settle_locked(j, e);
 	pthread_mutex_unlock(&j->mu);
 	return ack;
@@ -295,21 +298,30 @@ journal_number(struct journal *j)
 }
 
 static bool
-in_doubt_locked(const struct journal *j, uint64_t number)
+concerns_locked(const struct journal *j, const struct entry *e, const struct reads *reads)
+{
+	for (unsigned i = 0; i < reads->n; i++)
+		if (j->owners[stripe(reads->keys[i])] == e->holder)
+			return true;
+	return reads->all;
+}
+
+static bool
+in_doubt_locked(const struct journal *j, uint64_t number, const struct reads *reads)
 {
 	for (unsigned i = 0; i < j->n_doubt; i++)
-		if (j->doubt[i]->number <= number)
+		if (j->doubt[i]->number <= number && concerns_locked(j, j->doubt[i], reads))
 			return true;
 	return false;
 }
 
 enum dfs_status
-journal_settled(struct journal *j, uint64_t number, int64_t deadline)
+journal_settled(struct journal *j, uint64_t number, const struct reads *reads, int64_t deadline)
 {
 	enum dfs_status st = DFS_OK;
 
 	pthread_mutex_lock(&j->mu);
-	while (st == DFS_OK && in_doubt_locked(j, number))
+	while (st == DFS_OK && in_doubt_locked(j, number, reads))
 		if (!wait_locked(j, deadline))
 			st = DFS_AGAIN;
 	pthread_mutex_unlock(&j->mu);

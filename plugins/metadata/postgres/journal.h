@@ -30,8 +30,18 @@ struct entry {
 	struct writeset *ws;       /* owned */
 	uint64_t number, ack;
 	unsigned slot;
+	uint32_t holder; /* id of who holds its keys */
 	enum entry_state state;
 	size_t size;
+};
+
+#define READS_MAX 16
+
+/* What a transaction has read: keys, as the sets' hashes, or more than that. */
+struct reads {
+	uint64_t keys[READS_MAX];
+	unsigned n;
+	bool all;
 };
 
 /* Who holds keys; part of a transaction. */
@@ -67,8 +77,10 @@ enum dfs_status journal_hold(struct journal *j, struct holder *h, const struct w
 			     bool alone, int64_t deadline);
 void journal_release(struct journal *j, struct holder *h);
 
-/* Numbers e; it is in doubt until one of the other two. */
-void journal_send(struct journal *j, struct entry *e);
+/* Numbers e; it is in doubt until one of the other two.  durable: its commit waits for the disk, and so
+ * makes durable what was acknowledged before; its number of acknowledgement is drawn now, and is
+ * above those alone. */
+void journal_send(struct journal *j, struct entry *e, bool durable);
 /* Its connection is gone. */
 void journal_lose(struct journal *j, struct entry *e);
 /* It took effect; answers the number of its acknowledgement. */
@@ -80,8 +92,9 @@ uint64_t journal_sent(struct journal *j);
 uint64_t journal_acked(struct journal *j);
 /* A number for a session that takes over a slot. */
 uint64_t journal_number(struct journal *j);
-/* Until no commit up to this number is in doubt.  DFS_AGAIN: the deadline. */
-enum dfs_status journal_settled(struct journal *j, uint64_t number, int64_t deadline);
+/* Until no commit up to this number that writes what was read is in doubt.  DFS_AGAIN: the deadline. */
+enum dfs_status journal_settled(struct journal *j, uint64_t number, const struct reads *reads,
+				int64_t deadline);
 
 /* Acknowledgements up to here are on the database's disk. */
 void journal_durable(struct journal *j, uint64_t ack);

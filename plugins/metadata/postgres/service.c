@@ -38,6 +38,12 @@ ask_alone(struct store *s, enum statement stmt, int64_t deadline, PGresult **res
 	return st;
 }
 
+bool
+store_is_syncing(struct store *s)
+{
+	return atomic_load_explicit(&s->syncing, memory_order_relaxed) == (uintptr_t)pthread_self();
+}
+
 /* The commits are in the database already, so they outlive this process.  The power's loss is another
  * matter: one commit that waits for the disk takes all before it along. */
 enum dfs_status
@@ -48,12 +54,17 @@ store_sync(void *inst, uint64_t seq, uint32_t level)
 	PGresult *res;
 	enum dfs_status st;
 
-	if (journal_is_durable(&s->journal, acked < seq ? acked : seq))
+	if (journal_is_durable(&s->journal, acked < seq ? acked : seq)) {
+		if (level >= DFS_SYNC_POWER)
+			atomic_store_explicit(&s->syncing, (uintptr_t)pthread_self(),
+					      memory_order_relaxed);
 		return DFS_OK;
+	}
 	if (atomic_load(&s->failed))
 		return s->host->fail(s->host->ctx, DFS_IO, "%s: the store has failed", s->schema);
 	if (level < DFS_SYNC_POWER && !pool_away(&s->pool))
 		return DFS_OK;
+	atomic_store_explicit(&s->syncing, (uintptr_t)pthread_self(), memory_order_relaxed);
 	st = ask_alone(s, S_SYNC, clock_ns() + (int64_t)s->request_timeout, &res);
 	if (st != DFS_OK)
 		return st;

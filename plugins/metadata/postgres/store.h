@@ -44,11 +44,12 @@ struct store {
 	struct journal journal;
 	struct pool pool;
 	struct fences fences;
-	pthread_mutex_t claim_mu; /* one session at a time takes over its slot */
-	_Atomic bool failed;      /* nothing is written any more: see store_fail */
-	_Atomic unsigned piece;   /* rows that the last scan that was stopped had looked at */
-	_Atomic bool listing;     /* readers of folders have wanted the inodes, too */
-	_Atomic int64_t stats_at; /* when inodes was read, monotonic ns; 0: never */
+	pthread_mutex_t claim_mu;  /* one session at a time takes over its slot */
+	_Atomic bool failed;       /* nothing is written any more: see store_fail */
+	_Atomic unsigned piece;    /* rows that the last scan that was stopped had looked at */
+	_Atomic bool listing;      /* readers of folders have wanted the inodes, too */
+	_Atomic uintptr_t syncing; /* which thread has called sync last */
+	_Atomic int64_t stats_at;  /* when inodes was read, monotonic ns; 0: never */
 	_Atomic uint64_t inodes;
 };
 
@@ -71,6 +72,8 @@ enum dfs_status apply_send(struct session *c, struct writeset *ws, bool all);
 /* fence.c: the fences of the shares that ws changes, into ws.  False: no memory. */
 bool fence_fill(struct store *s, struct writeset *ws);
 
+/* Whether this is the thread that has called sync last. */
+bool store_is_syncing(struct store *s);
 enum dfs_status store_sync(void *inst, uint64_t seq, uint32_t level);
 enum dfs_status store_stats(void *inst, struct dfs_metadata_stats *stats);
 enum dfs_status store_health(void *inst);

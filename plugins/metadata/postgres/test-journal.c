@@ -83,23 +83,32 @@ test_doubt(void)
 {
 	struct journal j;
 	struct entry *a = entry_of(1, 0), *b = entry_of(2, 1);
+	const struct reads all = {.all = true};
+	const struct reads other = {.keys = {b->ws->records[0].hash}, .n = 1};
+	const struct reads same = {.keys = {a->ws->records[0].hash}, .n = 1};
+	struct holder h = {0};
 
 	g_assert_true(journal_init(&j, 1 << 20));
-	journal_send(&j, a);
-	journal_send(&j, b);
+	g_assert_cmpint(journal_hold(&j, &h, a->ws, false, in_ms(1000)), ==, DFS_OK);
+	a->holder = h.id;
+	journal_send(&j, a, false);
+	journal_send(&j, b, false);
 	g_assert_cmpuint(b->number, >, a->number);
-	g_assert_cmpint(journal_settled(&j, a->number - 1, in_ms(1)), ==, DFS_OK);
-	g_assert_cmpint(journal_settled(&j, a->number, in_ms(1)), ==, DFS_AGAIN);
+	g_assert_cmpint(journal_settled(&j, a->number - 1, &all, in_ms(1)), ==, DFS_OK);
+	g_assert_cmpint(journal_settled(&j, a->number, &all, in_ms(1)), ==, DFS_AGAIN);
+	g_assert_cmpint(journal_settled(&j, a->number, &same, in_ms(1)), ==, DFS_AGAIN);
+	g_assert_cmpint(journal_settled(&j, a->number, &other, in_ms(1)), ==, DFS_OK);
 	/* Acknowledged in another order than sent. */
 	g_assert_cmpuint(journal_ack(&j, b), ==, 1);
 	g_assert_cmpint(journal_answered(&j, b->number, in_ms(1)), ==, DFS_DELAY);
 	journal_lose(&j, a);
 	g_assert_cmpint(journal_answered(&j, b->number, in_ms(1)), ==, DFS_OK);
-	g_assert_cmpint(journal_settled(&j, b->number, in_ms(1)), ==, DFS_AGAIN);
+	g_assert_cmpint(journal_settled(&j, b->number, &all, in_ms(1)), ==, DFS_AGAIN);
 	g_assert_true(journal_next_acked(&j, NULL) == b);
 	g_assert_null(journal_next_acked(&j, b));
 	journal_void(&j, a);
-	g_assert_cmpint(journal_settled(&j, b->number, in_ms(1)), ==, DFS_OK);
+	g_assert_cmpint(journal_settled(&j, b->number, &all, in_ms(1)), ==, DFS_OK);
+	journal_release(&j, &h);
 	writeset_free(a->ws);
 	free(a);
 	journal_free(&j);
@@ -114,11 +123,11 @@ test_durable(void)
 
 	g_assert_true(journal_init(&j, 1));
 	g_assert_false(journal_full(&j));
-	journal_send(&j, a);
+	journal_send(&j, a, false);
 	number = a->number;
 	g_assert_true(journal_full(&j));
 	journal_ack(&j, a);
-	journal_send(&j, b);
+	journal_send(&j, b, false);
 	journal_ack(&j, b);
 	journal_pin(&j, true);
 	journal_durable(&j, 1);

@@ -173,6 +173,7 @@ txn_ask(struct dfs_txn *txn, enum statement stmt, const struct params *p, bool f
 	if (flush)
 		writeset_mark(txn->ws, true);
 	txn->has_read = true;
+	txn->reads.all |= stmt < S_GET;
 	if (txn->write)
 		txn->read_after = journal_sent(&txn->s->journal);
 	return DFS_OK;
@@ -241,6 +242,8 @@ txn_get(struct dfs_txn *txn, enum kind kind, const struct params *p, row_fn fn, 
 
 	if (txn->failed)
 		return txn->failed;
+	if (txn->write && txn_writes(txn, &st) == NULL)
+		return st;
 	if (txn->ws) {
 		txn_key(txn->ws, kind, WS_DEL, p);
 		r = writeset_find(txn->ws);
@@ -252,6 +255,10 @@ txn_get(struct dfs_txn *txn, enum kind kind, const struct params *p, row_fn fn, 
 		fn(arg, &row);
 		return DFS_OK;
 	}
+	if (txn->write && txn->reads.n < READS_MAX)
+		txn->reads.keys[txn->reads.n++] = txn->ws->asked;
+	else
+		txn->reads.all = true;
 	st = txn_ask(txn, S_GET + kind, p, false, &res);
 	if (st != DFS_OK)
 		return st;
@@ -332,13 +339,14 @@ static enum dfs_status
 commit_once(struct dfs_txn *txn, struct entry *e, int64_t deadline, uint64_t *seq)
 {
 	struct journal *j = &txn->s->journal;
-	bool durable = journal_full(j);
-	uint64_t before = journal_acked(j);
+	/* The thread that syncs commits in order to sync: its commit may as well wait for the disk. */
+	bool durable = journal_full(j) || store_is_syncing(txn->s);
 	enum dfs_status st;
 
 	e->ws = txn->ws;
 	e->slot = txn->c->slot;
-	journal_send(j, e);
+	e->holder = txn->holder.id;
+	journal_send(j, e, durable);
 	st = try_commit(txn, e, durable, deadline);
 	if (!txn->c->pg)
 		st = took_effect(txn, e) ? DFS_OK : LOST;
@@ -350,7 +358,7 @@ commit_once(struct dfs_txn *txn, struct entry *e, int64_t deadline, uint64_t *se
 	txn->ws = NULL;
 	*seq = journal_ack(j, e);
 	if (durable)
-		journal_durable(j, before);
+		journal_durable(j, *seq);
 	return DFS_OK;
 }
 
@@ -377,7 +385,7 @@ commit_writes(struct dfs_txn *txn, uint64_t *seq)
 					  deadline);
 		/* Nobody may know of this one before what it has seen is certain. */
 		if (st == DFS_OK && txn->has_read)
-			st = journal_settled(&s->journal, txn->read_after, deadline);
+			st = journal_settled(&s->journal, txn->read_after, &txn->reads, deadline);
 		if (st != DFS_OK)
 			break;
 		st = commit_once(txn, e, deadline, seq);

@@ -25,7 +25,8 @@ struct dfs_txn {
 	struct session *c;      /* NULL: none is needed yet */
 	struct writeset *ws;    /* NULL: nothing is written yet */
 	struct holder holder;   /* keys that were written to the database already */
-	uint64_t read_after;    /* number of the last commit that a read may have seen */
+	struct reads reads;     /* of a transaction that writes */
+	uint64_t read_after;    /* number of the last commit that they may have seen */
 	PGresult *listing;      /* rows of S_SCAN_LISTING, for get_inodes */
 };
 

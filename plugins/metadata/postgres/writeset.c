@@ -248,7 +248,8 @@ writeset_find(struct writeset *ws)
 	if (!ws->failed) {
 		uint32_t key_len = row_key_len(ws);
 
-		r = find(ws, hash_bytes(ws->row_kind + 1, key, key_len), key, key_len);
+		ws->asked = hash_bytes(ws->row_kind + 1, key, key_len);
+		r = find(ws, ws->asked, key, key_len);
 	}
 	ws->len = ws->row_at;
 	return r && r->op != WS_GONE ? r : NULL;

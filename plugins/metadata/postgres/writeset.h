@@ -70,7 +70,8 @@ struct writeset {
 	/* the row that is being made */
 	size_t row_at;
 	uint8_t row_kind, row_op;
-	bool failed; /* no memory, or too large */
+	uint64_t asked; /* hash of the key that was looked for last */
+	bool failed;    /* no memory, or too large */
 };
 
 #define WRITESET_MAX ((size_t)256 << 20) /* bytes of one transaction */

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * show: statements of the store, one a line, for tools/bench/compare: a name, a tab,
+ * the text.
+ */
+#include <stdio.h>
+
+#include "statement.h"
+
+static const struct {
+	const char *name;
+	unsigned statement;
+} shown[] = {
+	{"begin", S_BEGIN}, {"put_inode", S_PUT + K_INODE}, {"put_dirent", S_PUT + K_DIRENT},
+	{"slot", S_SLOT},   {"commit", S_COMMIT},           {"listing", S_SCAN_LISTING},
+};
+
+int
+main(void)
+{
+	struct statements s;
+
+	if (!statements_make(&s))
+		return 1;
+	for (unsigned i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+		printf("%s\t%s\n", shown[i].name, s.text[shown[i].statement]);
+	statements_free(&s);
+	return 0;
+}
