@@ -778,7 +778,7 @@ contend(void *arg)
 			assert_status(dfs_fs_commit(&ctx, ref, 0, 0, &verifier, &wcc), DFS_OK);
 			break;
 		case 3:
-			assert_status(dfs_writeback_run(f->metadata), DFS_OK);
+			assert_status(dfs_writeback_run(f->metadata, NULL), DFS_OK);
 			break;
 		default:
 			assert_status(write_as(f, 0, ref,

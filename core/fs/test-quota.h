@@ -137,7 +137,7 @@ assert_sound(struct fixture *f)
 	struct dfs_quota *difference = dfs_quota_new(&none);
 
 	assert_status(dfs_payload_flush(f->share->payload, INT64_MAX), DFS_OK);
-	assert_status(dfs_writeback_run(f->metadata), DFS_OK);
+	assert_status(dfs_writeback_run(f->metadata, NULL), DFS_OK);
 	assert_store_sound(f);
 	dfs_quota_each(f->share->ns->quota, put_on, difference);
 	assert_status(dfs_usage_each(f->share->ns, take_off, difference), DFS_OK);

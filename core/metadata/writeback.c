@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -22,7 +23,9 @@ struct dfs_writeback {
 	_Atomic uint32_t limit;
 	int64_t oldest; /* guarded by lock: when the list began, monotonic ns */
 	_Atomic bool queued;
-	_Atomic bool broken; /* the last run failed: do not make operations wait for another */
+	_Atomic bool broken;      /* the last run failed: do not make operations wait for another */
+	pthread_rwlock_t batches; /* held for reading while any thread writes a batch */
+	_Atomic uint64_t last_seq; /* of the batches' commits */
 	struct dfs_task task;
 };
 
@@ -48,6 +51,7 @@ struct dfs_writeback *
 dfs_writeback_new(struct dfs_metadata_store *store)
 {
 	struct dfs_writeback *wb = calloc(1, sizeof *wb);
+	pthread_rwlockattr_t attr;
 
 	if (!wb)
 		abort();
@@ -55,13 +59,20 @@ dfs_writeback_new(struct dfs_metadata_store *store)
 	wb->tail = &wb->head;
 	wb->task.run = task_run;
 	atomic_init(&wb->limit, DEFAULT_LIMIT);
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&wb->batches, &attr);
+	pthread_rwlockattr_destroy(&attr);
 	return wb;
 }
 
 void
 dfs_writeback_free(struct dfs_writeback *wb)
 {
-	assert(!wb || !wb->head);
+	if (!wb)
+		return;
+	assert(!wb->head);
+	pthread_rwlock_destroy(&wb->batches);
 	free(wb);
 }
 
@@ -138,17 +149,32 @@ write_batch(void *arg, struct dfs_txn *txn)
 	return DFS_OK;
 }
 
+/* Take a batch and write it. */
 static enum dfs_status
-run_once(struct dfs_metadata_store *store, unsigned max, uint64_t *seq)
+write_some(struct dfs_metadata_store *store, struct batch *batch, unsigned max)
+{
+	struct dfs_writeback *wb = store->dirty;
+	enum dfs_status status = DFS_OK;
+	uint64_t seq = 0, last;
+
+	pthread_rwlock_rdlock(&wb->batches);
+	batch->n = take(wb, batch->inodes, max < BATCH ? max : BATCH);
+	if (batch->n)
+		status = dfs_metadata_update(store, write_batch, batch, &seq);
+	last = atomic_load_explicit(&wb->last_seq, memory_order_relaxed);
+	while (last < seq && !atomic_compare_exchange_weak(&wb->last_seq, &last, seq))
+		;
+	pthread_rwlock_unlock(&wb->batches);
+	return status;
+}
+
+static enum dfs_status
+run_once(struct dfs_metadata_store *store, unsigned max)
 {
 	struct batch batch;
-	uint64_t committed = 0;
-	unsigned n = batch.n = take(store->dirty, batch.inodes, max < BATCH ? max : BATCH);
-	enum dfs_status status =
-		n ? dfs_metadata_update(store, write_batch, &batch, &committed) : DFS_OK;
+	enum dfs_status status = write_some(store, &batch, max);
+	unsigned n = batch.n;
 
-	if (seq && status == DFS_OK && committed > *seq)
-		*seq = committed;
 	if (status != DFS_OK)
 		dfs_log(DFS_LOG_WARN, "%s: %u inodes could not be written back (%s): %s",
 			store->name, n, dfs_status_name(status), dfs_fail_text());
@@ -165,16 +191,38 @@ run_once(struct dfs_metadata_store *store, unsigned max, uint64_t *seq)
 	return status;
 }
 
-enum dfs_status
-dfs_writeback_run(struct dfs_metadata_store *store, uint64_t *seq)
+/* What is on the list now. */
+static enum dfs_status
+run_all(struct dfs_metadata_store *store)
 {
 	uint32_t left = atomic_load_explicit(&store->dirty->n, memory_order_relaxed);
 	enum dfs_status status = DFS_OK;
 
 	while (left && status == DFS_OK) {
-		status = run_once(store, left, seq);
+		status = run_once(store, left);
 		left = left > BATCH ? left - BATCH : 0;
 	}
+	return status;
+}
+
+enum dfs_status
+dfs_writeback_run(struct dfs_metadata_store *store, uint64_t *seq)
+{
+	struct dfs_writeback *wb = store->dirty;
+	enum dfs_status status = run_all(store);
+	uint64_t last;
+
+	if (!seq)
+		return status;
+	/* Others may have taken what was on the list, and not have written it yet; or failed to, and it
+	 * is there again. */
+	pthread_rwlock_wrlock(&wb->batches);
+	pthread_rwlock_unlock(&wb->batches);
+	if (status == DFS_OK && atomic_load(&wb->broken))
+		status = run_all(store);
+	last = atomic_load(&wb->last_seq);
+	if (last > *seq)
+		*seq = last;
 	return status;
 }
 
@@ -188,13 +236,13 @@ dfs_writeback_relieve(struct dfs_metadata_store *store, const struct dfs_ctx *ct
 	if (__builtin_expect(n <= limit, 1) || atomic_load(&wb->broken))
 		return DFS_OK;
 	if (store->thread_model == DFS_THREADS_NONBLOCKING)
-		run_once(store, 64, NULL); /* a piece each, so that no request pays for all */
+		run_once(store, 64); /* a piece each, so that no request pays for all */
 	else if (n <= 2 * (uint64_t)limit && store->lane)
 		submit(wb);
 	else if (ctx->nonblock)
 		return DFS_AGAIN;
 	else
-		run_once(store, BATCH, NULL);
+		run_once(store, BATCH);
 	return DFS_OK;
 }
 

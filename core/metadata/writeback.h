@@ -18,8 +18,8 @@ struct dfs_writeback *dfs_writeback_new(struct dfs_metadata_store *store);
 void dfs_writeback_free(struct dfs_writeback *wb);
 /* Takes over one reference to inode. */
 void dfs_writeback_add(struct dfs_metadata_store *store, struct dfs_inode *inode);
-/* Write all that was on the list when called.  *seq (may be NULL) becomes the last commit's number, if
- * that is higher. */
+/* Write all that was on the list when called.  With seq also wait for what other threads had taken from
+ * it: *seq becomes the number of the last such commit, if that is higher. */
 enum dfs_status dfs_writeback_run(struct dfs_metadata_store *store, uint64_t *seq);
 /* Called at the start of operations, with no lock held: keeps the list short.  DFS_AGAIN: it is
  * too long and this thread must not wait. */
