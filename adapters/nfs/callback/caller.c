@@ -134,7 +134,8 @@ nfs_call_new(struct nfs_caller *caller, const struct nfs_target *target, uint32_
 	out = (struct xdr_out){
 		.base = call->bytes, .p = call->bytes + RPC_MARK_SIZE, .end = call->bytes + room};
 	nfs_message_put_call(&out, &head);
-	xdr_put_fixed(&out, args, len);
+	if (len > 0)
+		xdr_put_fixed(&out, args, len);
 	call->len = (uint32_t)(out.p - out.base);
 	rpc_put_mark(call->bytes, call->len - RPC_MARK_SIZE);
 	call->caller = caller;

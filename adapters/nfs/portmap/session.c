@@ -193,7 +193,8 @@ call(struct rpcbind_session *s, uint32_t procedure, const unsigned char *args, u
 	uint32_t xid, len;
 
 	nfs_message_put_call(&out, &head);
-	xdr_put_fixed(&out, args, n);
+	if (n > 0)
+		xdr_put_fixed(&out, args, n);
 	rpc_put_mark(bytes, (uint32_t)(out.p - bytes) - RPC_MARK_SIZE);
 	status = write_all(s, bytes, (size_t)(out.p - bytes));
 	if (status == DFS_OK)
