@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 bin_PROGRAMS += dfs-bench
 dist_man_MANS += tools/bench/dfs-bench.1
-EXTRA_DIST += tools/bench/compare tools/bench/compare_remote.py \
+EXTRA_DIST += tools/bench/compare tools/bench/compare_postgres.py tools/bench/compare_remote.py \
 	tools/bench/compare_rows.py tools/bench/compare_servers.py \
 	tools/bench/compare_table.py
 

@@ -84,7 +84,7 @@ parse_context(struct options *o, int argc, char **argv)
 		{"export", 'e', 0, G_OPTION_ARG_STRING, &raw.export_path, "what to mount (default: the first that the server lists)", "PATH"},
 		{"folder", 0, 0, G_OPTION_ARG_STRING, &raw.folder, "folder in the export to work in (default: dfs-bench)", "NAME"},
 		{"run", 0, 0, G_OPTION_ARG_STRING, &raw.run, "folder of the run in that one (default: one of its own)", "NAME"},
-		{"prepared", 0, 0, G_OPTION_ARG_NONE, &raw.prepared, "the files with data are there, from a run with --keep; needs --run", NULL},
+		{"prepared", 0, 0, G_OPTION_ARG_NONE, &raw.prepared, "the files with data, the names of readdirplus are there, from a run with --keep; needs --run", NULL},
 		{"keep", 'k', 0, G_OPTION_ARG_NONE, &raw.keep, "remove nothing afterwards", NULL},
 		{"uid", 0, 0, G_OPTION_ARG_INT, &o->uid, "user of the AUTH_SYS credentials (default: 0)", "N"},
 		{"gid", 0, 0, G_OPTION_ARG_INT, &o->gid, "group of the AUTH_SYS credentials (default: 0)", "N"},

@@ -317,7 +317,7 @@ session_make_dir(struct bench *b, uint32_t index, struct fh *fh)
 	char name[16];
 
 	snprintf(name, sizeof name, "d%08u", index);
-	return make_dir(b, &b->dir, name, false, fh);
+	return make_dir(b, &b->dir, name, b->opt->prepared, fh);
 }
 
 bool

@@ -12,7 +12,7 @@ list_prepare(struct bench *b, const struct workload *w)
 {
 	b->dirs = g_new(struct fh, 1);
 	return session_make_dir(b, (uint32_t)b->opt->entries, &b->dirs[0]) &&
-	       prepare_names(b, &b->dirs[0], 'e', (uint64_t)b->opt->entries);
+	       (b->opt->prepared || prepare_names(b, &b->dirs[0], 'e', (uint64_t)b->opt->entries));
 }
 
 bool
