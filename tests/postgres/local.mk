@@ -4,6 +4,7 @@ EXTRA_DIST += tests/postgres/lib.sh
 postgres_scripts = \
 	tests/postgres/conform.sh \
 	tests/postgres/faults.sh \
+	tests/postgres/plans.sh \
 	tests/postgres/quota.sh \
 	tests/postgres/refuse.sh \
 	tests/postgres/server.sh \

@@ -55,7 +55,7 @@ plugins_metadata_postgres_test_writeset_SOURCES = \
 	plugins/metadata/postgres/test-writeset.c plugins/metadata/postgres/writeset.c
 plugins_metadata_postgres_test_writeset_LDADD = $(GLIB_LIBS)
 
-# Not a test: the statements, for tools/bench/compare.
+# Not a test: the statements, for tools/bench/compare and tests/postgres/plans.sh.
 check_PROGRAMS += plugins/metadata/postgres/show
 plugins_metadata_postgres_show_SOURCES = \
 	plugins/metadata/postgres/kind.c plugins/metadata/postgres/show.c \

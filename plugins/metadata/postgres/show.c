@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * show: statements of the store, one a line, for tools/bench/compare: a name, a tab,
- * the text.
+ * show: statements of the store, one a line, a name, a tab, the text: those that tools/bench/compare wants
+ * by name, and with the argument "all" each of them.
  */
 #include <stdio.h>
 
@@ -16,13 +16,15 @@ static const struct {
 };
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	struct statements s;
 
 	if (!statements_make(&s))
 		return 1;
-	for (unsigned i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+	for (unsigned i = 0; argc > 1 && i < STATEMENTS; i++)
+		printf("%s\t%s\n", s.name[i], s.text[i]);
+	for (unsigned i = 0; argc == 1 && i < sizeof(shown) / sizeof(shown[0]); i++)
 		printf("%s\t%s\n", shown[i].name, s.text[shown[i].statement]);
 	statements_free(&s);
 	return 0;
