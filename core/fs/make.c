@@ -218,6 +218,19 @@ make_locked(struct op *op, struct dfs_inode *dir, struct dfs_attr *dir_attr, str
 	return DFS_OK;
 }
 
+/* Where a look at the store is a round trip over a network, those who make names in one folder do not wait
+ * for each other's: the answer lies in the cache when the folder is locked. */
+static enum dfs_status
+look_ahead(struct op *op, struct dfs_inode *dir, struct dfs_name name, uint64_t chain)
+{
+	struct dfs_dirent d;
+
+	if (op->ctx->nonblock || atomic_load_explicit(&op->store->thread_model,
+						      memory_order_relaxed) != DFS_THREADS_BLOCKING)
+		return DFS_OK;
+	return dfs_dirent_find(op->ctx, dir, name, chain, &d);
+}
+
 static enum dfs_status
 make_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_name name,
 	  const struct new_object *make, struct dfs_attr *attr, struct dfs_wcc *wcc)
@@ -233,6 +246,8 @@ make_once(struct dfs_ctx *ctx, const struct dfs_ref *ref, struct dfs_name name,
 	if (op_is_dot(name) || op_is_dotdot(name))
 		return DFS_EXIST;
 	status = dfs_metadata_room(op.store, ctx);
+	if (status == DFS_OK)
+		status = look_ahead(&op, dir, name, chain);
 	if (status == DFS_OK)
 		status = op_lock(ctx, dir, &dir_attr);
 	if (status != DFS_OK)

@@ -365,6 +365,5 @@ op_name_prefetch(struct dfs_ctx *ctx, const struct dfs_ref *dir, struct dfs_name
 void
 op_name_set(struct dfs_inode *dir, struct dfs_name name, const struct dfs_dirent *d)
 {
-	atomic_fetch_add_explicit(&dir->names_gen, 1, memory_order_release);
 	dfs_name_cache_set(dir->ns, dir->fileid, name, d);
 }

@@ -10,10 +10,11 @@
 #include "fs/op.h"
 #include "fs/read.h"
 
-#define SLICE 64
+#define SLICE 64      /* of a store at memory speed */
+#define SLICE_MAX 512 /* of one that each slice has to ask over a network */
 #define COOKIE_DOT 1
 #define COOKIE_DOTDOT 2
-#define NAME_BYTES 8192
+#define NAME_BYTES 128 /* of an entry, on average; longer names make shorter slices */
 
 struct slice {
 	unsigned n;
@@ -25,9 +26,9 @@ struct slice {
 		uint32_t name_at;
 		uint16_t name_len;
 		bool has_attr;
-	} e[SLICE];
-	struct dfs_attr attr[SLICE];
-	char names[NAME_BYTES];
+	} e[SLICE_MAX];
+	struct dfs_attr attr[SLICE_MAX];
+	char names[SLICE_MAX * NAME_BYTES];
 };
 
 static int
@@ -37,7 +38,7 @@ collect(void *arg, const struct dfs_dirent_record *rec)
 
 	if (rec->flags & DFS_DIRENT_TOMBSTONE)
 		return 1;
-	if (s->n == s->max || s->name_used + rec->name_len > NAME_BYTES) {
+	if (s->n == s->max || s->name_used + rec->name_len > s->max * NAME_BYTES) {
 		s->full = true;
 		return 0;
 	}
@@ -76,12 +77,12 @@ get_inodes(struct dfs_namespace *ns, struct dfs_txn *txn, const uint64_t *ids, u
 
 /* Attributes of what the cache does not have.  The records join the cache. */
 static enum dfs_status
-fill_missing(struct dfs_namespace *ns, struct dfs_txn *txn, struct slice *s, const uint8_t *missing,
-	     unsigned n)
+fill_missing(struct dfs_namespace *ns, struct dfs_txn *txn, struct slice *s,
+	     const uint16_t *missing, unsigned n)
 {
-	struct dfs_inode_record recs[SLICE];
-	uint64_t ids[SLICE];
-	uint32_t epochs[SLICE];
+	struct dfs_inode_record recs[SLICE_MAX];
+	uint64_t ids[SLICE_MAX];
+	uint32_t epochs[SLICE_MAX];
 	enum dfs_status status;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -113,7 +114,7 @@ static enum dfs_status
 read_slice(struct dfs_ctx *ctx, uint64_t dir, uint64_t from, bool want_attrs, struct slice *s)
 {
 	struct dfs_namespace *ns = ctx->share->ns;
-	uint8_t missing[SLICE];
+	uint16_t missing[SLICE_MAX];
 	unsigned n_missing = 0;
 	struct dfs_txn *txn;
 	enum dfs_status status = dfs_metadata_begin(ns->store, ctx, DFS_TXN_READ, &txn);
@@ -130,7 +131,7 @@ read_slice(struct dfs_ctx *ctx, uint64_t dir, uint64_t from, bool want_attrs, st
 	for (unsigned i = 0; status == DFS_OK && want_attrs && i < s->n; i++) {
 		s->e[i].has_attr = dfs_inode_peek(ns, s->e[i].fileid, &s->attr[i]);
 		if (!s->e[i].has_attr)
-			missing[n_missing++] = (uint8_t)i;
+			missing[n_missing++] = (uint16_t)i;
 	}
 	if (n_missing)
 		status = fill_missing(ns, txn, s, missing, n_missing);
@@ -169,12 +170,25 @@ dots(struct dfs_ctx *ctx, struct dfs_inode *dir, const struct dfs_attr *dir_attr
 	return DFS_OK;
 }
 
+/* What the last reader had room for, where asking again is dear. */
+static unsigned
+slice_size(struct dfs_metadata_store *store)
+{
+	unsigned n = atomic_load_explicit(&store->listed, memory_order_relaxed);
+
+	if (atomic_load_explicit(&store->thread_model, memory_order_relaxed) >= DFS_THREADS_TRY ||
+	    n < SLICE)
+		return SLICE;
+	return n < SLICE_MAX ? n : SLICE_MAX;
+}
+
 enum dfs_status
 dfs_fs_readdir(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t cookie, bool want_attrs,
 	       dfs_dir_fn fn, void *arg, bool *eof, struct dfs_attr *dir_attr)
 {
-	struct slice slice, *s = &slice; /* 17 KiB, used as far as it fills */
+	struct slice slice, *s = &slice; /* 140 KiB, used as far as it fills */
 	INODE_REF dir = NULL;
+	unsigned given = 0;
 	bool stop = false;
 	enum dfs_status status = op_get(ctx, ref, &dir, dir_attr);
 
@@ -195,7 +209,7 @@ dfs_fs_readdir(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t cookie, 
 			return status;
 		cookie = COOKIE_DOTDOT;
 	}
-	s->max = SLICE;
+	s->max = slice_size(ctx->share->ns->store);
 	while (!stop) {
 		unsigned tries = 0;
 
@@ -213,7 +227,11 @@ dfs_fs_readdir(struct dfs_ctx *ctx, const struct dfs_ref *ref, uint64_t cookie, 
 			};
 			stop = !fn(arg, &e);
 			cookie = e.cookie;
+			given++;
 		}
+		if (stop)
+			atomic_store_explicit(&ctx->share->ns->store->listed, given,
+					      memory_order_relaxed);
 		if (!stop && !s->full)
 			*eof = stop = true;
 	}

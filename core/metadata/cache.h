@@ -50,6 +50,7 @@ struct name_entry {
 
 struct name_set {
 	struct dfs_lock lock;
+	uint32_t changes;   /* guarded by lock: grows with each change of a name of the set */
 	uint8_t referenced; /* bit i: entry i was used since the hand passed */
 	uint8_t hand;
 	uint32_t tags[NAME_WAYS]; /* 0: free */

@@ -247,14 +247,14 @@ dfs_dirent_find(const struct dfs_ctx *ctx, struct dfs_inode *dir, struct dfs_nam
 	struct dfs_namespace *ns = dir->ns;
 	enum dfs_status status;
 	unsigned tries = 0;
-	uint32_t gen;
+	uint32_t changes;
 
 	if (dfs_name_cache_find(ns, dir->fileid, name, chain, d))
 		return DFS_OK;
 	do {
 		struct dfs_txn *txn;
 
-		gen = atomic_load_explicit(&dir->names_gen, memory_order_acquire);
+		changes = dfs_name_cache_changes(ns, dir->fileid, chain);
 		status = dfs_metadata_begin(ns->store, ctx, DFS_TXN_READ, &txn);
 		if (status != DFS_OK)
 			continue;
@@ -262,6 +262,6 @@ dfs_dirent_find(const struct dfs_ctx *ctx, struct dfs_inode *dir, struct dfs_nam
 		dfs_metadata_abort(ns->store, txn);
 	} while (dfs_metadata_again(ctx, &status, &tries));
 	if (status == DFS_OK)
-		dfs_name_cache_fill(ns, dir->fileid, name, d, &dir->names_gen, gen);
+		dfs_name_cache_fill(ns, dir->fileid, name, d, changes);
 	return status;
 }

@@ -55,13 +55,15 @@ void dfs_name_cache_prefetch(struct dfs_namespace *ns, uint64_t dir, uint64_t ch
 /* True: known, the answer is in d (absent names are known, too). */
 bool dfs_name_cache_find(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name,
 			 uint64_t chain, struct dfs_dirent *d);
-/* After a committed change, with dir's lock held and after its names_gen grew. */
+/* After a committed change, with dir's lock held. */
 void dfs_name_cache_set(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name,
 			const struct dfs_dirent *d);
-/* What was read from the store, unless gen is no longer `expected` (then it may be outdated). */
+/* How often a name near this one was changed, for fill. */
+uint32_t dfs_name_cache_changes(struct dfs_namespace *ns, uint64_t dir, uint64_t chain);
+/* What was read from the store, unless there were changes since `expected` was asked, before the read:
+ * it may be outdated then. */
 void dfs_name_cache_fill(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name,
-			 const struct dfs_dirent *d, const _Atomic uint32_t *gen,
-			 uint32_t expected);
+			 const struct dfs_dirent *d, uint32_t expected);
 
 /* Find name in the cache or the store.  DFS_OK also when it is absent. */
 enum dfs_status dfs_dirent_find(const struct dfs_ctx *ctx, struct dfs_inode *dir,

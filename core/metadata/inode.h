@@ -69,9 +69,8 @@ struct dfs_inode {
 	struct dfs_log_cut cut;
 	uint64_t revision; /* of the content, as the record has it; bucket lock */
 	struct dfs_content_id content;
-	_Atomic uint32_t opens;     /* changed under the inode's lock */
-	_Atomic uint32_t names_gen; /* directories: grows after each change of the entries */
-	_Atomic uint32_t cuts;      /* files: odd during a truncation, grows by two with each */
+	_Atomic uint32_t opens; /* changed under the inode's lock */
+	_Atomic uint32_t cuts;  /* files: odd during a truncation, grows by two with each */
 	struct dfs_lock lock;
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct dfs_inode) <= 256, "four cache lines for each inode");

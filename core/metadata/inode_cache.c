@@ -330,7 +330,6 @@ slot_fill(struct dfs_inode *inode, struct dfs_namespace *ns, const struct dfs_in
 	inode->state = DFS_STATE_HASHED;
 	inode->flags = rec->flags;
 	atomic_init(&inode->opens, 0);
-	atomic_init(&inode->names_gen, 0);
 	atomic_init(&inode->cuts, 0);
 	atomic_init(&inode->lock.word, 0);
 }

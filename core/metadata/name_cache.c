@@ -198,19 +198,32 @@ dfs_name_cache_set(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name,
 	struct name_set *set = set_of(ns, dir, d->cookie & ~(uint64_t)(DFS_CHAIN_MAX - 1), &tag);
 
 	dfs_lock_acquire(&set->lock);
+	set->changes++;
 	put_locked(ns, set, tag, dir, name, d);
 	dfs_lock_release(&set->lock);
 }
 
+uint32_t
+dfs_name_cache_changes(struct dfs_namespace *ns, uint64_t dir, uint64_t chain)
+{
+	uint32_t tag, changes;
+	struct name_set *set = set_of(ns, dir, chain, &tag);
+
+	dfs_lock_acquire(&set->lock);
+	changes = set->changes;
+	dfs_lock_release(&set->lock);
+	return changes;
+}
+
 void
 dfs_name_cache_fill(struct dfs_namespace *ns, uint64_t dir, struct dfs_name name,
-		    const struct dfs_dirent *d, const _Atomic uint32_t *gen, uint32_t expected)
+		    const struct dfs_dirent *d, uint32_t expected)
 {
 	uint32_t tag;
 	struct name_set *set = set_of(ns, dir, d->cookie & ~(uint64_t)(DFS_CHAIN_MAX - 1), &tag);
 
 	dfs_lock_acquire(&set->lock);
-	if (atomic_load_explicit(gen, memory_order_acquire) == expected)
+	if (set->changes == expected)
 		put_locked(ns, set, tag, dir, name, d);
 	dfs_lock_release(&set->lock);
 }

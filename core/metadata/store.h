@@ -46,6 +46,7 @@ struct dfs_metadata_store {
 	struct dfs_watchdog dog;
 	_Atomic bool full;         /* at the last look: no free byte */
 	_Atomic int64_t looked_at; /* monotonic ns */
+	_Atomic unsigned listed;   /* entries that the last reader of a folder had room for */
 };
 
 /* Open an instance.  config: the struct that the plugin's table describes, borrowed for the call as
