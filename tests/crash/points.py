@@ -14,8 +14,11 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from life import FAILURES, PATIENCE, Lives, wait_for  # noqa: E402
+sys.path.insert(0, os.path.join(os.environ["DFS_SRCDIR"], "tests/locks"))
+from life import FAILURES, PATIENCE, SMALL, Lives, wait_for  # noqa: E402
 from load import BIG, COMMITS, KEEP, MIXED, NAMES, READS, WRITES, Wrong  # noqa: E402
+from nlm import Client  # noqa: E402
+from rpc import Conn, Gone  # noqa: E402
 from world import check, done, hang, note, shim_env, skip_all  # noqa: E402
 
 with open(os.path.join(os.environ["DFS_BUILDDIR"], "Makefile")) as f:
@@ -58,6 +61,8 @@ GROW = [("segment-allocated", 3), ("segment-made", 3), ("segment-made", 4)]
 START = ["recover-end", "super-torn", "super-written", "recovered"]
 PARTS = [("recover-record", 0.1), ("recover-record", 0.5), ("recover-record", 0.9),
          ("replay-slice", 0.1), ("replay-slice", 0.5), ("replay-slice", 0.9)]
+# When it remembers who holds locks, and forgets who has not reclaimed any.
+LOCKS = ["lock-client-put", "lock-clients-erased"]
 # In a stop in order, with load before or without.
 STOP = [("drain", 1, MIXED), ("drained", 1, MIXED), ("log-close", 1, MIXED), ("log-closed", 1, MIXED),
         ("super-torn", 2, None), ("super-written", 2, None), ("super-synced", 2, None)]
@@ -201,6 +206,40 @@ def way(name, most, strategy):
     return nothing_left() or lives.on_the_way()
 
 
+def locker(name):
+    return Client(lives.server.port, name, address="127.0.0.2" if name == b"alpha" else "127.0.0.3")
+
+
+def asks(client, fh):
+    try:
+        return client.lock(fh)
+    except Gone:
+        return "Gone"
+
+
+def at_lock(name):
+    """Who had a lock, or nearly, does not keep it from others when the time of grace is over."""
+    fresh()
+    lives.server.server = SMALL + ' lock_grace = "2s";'
+    lives.server.write_config()
+    early = name == "lock-client-put"
+    lives.launch(**({"DFS_CRASH": name} if early else {}))
+    fh = Conn(lives.server.port, 60).create(lives.root, b"locked", 0)[1]
+    if asks(locker(b"alpha"), fh) != ("Gone" if early else "GRANTED"):
+        return "the first lock is not granted"
+    if not early:
+        lives.kill()
+        if lives.launch(DFS_CRASH=name):
+            wait_for(lambda: asks(locker(b"beta"), fh) == "Gone", 30 * PATIENCE)
+    if not lives.dead():
+        return "not reached"
+    lives.launch()
+    beta = locker(b"beta")
+    said = wait_for(lambda: beta.lock(fh) == "GRANTED", 30 * PATIENCE)
+    lives.kill()
+    return "" if said else "another client gets no lock: %s" % beta.lock(fh)
+
+
 def nothing_left():
     lives.restart()
     return lives.empty() or lives.stop()
@@ -212,7 +251,7 @@ def all_known():
     for path in glob.glob(os.environ["DFS_SRCDIR"] + "/core/**/*.c", recursive=True):
         with open(path) as f:
             there |= set(re.findall(r'DFS_FAILPOINT(?:_DUE)?\("([^"]+)"\)', f.read()))
-    here = {p[0] for t in (RUN, WAYS, STUCK, FRESH, PARTS, STOP) for p in t} | set(START)
+    here = {p[0] for t in (RUN, WAYS, STUCK, FRESH, PARTS, STOP) for p in t} | set(START + LOCKS)
     return sorted(there ^ here)
 
 
@@ -238,6 +277,9 @@ for _ in range(rounds):
         point("the block store at %s" % call, lambda: store(call, most))
     for name in START:
         point("%s at a start" % name, lambda: start(name))
+    for name in LOCKS:
+        point(name, lambda: at_lock(name))
+    fresh()
     for name, share in PARTS:
         point("%s at a start, at %d %%" % (name, 100 * share), lambda: part(name, share))
     for name, n, shape in STOP:
