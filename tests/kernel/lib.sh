@@ -5,10 +5,10 @@
 #                                            skips all with the reason why no guest can start here
 #   make_config ...; start_server            with listen=0.0.0.0; the network is private
 #   guest 1 COMMAND...                       mounts the share in guest 1 and runs COMMAND there
-#   guest_locks=1 guest 1 COMMAND...         the same with NLM locks: the server is a portmapper, too
 # A guest's command sees the whole file system of the host, read-only below an overlay; it runs
 # in the mounted share; $GUEST_JOB is a folder shared with the host ($work/guest-1).  Guests with
-# different numbers can run at once.
+# different numbers can run at once.  With guest_locks=1 the mount has locks (NLM), which needs a
+# portmapper beside the server; a guest that is killed comes back with what its status monitor knew.
 . "$DFS_SRCDIR/tests/lib.sh"
 requires unshare ip linux.uml mount.nfs insmod gcc
 [ "$(id -u)" = 0 ] || skip_all "making a tap device needs root"
@@ -39,15 +39,15 @@ guest() {
 	shift
 	tap "$number"
 	job=$work/guest-$number
-	locking=nolock
-	[ -z "${guest_locks:-}" ] || locking=lock
+	lock=nolock
+	[ -z "${guest_locks:-}" ] || lock=lock
 	mkdir -p "$job"
 	rm -rf "$job/rc" "$job/uml"
 	mkdir "$job/uml"
 	{
-		printf '%s=%q\n' GUEST_ADDRESS "10.77.$number.2" GUEST_SOURCE "10.77.$number.1:${guest_export:-/export}" \
-			GUEST_OPTIONS "vers=3,proto=tcp,port=$port,mountproto=tcp,mountport=$port,$locking,${guest_options:-hard}" \
-			GUEST_LOCKS "${guest_locks:-}"
+		printf '%s=%q\n' GUEST_ADDRESS "10.77.$number.2" GUEST_NAME "guest$number" \
+			GUEST_SOURCE "10.77.$number.1:${guest_export:-/export}" GUEST_LOCKS "${guest_locks:-}" \
+			GUEST_OPTIONS "vers=3,proto=tcp,port=$port,mountproto=tcp,mountport=$port,${lock},${guest_options:-hard}"
 		printf 'GUEST_COMMAND=('
 		printf '%q ' "$@"
 		echo ')'
