@@ -58,6 +58,8 @@ static enum dfs_status
 replay_content(void *arg, const struct dfs_recovered_slice *slices, uint32_t n)
 {
 	struct replay *replay = arg;
+	/* Up to there they were given up at an earlier opening, and still lie in a segment that others hold. */
+	uint64_t begin = replay->ctx.share->ns->lease.lsn;
 	INODE_REF inode = NULL;
 	struct dfs_inode_image image;
 	struct dfs_attr attr;
@@ -76,13 +78,16 @@ replay_content(void *arg, const struct dfs_recovered_slice *slices, uint32_t n)
 	if (!file)
 		return dfs_fail(DFS_NOMEM, "no memory for what the log holds");
 	for (uint32_t i = 0; i < n; i++)
-		take_attr(&attr, &image.cut, &slices[i]);
+		if (slices[i].lsn > begin)
+			take_attr(&attr, &image.cut, &slices[i]);
 	/* First, as for a write: a flush that begins in between publishes these. */
 	dfs_inode_publish(inode, &attr, DFS_PUBLISH_CONTENT | DFS_PUBLISH_LAZY);
 	for (uint32_t i = 0; i < n; i++) {
 		const struct dfs_recovered_slice *s = &slices[i];
 		uint64_t len = s->len;
 
+		if (s->lsn <= begin)
+			continue;
 		if (s->lsn <= image.cut.lsn) {
 			if (s->offset >= image.cut.length)
 				continue;

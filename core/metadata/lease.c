@@ -21,6 +21,7 @@ struct lease_value {
 	uint8_t held; /* 0: given back; who had it is still told */
 	uint8_t id[16];
 	uint8_t since[8]; /* ns since 1970, little endian, as is */
+	uint8_t begin[8]; /* the holder's LSNs are above */
 	uint8_t lsn[8];   /* no record of the share has a higher one */
 	char text[96];    /* NUL-terminated */
 };
@@ -114,9 +115,12 @@ dfs_lease_take(struct dfs_metadata_store *store, struct dfs_txn *txn, struct dfs
 		dfs_log(DFS_LOG_WARN,
 			"share %s is taken over from %s: what only its log had is given up",
 			rec->name, had.text);
-	/* Our own log knows by itself where it was. */
+	/* What our log has from before another server had the share is void. */
 	if (lease->same)
-		lease->lsn = 0;
+		lease->lsn = get64(had.begin);
+	else if (log_last > lease->lsn)
+		lease->lsn = log_last;
+	put64(mine.begin, lease->lsn);
 	top = log_last > lease->lsn ? log_last : lease->lsn;
 	if (top + LSN_AHEAD > get64(had.lsn))
 		put64(mine.lsn, top + LSN_AHEAD);
@@ -142,6 +146,6 @@ dfs_lease_give_back(struct dfs_metadata_store *store, struct dfs_txn *txn,
 	lease.held = 0;
 	/* Without a log there were none, but those that were there before. */
 	if (log_last)
-		put64(lease.lsn, log_last);
+		put64(lease.lsn, log_last > get64(lease.begin) ? log_last : get64(lease.begin));
 	return put(store, txn, rec, &lease);
 }

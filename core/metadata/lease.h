@@ -36,10 +36,12 @@ enum dfs_lease_wish {
 
 /* What there was to know of a share whose lease is asked for. */
 struct dfs_lease {
-	bool follow;  /* it was not taken: another server writes to the share, or may begin to */
-	bool held;    /* another server has it, or had until now */
-	bool same;    /* it was ours before: what our log has of the share goes on */
-	uint64_t lsn; /* LSNs that records of the share may have are not above; ours begin there */
+	bool follow; /* it was not taken: another server writes to the share, or may begin to */
+	bool held;   /* another server has it, or had until now */
+	bool same;   /* it was ours before: what our log has of the share goes on */
+	/* Ours begin above: neither a record of the share that another server wrote nor a slice of ours from
+	 * before that has a higher one. */
+	uint64_t lsn;
 };
 
 /* Inside a write transaction that has read *rec, for which rec->epoch grows in the row unless the share

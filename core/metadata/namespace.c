@@ -196,16 +196,53 @@ dfs_namespace_open(struct dfs_metadata_store *store, struct dfs_inode_cache *cac
 	return DFS_OK;
 }
 
+/* The shares' rows, as far as a lease goes. */
+struct rows {
+	struct row {
+		uint32_t share;
+		uint64_t epoch;
+	} * list;
+	uint32_t n, cap;
+	bool failed; /* no memory */
+};
+
 static int
-see_epoch(void *arg, const struct dfs_share_record *rec)
+take_row(void *arg, const struct dfs_share_record *rec)
 {
-	struct dfs_metadata_store *store = arg;
+	struct rows *rows = arg;
+
+	if (rows->n == rows->cap) {
+		uint32_t cap = rows->cap ? 2 * rows->cap : 16;
+		struct row *list = realloc(rows->list, cap * sizeof *list);
+
+		if (!list) {
+			rows->failed = true;
+			return 0;
+		}
+		rows->list = list;
+		rows->cap = cap;
+	}
+	rows->list[rows->n++] = (struct row){rec->id, rec->epoch};
+	return 1;
+}
+
+static bool
+holds(const struct dfs_namespace *ns, const struct rows *rows)
+{
+	for (uint32_t i = 0; i < rows->n; i++)
+		if (rows->list[i].share == ns->rec.id)
+			return rows->list[i].epoch == ns->rec.epoch;
+	return false;
+}
+
+static void
+shut_out(struct dfs_metadata_store *store, const struct rows *rows)
+{
 	struct dfs_namespace *ns;
 
 	dfs_lock_acquire(&store->leased_lock);
 	for (ns = store->leased; ns; ns = ns->leased_next) {
-		if (ns->rec.id != rec->id || ns->rec.epoch == rec->epoch ||
-		    atomic_exchange(&ns->fenced, true))
+		if (holds(ns, rows) || atomic_exchange(&ns->fenced, true))
 			continue;
 		atomic_store(&ns->uncached, true);
 		dfs_log(DFS_LOG_ERROR,
@@ -214,24 +251,28 @@ see_epoch(void *arg, const struct dfs_share_record *rec)
 			ns->rec.name);
 	}
 	dfs_lock_release(&store->leased_lock);
-	return 1;
 }
 
 void
 dfs_namespace_check_leases(struct dfs_metadata_store *store)
 {
+	struct rows rows = {.n = 0};
 	enum dfs_status status;
 	unsigned tries = 0;
 
 	do {
 		struct dfs_txn *txn;
 
+		rows.n = 0;
 		status = dfs_metadata_begin(store, NULL, DFS_TXN_READ, &txn);
 		if (status != DFS_OK)
 			continue;
-		status = store->ops.scan_shares(store->inst, txn, see_epoch, store);
+		status = store->ops.scan_shares(store->inst, txn, take_row, &rows);
 		dfs_metadata_abort(store, txn);
 	} while (dfs_metadata_again(NULL, &status, &tries));
+	if (status == DFS_OK && !rows.failed)
+		shut_out(store, &rows);
+	free(rows.list);
 }
 
 static void

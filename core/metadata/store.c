@@ -208,6 +208,9 @@ gate_sync(void *arg, uint64_t seq, uint32_t level, uint64_t *durable)
 	look(store);
 	written = *durable;
 	status = dfs_writeback_run(store, &written);
+	/* Which share is another server's could not be read now: no reason for all to fail. */
+	if (status == DFS_FENCED)
+		status = DFS_DELAY;
 	if (status != DFS_OK)
 		return status;
 	DFS_FAILPOINT("names-written");

@@ -212,6 +212,9 @@ dfs_writeback_run(struct dfs_metadata_store *store, uint64_t *seq)
 	enum dfs_status status = run_all(store);
 	uint64_t last;
 
+	/* Whose share it was is known now, and what is of it is left out. */
+	if (status == DFS_FENCED)
+		status = run_all(store);
 	if (!seq)
 		return status;
 	/* Others may have taken what was on the list, and not have written it yet; or failed to, and it

@@ -43,14 +43,12 @@ run(struct claim *k, const char *sql, const struct params *p)
 	return st;
 }
 
-/* The session that had the slot may still be there, with its row locked. */
+/* A session that had the slot may still be there, with its row locked. */
 static enum dfs_status
-end_predecessor(struct claim *k, int backend)
+end_backend(struct claim *k, int backend)
 {
 	struct params p = {0};
 
-	if (!backend)
-		return DFS_OK;
 	param_int4(&p, (uint32_t)backend);
 	param_bytes(&p, k->c->s->tag, (int32_t)strlen(k->c->s->tag));
 	return run(k,
@@ -204,8 +202,15 @@ claim(struct claim *k, uint64_t number)
 	param_int8(&p, number);
 	if (st == DFS_OK)
 		st = run(k, c->s->statements.text[S_SLOT], &p);
-	if (st == DFS_OK)
+	if (st == DFS_OK) {
+		/* Not the number of a claim whose own answer was lost: that says nothing of the commit
+		 * before. */
+		if (!c->claiming || k->row[c->slot] < c->claiming)
+			c->claimed = k->row[c->slot];
+		if (!c->claiming)
+			c->claiming = number;
 		return run(k, c->s->statements.text[S_COMMIT], NULL);
+	}
 	if (c->pg)
 		run(k, c->s->statements.text[S_ROLLBACK], NULL);
 	return st;
@@ -235,7 +240,7 @@ session_claim(struct session *c, int64_t deadline)
 		number = journal_number(&s->journal);
 		st = claim(&k, number);
 		if (st == DFS_OK) {
-			c->claimed = k.row[c->slot];
+			c->claiming = 0;
 			journal_durable(&s->journal, acked);
 			journal_slot(&s->journal, c->slot, number);
 		}
@@ -254,18 +259,23 @@ enum dfs_status
 session_open(struct session *c, int64_t deadline)
 {
 	struct claim k = {.c = c, .deadline = deadline};
-	int before = c->backend;
-	enum dfs_status st = session_connect(c, deadline);
+	enum dfs_status st;
 
+	/* Each that was tried counts until one has the slot; the first may be in doubt. */
+	if (c->backend && c->n_before < PREDECESSORS_MAX)
+		c->before[c->n_before++] = c->backend;
+	else if (c->backend)
+		c->before[PREDECESSORS_MAX - 1] = c->backend;
+	c->backend = 0;
+	st = session_connect(c, deadline);
 	if (st == DFS_OK)
 		st = session_prepare(c, deadline);
-	if (st == DFS_OK)
-		st = end_predecessor(&k, before);
+	for (unsigned i = 0; st == DFS_OK && i < c->n_before; i++)
+		st = end_backend(&k, c->before[i]);
 	if (st == DFS_OK)
 		st = session_claim(c, deadline);
-	/* Until it is over, the predecessor counts. */
-	if (st != DFS_OK && before)
-		c->backend = before;
+	if (st == DFS_OK)
+		c->n_before = 0;
 	return st;
 }
 
@@ -276,10 +286,14 @@ slots_clean(struct session *c, bool own, int64_t deadline)
 	struct params p = {0};
 
 	param_bytes(&p, c->s->instance, UUID_BYTES);
-	/* Nobody waits for a day to learn what became of a commit. */
+	/* Of an instance that has not committed for a day and is not connected: nobody waits as long to
+	 * learn what became of a commit. */
 	run(&k,
 	    own ? "DELETE FROM commit_slots WHERE instance = $1::uuid"
-		: "DELETE FROM commit_slots WHERE instance <> $1::uuid AND"
-		  " touched < now() - interval '1 day'",
+		: "DELETE FROM commit_slots c WHERE instance <> $1::uuid AND NOT EXISTS"
+		  " (SELECT 1 FROM commit_slots o WHERE o.instance = c.instance AND"
+		  " o.touched >= now() - interval '1 day') AND NOT EXISTS"
+		  " (SELECT 1 FROM pg_stat_activity a WHERE a.application_name ="
+		  " 'dittofs ' || left(c.instance::text, 8))",
 	    &p);
 }

@@ -25,6 +25,7 @@ struct store;
 #define LOST DFS_DELAY
 
 #define PARAMS_MAX 32
+#define PREDECESSORS_MAX 8
 
 struct params {
 	int n;
@@ -40,12 +41,15 @@ void param_bytes(struct params *p, const void *bytes, int32_t len); /* borrowed;
 struct session {
 	struct store *s;
 	unsigned slot;
-	PGconn *pg; /* NULL: not connected */
-	int backend;
-	unsigned asked;   /* statements of the batch that is being sent or read */
-	unsigned skip;    /* batches before it whose answers nobody wants */
-	uint64_t claimed; /* what its slot's row held when this session took it over */
-	char error[400];  /* the last failure, one line */
+	PGconn *pg;                   /* NULL: not connected */
+	int backend;                  /* of pg */
+	int before[PREDECESSORS_MAX]; /* backends that may still hold the slot's row */
+	unsigned n_before;
+	unsigned asked;    /* statements of the batch that is being sent or read */
+	unsigned skip;     /* batches before it whose answers nobody wants */
+	uint64_t claimed;  /* what its slot's row held when this session took it over */
+	uint64_t claiming; /* the first claim since then, which may be in the row; 0: none */
+	char error[400];   /* the last failure, one line */
 	char sqlstate[6];
 	struct session *next; /* in the pool's list */
 };
