@@ -197,18 +197,20 @@ class Postgres:
     def create(self):
         """CREATE with 16 in flight, and the same statements with 16 clients."""
         seconds = max(1, round(self.seconds))
-        there, piped, here = [], [], []
+        there, piped, here, spread = [], [], [], []
         for _ in range(self.rounds):
             for rates, pipeline in ((there, False), (piped, True)):
                 text = self.database.pgbench(self.script(pipeline), IN_FLIGHT, "-T", str(seconds))
                 rates.append(float(re.search(r"tps = ([\d.]+)", text).group(1)))
-            here.append(self.bench(self.dfs, "create", "--connections=1", f"--depth={IN_FLIGHT}",
-                                   f"--seconds={self.seconds}", "--ops=1000000"))
-        rates = [r["ops_per_s"] for r in here]
-        for name, against in (("pgbench, a statement at a time", there),
-                              ("pgbench, in a pipeline", piped)):
-            yield line("create-pg", f"1x{IN_FLIGHT}", "rate", name, against, rates,
-                       lambda v: scaled(v, "ops"))
+            for rates, folders in ((here, 1), (spread, 4)):
+                rates.append(self.bench(self.dfs, "create", "--connections=1", f"--depth={IN_FLIGHT}",
+                                        f"--folders={folders}", f"--seconds={self.seconds}",
+                                        "--ops=1000000")["ops_per_s"])
+        for row, rates in (("create-pg, one folder", here), ("create-pg, four", spread)):
+            for name, against in (("pgbench, a statement at a time", there),
+                                  ("pgbench, in a pipeline", piped)):
+                yield line(row, f"1x{IN_FLIGHT}", "rate", name, against, rates,
+                           lambda v: scaled(v, "ops"))
 
     def hot(self):
         """What the server's caches answer."""
