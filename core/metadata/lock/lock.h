@@ -5,10 +5,11 @@
  * One for all protocols: an owner is a client record and opaque bytes, both chosen by the adapter.
  * A file that holds or awaits nothing has no record here.  Ranges are owner-based as POSIX's: an
  * owner's new lock replaces what it had there.  Any thread; nothing here blocks but the functions
- * that say so, which write client records for reclaim.  No lock of this folder is held while a
- * callback or a store runs, and none is held on return.
+ * that say so, which write client records for reclaim.  No lock of this folder but `ending` is held
+ * while a callback or a store runs, and none is held on return.
  *
- * Locks, outermost first: `waits` (who waits for whom), a shard of files, a shard of owners, the
+ * Locks, outermost first: `ending` (the end of the grace period; held over the store, by workers
+ * only), `waits` (who waits for whom), a shard of files, a shard of owners, the
  * table of clients, a client.
  */
 #ifndef DFS_METADATA_LOCK_H

@@ -169,9 +169,9 @@ see_end(struct dfs_locks *locks)
 		atomic_compare_exchange_strong(&locks->phase, &grace, LOCK_PHASE_ENDING);
 }
 
-/* Blocking. */
+/* Blocking; `ending` held. */
 static enum dfs_status
-end_grace(struct dfs_locks *locks)
+end_grace_locked(struct dfs_locks *locks)
 {
 	uint64_t seq = atomic_load(&locks->purged_seq);
 	enum dfs_status status = DFS_OK;
@@ -197,6 +197,21 @@ end_grace(struct dfs_locks *locks)
 	atomic_store(&locks->purged_seq, seq);
 	atomic_store_explicit(&locks->phase, LOCK_PHASE_OPEN, memory_order_release);
 	return DFS_OK;
+}
+
+/* Blocking, for another's end of it until deadline (monotonic ns; then DFS_DELAY).  One at a time: a
+ * second would see records that are being erased as erased, and grant before that is committed. */
+static enum dfs_status
+end_grace(struct dfs_locks *locks, int64_t deadline)
+{
+	enum dfs_status status = DFS_OK;
+
+	if (!dfs_lock_until(&locks->ending, deadline))
+		return DFS_DELAY;
+	if (atomic_load_explicit(&locks->phase, memory_order_acquire) == LOCK_PHASE_ENDING)
+		status = end_grace_locked(locks);
+	dfs_lock_release(&locks->ending);
+	return status;
 }
 
 bool
@@ -371,7 +386,7 @@ dfs_locks_admit(struct dfs_locks *locks, struct dfs_ctx *ctx, struct dfs_lock_ow
 	if (atomic_load_explicit(&locks->phase, memory_order_acquire) == LOCK_PHASE_ENDING) {
 		if (ctx->nonblock)
 			return DFS_AGAIN;
-		status = end_grace(locks);
+		status = end_grace(locks, ctx->deadline);
 		if (status != DFS_OK)
 			return status;
 	}
@@ -406,7 +421,8 @@ dfs_locks_tidy(struct dfs_locks *locks)
 
 	if (!locks->store || dfs_locks_in_grace(locks))
 		return;
-	if (atomic_load(&locks->phase) == LOCK_PHASE_ENDING && end_grace(locks) != DFS_OK)
+	/* Whoever else is at it will end it. */
+	if (atomic_load(&locks->phase) == LOCK_PHASE_ENDING && end_grace(locks, 0) != DFS_OK)
 		return;
 	list = lock_clients_list(locks, NULL, NULL, &n);
 	if (list)

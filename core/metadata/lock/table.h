@@ -127,7 +127,8 @@ struct dfs_locks {
 	void *arg;
 	_Atomic uint64_t n_files, n_locks;
 
-	struct dfs_lock waits;         /* outermost */
+	struct dfs_lock ending; /* outermost; the end of the grace period, held over the store */
+	struct dfs_lock waits;  /* outermost of the others */
 	struct dfs_lock_wait *waiting; /* guarded by waits */
 	uint32_t walk;                 /* guarded by waits */
 

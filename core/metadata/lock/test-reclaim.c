@@ -226,6 +226,36 @@ grace_ends_on_workers(struct world *w)
 	dfs_lock_owner_put(w->bed.locks, owner);
 }
 
+static gpointer
+admit_passing(gpointer arg)
+{
+	struct world *w = arg;
+	struct dfs_ctx ctx = {.deadline = dfs_clock_mono() + 30 * DFS_SECOND};
+	struct dfs_lock_owner *owner = bed_owner(&w->bed, "b/1");
+
+	assert_status(dfs_locks_admit(w->bed.locks, &ctx, owner, false, false), DFS_OK);
+	g_assert_cmpuint(remembered(w), ==, 0);
+	g_assert_cmpuint(ctx.n_tickets, ==, 1);
+	dfs_lock_owner_put(w->bed.locks, owner);
+	return NULL;
+}
+
+/* Nobody is let in between the mark that a record is being erased and the commit. */
+static void
+grace_ends_once_for_all_who_come(struct world *w)
+{
+	GThread *threads[4];
+
+	assert_status(lock(w, "a/1", 7, false), DFS_OK);
+	crash(w, 0);
+	test_store_stall(w->ts, DFS_SECOND / 50);
+	for (unsigned i = 0; i < G_N_ELEMENTS(threads); i++)
+		threads[i] = g_thread_new("admit", admit_passing, w);
+	for (unsigned i = 0; i < G_N_ELEMENTS(threads); i++)
+		g_thread_join(threads[i]);
+	test_store_stall(w->ts, 0);
+}
+
 static void
 a_reclaimer_stays_remembered(struct world *w)
 {
@@ -344,6 +374,7 @@ main(int argc, char **argv)
 	add("/reclaim/grace-ends-in-time", grace_ends_in_time);
 	add("/reclaim/a-missed-reclaim-is-missed-for-ever", a_missed_reclaim_is_missed_for_ever);
 	add("/reclaim/grace-ends-on-workers", grace_ends_on_workers);
+	add("/reclaim/grace-ends-once-for-all-who-come", grace_ends_once_for_all_who_come);
 	add("/reclaim/a-reclaimer-stays-remembered", a_reclaimer_stays_remembered);
 	add("/reclaim/an-idle-client-is-forgotten-in-time", an_idle_client_is_forgotten_in_time);
 	add("/reclaim/a-clean-stop-remembers-who-holds", a_clean_stop_remembers_who_holds);
