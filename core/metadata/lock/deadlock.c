@@ -37,14 +37,17 @@ visit(struct search *s, struct dfs_lock_wait *w)
 	s->nodes++;
 }
 
-/* False: found. */
+/* Each owner's waits once.  False: found. */
 static bool
-follow(struct search *s, const struct dfs_lock_owner *owner)
+follow(struct search *s, struct dfs_lock_owner *owner)
 {
 	if (owner == s->target) {
 		s->found = true;
 		return false;
 	}
+	if (owner->walk == s->locks->walk)
+		return true;
+	owner->walk = s->locks->walk;
 	for (struct dfs_lock_wait *w = owner->waits; w; w = w->own_next)
 		visit(s, w);
 	return true;

@@ -29,7 +29,8 @@ struct dfs_metadata_store;
 #define DFS_LOCK_EOF UINT64_MAX     /* end of a range that grows with the file */
 #define DFS_LOCK_CLIENT_MAX 1152u   /* bytes that name a client */
 #define DFS_LOCK_OWNER_MAX 1032u    /* bytes that name an owner of a client */
-#define DFS_LOCK_FILE_WAITS 1024u   /* waiters of one file */
+#define DFS_LOCK_FILE_WAITS 256u    /* waiters of one file: each grant looks through them */
+#define DFS_LOCK_FILE_SHARES 1024u  /* share modes of one file */
 #define DFS_LOCK_CLIENT_WAITS 1024u /* waiters of one client */
 
 /* What the whole server may hold; shared by its shares. */

@@ -136,6 +136,7 @@ erase(struct dfs_locks *locks, struct lock_client **list, uint32_t n, uint64_t *
 	for (uint32_t i = 0; i < e.n; i++) {
 		dfs_lock_acquire(&list[i]->mu);
 		list[i]->saved = status == DFS_OK ? LOCK_UNSAVED : LOCK_SAVED;
+		list[i]->doubt = status != DFS_OK;
 		dfs_lock_release(&list[i]->mu);
 		if (status == DFS_OK)
 			lock_client_put(locks, list[i]); /* the record's */
@@ -319,10 +320,12 @@ remember(struct dfs_locks *locks, struct dfs_ctx *ctx, struct lock_client *clien
 	enum lock_saved saved;
 	enum dfs_status status;
 	uint64_t seq;
+	bool doubt;
 
 	for (;;) {
 		dfs_lock_acquire(&client->mu);
 		saved = client->saved;
+		doubt = client->doubt;
 		seq = client->saved_seq;
 		dfs_lock_release(&client->mu);
 		if (saved != LOCK_ERASING)
@@ -334,7 +337,8 @@ remember(struct dfs_locks *locks, struct dfs_ctx *ctx, struct lock_client *clien
 			return DFS_DELAY;
 		usleep(ERASING_WAIT);
 	}
-	if (saved == LOCK_UNSAVED) {
+	/* Its owner keeps others from erasing it meanwhile. */
+	if (saved == LOCK_UNSAVED || doubt) {
 		seq = 0;
 		status = put_record(locks, ctx, client, &seq);
 		if (status != DFS_OK)
@@ -344,6 +348,7 @@ remember(struct dfs_locks *locks, struct dfs_ctx *ctx, struct lock_client *clien
 			client->saved = LOCK_SAVED;
 			atomic_fetch_add_explicit(&client->refs, 1, memory_order_relaxed);
 		}
+		client->doubt = false;
 		if (seq > client->saved_seq)
 			client->saved_seq = seq;
 		dfs_lock_release(&client->mu);

@@ -16,12 +16,22 @@ find_own(struct lock_file *file, const struct dfs_lock_owner *owner)
 	return s;
 }
 
+static bool
+is_full(const struct lock_file *file)
+{
+	uint32_t n = 0;
+
+	for (const struct lock_share *s = file->shares; s; s = s->next)
+		n++;
+	return n >= DFS_LOCK_FILE_SHARES;
+}
+
 static struct lock_share *
 share_new(struct dfs_locks *locks, struct lock_file *file, struct dfs_lock_owner *owner)
 {
 	struct lock_share *s;
 
-	if (!lock_count(locks, owner->client, 1, false))
+	if (is_full(file) || !lock_count(locks, owner->client, 1, false))
 		return NULL;
 	s = calloc(1, sizeof *s);
 	if (!s) {

@@ -75,6 +75,7 @@ struct dfs_lock_owner {
 	struct lock_range *ranges;           /* client's lock */
 	struct lock_share *shares;           /* client's lock */
 	struct dfs_lock_wait *waits;         /* locks->waits */
+	uint32_t walk;                       /* locks->waits: the last search that saw its waits */
 	_Atomic uint32_t refs;               /* one for each range, share mode and wait, too */
 	uint32_t n_ranges;                   /* client's lock */
 	uint32_t len;
@@ -97,6 +98,7 @@ struct lock_client {
 	uint32_t n_waits;              /* locks->waits */
 	enum lock_saved saved;         /* mu */
 	uint64_t saved_seq;            /* mu */
+	bool doubt;                    /* mu: an erasure failed, but may have been committed */
 	bool known;                    /* mu: had locks before the start */
 	bool waiting;                  /* mu: has not reclaimed them all, as far as is known */
 	bool reclaimed;                /* mu: has reclaimed some */

@@ -187,6 +187,24 @@ share_modes_conflict_by_access_and_deny(struct bed *bed)
 }
 
 static void
+a_file_has_so_many_share_modes(struct bed *bed)
+{
+	char who[24];
+
+	for (unsigned i = 0; i <= DFS_LOCK_FILE_SHARES; i++) {
+		g_snprintf(who, sizeof who, "a/%u", i);
+		assert_status(bed_share(bed, who, 7, DFS_SHARE_READ, 0),
+			      i < DFS_LOCK_FILE_SHARES ? DFS_OK : DFS_NOMEM);
+	}
+	assert_status(bed_share(bed, "a/1", 7, DFS_SHARE_WRITE, 0), DFS_OK);
+	assert_status(bed_share(bed, "b/1", 8, DFS_SHARE_READ, 0), DFS_OK);
+	bed_unshare(bed, "a/1", 7);
+	assert_status(bed_share(bed, "b/1", 7, DFS_SHARE_READ, 0), DFS_OK);
+	bed_drop_client(bed, "a");
+	bed_drop_client(bed, "b");
+}
+
+static void
 own_share_mode_is_replaced(struct bed *bed)
 {
 	assert_status(bed_share(bed, "a/1", 7, DFS_SHARE_READ, DFS_SHARE_WRITE), DFS_OK);
@@ -290,6 +308,7 @@ main(int argc, char **argv)
 	bed_add("/lock/a-pin-ends-with-the-record", a_pin_ends_with_the_record);
 	bed_add("/lock/share-modes-conflict-by-access-and-deny",
 		share_modes_conflict_by_access_and_deny);
+	bed_add("/lock/a-file-has-so-many-share-modes", a_file_has_so_many_share_modes);
 	bed_add("/lock/own-share-mode-is-replaced", own_share_mode_is_replaced);
 	bed_add("/lock/a-client-has-a-limit", a_client_has_a_limit);
 	bed_add("/lock/the-server-has-a-limit", the_server_has_a_limit);

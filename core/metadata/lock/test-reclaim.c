@@ -313,6 +313,24 @@ erasing_that_fails_is_tried_again(struct world *w)
 	g_assert_cmpuint(remembered(w), ==, 1);
 }
 
+/* The commit may have been done all the same. */
+static void
+who_was_perhaps_erased_is_written_anew(struct world *w)
+{
+	uint64_t commits;
+
+	assert_status(lock(w, "a/1", 7, false), DFS_OK);
+	assert_status(bed_unlock(&w->bed, "a/1", 7, 0, 9), DFS_OK);
+	test_store_fail_commits(w->ts, 1, DFS_IO);
+	dfs_locks_tidy(w->bed.locks);
+	commits = test_store_commits(w->ts);
+	assert_status(lock(w, "a/1", 7, false), DFS_OK);
+	g_assert_cmpuint(test_store_commits(w->ts), ==, commits + 1);
+	assert_status(lock(w, "a/2", 8, false), DFS_OK);
+	g_assert_cmpuint(test_store_commits(w->ts), ==, commits + 1);
+	g_assert_cmpuint(remembered(w), ==, 1);
+}
+
 static void
 collect(void *arg, const void *client, uint32_t len)
 {
@@ -380,6 +398,8 @@ main(int argc, char **argv)
 	add("/reclaim/a-clean-stop-remembers-who-holds", a_clean_stop_remembers_who_holds);
 	add("/reclaim/without-a-record-there-is-no-lock", without_a_record_there_is_no_lock);
 	add("/reclaim/erasing-that-fails-is-tried-again", erasing_that_fails_is_tried_again);
+	add("/reclaim/who-was-perhaps-erased-is-written-anew",
+	    who_was_perhaps_erased_is_written_anew);
 	add("/reclaim/the-remembered-can-be-listed", the_remembered_can_be_listed);
 	return g_test_run();
 }

@@ -296,11 +296,11 @@ a_client_has_so_many_waits(struct bed *bed)
 	g_autofree struct waiter *w = g_new0(struct waiter, DFS_LOCK_CLIENT_WAITS + 1);
 	char who[24];
 
-	assert_status(bed_lock(bed, "a/1", 7, 0, 9, EXCLUSIVE), DFS_OK);
-	assert_status(bed_lock(bed, "a/1", 8, 0, 9, EXCLUSIVE), DFS_OK);
+	for (unsigned i = 0; i < 8; i++)
+		assert_status(bed_lock(bed, "a/1", 7 + i, 0, 9, EXCLUSIVE), DFS_OK);
 	for (unsigned i = 0; i <= DFS_LOCK_CLIENT_WAITS; i++) {
 		g_snprintf(who, sizeof who, "b/%u", i);
-		assert_status(bed_wait(bed, &w[i], who, 7 + i % 2, 0, 9, EXCLUSIVE),
+		assert_status(bed_wait(bed, &w[i], who, 7 + i % 8, 0, 9, EXCLUSIVE),
 			      i < DFS_LOCK_CLIENT_WAITS ? DFS_BUSY : DFS_NOMEM);
 	}
 	assert_status(bed_wait(bed, &w[DFS_LOCK_CLIENT_WAITS], "c/1", 7, 0, 9, EXCLUSIVE),
