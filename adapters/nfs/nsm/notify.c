@@ -57,7 +57,6 @@ nsm1_notify(struct nfs_call *call)
 			text);
 		if (nsm->restarted)
 			nsm->restarted(nsm->restarted_arg, &from, names[i]);
-		nfs_nsm_forget(nsm, &from, names[i], (uint32_t)strlen(names[i]));
 	}
 	nsm_pass_on(nsm, name, &from, state);
 	return DFS_OK;

@@ -42,7 +42,8 @@ struct dfs_gate;
 struct nfs_nsm;
 
 /* The peer has restarted: drop all locks that it holds.  name: its caller_name as it was given to
- * nfs_nsm_monitor.  On a worker; may block; calls nfs_nsm_forget or not. */
+ * nfs_nsm_monitor.  On a worker; may block.  It stays held until nfs_nsm_forget: who
+ * holds the locks alone knows whether it has taken new ones meanwhile. */
 typedef void (*nfs_nsm_restarted_fn)(void *arg, const union nfs_address *peer, const char *name);
 
 /* Read the file, advance the state number, write it.  Nobody is told yet.  state_dir: where; lane:

@@ -54,11 +54,8 @@ nsm1_simu_crash(struct nfs_call *call)
 	dfs_ctx_ticket(&call->ctx, nsm->gate, nsm->seq, NSM_LEVEL);
 	pthread_mutex_unlock(&nsm->mu);
 	dfs_log(DFS_LOG_WARN, "a crash is simulated: the locks of %u clients are dropped", n);
-	for (uint32_t i = 0; i < n; i++) {
-		if (nsm->restarted)
-			nsm->restarted(nsm->restarted_arg, &list[i].address, list[i].name);
-		nfs_nsm_forget(nsm, &list[i].address, list[i].name, (uint32_t)strlen(list[i].name));
-	}
+	for (uint32_t i = 0; i < n && nsm->restarted; i++)
+		nsm->restarted(nsm->restarted_arg, &list[i].address, list[i].name);
 	free(list);
 	nsm_tell(nsm);
 	return DFS_OK;

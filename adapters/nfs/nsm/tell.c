@@ -157,11 +157,15 @@ pass(struct nfs_nsm *nsm)
 	pthread_mutex_lock(&nsm->mu);
 	n = choose_locked(nsm, list, PARALLEL - nsm->under_way, loop->now, &next);
 	state = nsm->state;
-	untold = nsm->n_untold;
 	pthread_mutex_unlock(&nsm->mu);
 	for (unsigned i = 0; i < n; i++)
 		send_notice(nsm, list[i].peer, &list[i].address, &list[i].local, list[i].tries,
 			    state);
+	/* Of those, too, that could not be sent. */
+	pthread_mutex_lock(&nsm->mu);
+	choose_locked(nsm, list, 0, loop->now, &next);
+	untold = nsm->n_untold;
+	pthread_mutex_unlock(&nsm->mu);
 	if (next != INT64_MAX && nsm->under_way < PARALLEL)
 		dfs_timer_set(loop, &nsm->timer, next > loop->now ? next : loop->now);
 	if (untold == 0) {

@@ -393,9 +393,23 @@ test_notice_drops_the_peers_locks(void)
 	hold("client", 5);
 	notify("client", 7);
 	g_assert_cmpstr(dropped->str, ==, "192.0.2.7 client");
+	let_go("client");
 	nfs_nsm_free(nsm);
 	nsm = conn.service.nsm = open_nsm();
 	g_assert_cmpuint(nfs_nsm_untold(nsm), ==, 0);
+	end();
+}
+
+/* It may have taken new locks by the time the notice is dealt with. */
+static void
+test_who_has_restarted_is_held_until_it_is_let_go(void)
+{
+	begin();
+	hold("client", 5);
+	notify("client", 7);
+	nfs_nsm_free(nsm);
+	nsm = conn.service.nsm = open_nsm();
+	g_assert_cmpuint(nfs_nsm_untold(nsm), ==, 1);
 	end();
 }
 
@@ -648,6 +662,8 @@ main(int argc, char **argv)
 	add("nsm/damaged-file-is-no-end-and-no-step-back",
 	    test_damaged_file_is_no_end_and_no_step_back);
 	add("nsm/notice-drops-the-peers-locks", test_notice_drops_the_peers_locks);
+	add("nsm/who-has-restarted-is-held-until-it-is-let-go",
+	    test_who_has_restarted_is_held_until_it_is_let_go);
 	add("nsm/notice-from-elsewhere-drops-nothing", test_notice_from_elsewhere_drops_nothing);
 	add("nsm/notice-in-another-name-drops-nothing", test_notice_in_another_name_drops_nothing);
 	add("nsm/first-label-and-address-are-names-too",
