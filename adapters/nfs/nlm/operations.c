@@ -33,6 +33,23 @@ run_test(struct nfs_call *call, const struct nlm_args *args, bool message, struc
 	return answer(call, status, res);
 }
 
+/* What an UNLOCK or UNSHARE answers: a refusal for the file's sake helps nobody; what may go better
+ * next time, or is no range at all, is told. */
+static enum dfs_status
+released(enum dfs_status status)
+{
+	switch (status) {
+	case DFS_AGAIN:
+	case DFS_NOMEM:
+	case DFS_DELAY:
+	case DFS_TIMEDOUT:
+	case DFS_FBIG:
+		return status;
+	default:
+		return DFS_OK;
+	}
+}
+
 /* In the order of their ends: what waits may be granted before dfs_fs_lock is back. */
 static enum dfs_status
 lock_or_wait(struct nfs_call *call, const struct nlm_args *args, const struct dfs_ref *ref,
@@ -139,9 +156,7 @@ run_unlock(struct nfs_call *call, const struct nlm_args *args, bool message, str
 		nlm_grants_settle(nlm_of(call), call->ctx.share->slot, &ref, &who.who, &range);
 		status = dfs_fs_unlock(&call->ctx, &ref, &who.who, &range);
 	}
-	if (status == DFS_STALE)
-		status = DFS_OK;
-	return answer(call, status, res);
+	return answer(call, released(status), res);
 }
 
 static enum dfs_status
@@ -176,9 +191,7 @@ run_unshare(struct nfs_call *call, const struct nlm_args *args, bool message,
 	nlm_who_of(&who, call, args, true);
 	if (status == DFS_OK)
 		dfs_fs_unshare(&call->ctx, &ref, &who.who);
-	if (status == DFS_STALE)
-		status = DFS_OK;
-	return answer(call, status, res);
+	return answer(call, released(status), res);
 }
 
 const struct nlm_operation nlm_op_test = {nlm_get_test, run_test, nlm_put_testres, NLM_TEST_RES};
