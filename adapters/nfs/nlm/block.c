@@ -35,6 +35,35 @@ keep(unsigned char **at, const struct nlm_bytes *from)
 	return to;
 }
 
+/* The counter of an address; its hash is keyed: nobody chooses with whom it shares one. */
+static _Atomic uint32_t *
+counter_of(struct nlm *nlm, const struct nlm_client *client)
+{
+	uint64_t hash = dfs_siphash(&nlm->peer_key, client->bytes, NLM_CLIENT_HEAD);
+
+	return &nlm->n_blocks_of[hash % NLM_BLOCK_COUNTERS];
+}
+
+static bool
+count(_Atomic uint32_t *n, uint32_t max)
+{
+	if (atomic_fetch_add_explicit(n, 1, memory_order_relaxed) < max)
+		return true;
+	atomic_fetch_sub_explicit(n, 1, memory_order_relaxed);
+	return false;
+}
+
+static bool
+count_block(struct nlm *nlm, _Atomic uint32_t *of_address)
+{
+	if (!count(&nlm->n_blocks, NLM_BLOCKS_MAX))
+		return false;
+	if (count(of_address, NLM_BLOCKS_ADDRESS_MAX))
+		return true;
+	atomic_fetch_sub_explicit(&nlm->n_blocks, 1, memory_order_relaxed);
+	return false;
+}
+
 struct nlm_block *
 nlm_block_new(struct nfs_call *call, const struct nlm_args *args, const struct dfs_ref *ref,
 	      const struct dfs_lock_range *range, bool message)
@@ -46,13 +75,19 @@ nlm_block_new(struct nfs_call *call, const struct nlm_args *args, const struct d
 
 	if (!block)
 		return NULL;
+	nfs_address_set(&block->peer, &call->access->peer.sa);
+	nfs_address_set_port(&block->peer, 0);
+	nlm_client_of(&block->client, &block->peer, args->caller.data, args->caller.len);
+	block->of_address = counter_of(nlm, &block->client);
+	if (!count_block(nlm, block->of_address)) {
+		free(block);
+		return NULL;
+	}
 	at = block->bytes;
 	block->wait.done = granted;
 	block->wait.session = nlm;
 	block->task.run = task_run;
 	block->nlm = nlm;
-	nfs_address_set(&block->peer, &call->access->peer.sa);
-	nfs_address_set_port(&block->peer, 0);
 	block->local = call->access->local;
 	block->datagram = call->access->datagram;
 	block->version = call->version;
@@ -66,7 +101,6 @@ nlm_block_new(struct nfs_call *call, const struct nlm_args *args, const struct d
 	block->args.fh.data = keep(&at, &args->fh);
 	block->args.oh.data = keep(&at, &args->oh);
 	block->args.cookie = (struct nlm_bytes){(const unsigned char *)&block->cookie, 8};
-	nlm_client_of(&block->client, &block->peer, args->caller.data, args->caller.len);
 	block->owner_len = nlm_lock_owner(args, block->owner);
 	return block;
 }
@@ -74,6 +108,10 @@ nlm_block_new(struct nfs_call *call, const struct nlm_args *args, const struct d
 void
 nlm_block_free(struct nlm_block *block)
 {
+	if (!block)
+		return;
+	atomic_fetch_sub_explicit(block->of_address, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&block->nlm->n_blocks, 1, memory_order_relaxed);
 	free(block);
 }
 
@@ -152,7 +190,8 @@ give_up(struct nlm_block *block)
 	dfs_share_unref(share);
 }
 
-enum outcome { NOT_TOLD, PERHAPS_TOLD, TOLD, ACCEPTED, REFUSED };
+/* GONE: the owner does not hold it any more. */
+enum outcome { NOT_TOLD, PERHAPS_TOLD, TOLD, ACCEPTED, REFUSED, GONE };
 
 static enum outcome
 outcome_of_stat(uint32_t stat)
@@ -177,12 +216,13 @@ finish(struct nlm_block *block, enum outcome outcome)
 		nlm_block_free(block);
 		return;
 	}
-	if (block->answered)
+	if (block->answered && outcome != GONE)
 		outcome = outcome_of_stat(block->stat);
 	block->answered = false;
 	block->tries++;
 	switch (outcome) {
 	case ACCEPTED:
+	case GONE:
 		drop = true;
 		break;
 	case REFUSED:
@@ -250,7 +290,8 @@ send_granted(struct nlm_block *block)
 		(uint32_t)(out.p - bytes), dfs_clock_mono() + TELL_WAIT, told, block);
 }
 
-/* The grant must not be known before it would survive a restart. */
+/* The grant must not be known before it would survive a restart.  DFS_STALE: it is none any more:
+ * before the grant was in the table, the owner may have let it go, and another may have taken it. */
 static enum dfs_status
 wait_remembered(struct nlm_block *block)
 {
@@ -262,8 +303,11 @@ wait_remembered(struct nlm_block *block)
 	if (!share)
 		return DFS_STALE;
 	owner = dfs_lock_owner_find(share->locks, &who);
-	status = owner ? dfs_locks_remembered(share->locks, owner, dfs_clock_mono() + SYNC_WAIT)
-		       : DFS_STALE;
+	if (owner &&
+	    dfs_locks_test(share->locks, owner, block->ref.fileid, &block->range, NULL) == DFS_OK)
+		status = dfs_locks_remembered(share->locks, owner, dfs_clock_mono() + SYNC_WAIT);
+	else
+		status = DFS_STALE;
 	dfs_lock_owner_put(share->locks, owner);
 	dfs_share_unref(share);
 	return status;
@@ -284,8 +328,8 @@ task_run(struct dfs_task *task)
 		return;
 	}
 	status = wait_remembered(block);
-	if (status == DFS_STALE) /* the share or the owner is gone, and the lock with it */
-		finish(block, REFUSED);
+	if (status == DFS_STALE)
+		finish(block, GONE);
 	else if (status != DFS_OK || send_granted(block) != DFS_OK)
 		finish(block, NOT_TOLD);
 }

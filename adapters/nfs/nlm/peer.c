@@ -39,6 +39,16 @@ add_locked(struct nlm *nlm, struct nlm_peer **at, const union nfs_address *addre
 	return peer;
 }
 
+static void
+drop_locked(struct nlm *nlm, struct nlm_peer **at)
+{
+	struct nlm_peer *peer = *at;
+
+	*at = peer->next;
+	nlm->n_peers--;
+	free(peer);
+}
+
 enum dfs_status
 nlm_peer_enter(struct nlm *nlm, struct nfs_call *call, const struct nlm_args *args)
 {
@@ -46,18 +56,22 @@ nlm_peer_enter(struct nlm *nlm, struct nfs_call *call, const struct nlm_args *ar
 	union nfs_address address;
 	struct nlm_peer *peer, **at;
 	enum dfs_status status;
+	bool known;
 
 	if (!o->monitor)
 		return DFS_OK;
 	nfs_address_set(&address, &call->access->peer.sa);
 	dfs_lock_acquire(&nlm->peers_mu);
 	at = find_locked(nlm, &address, &args->caller);
-	peer = *at ? *at : add_locked(nlm, at, &address, &args->caller);
+	known = *at;
+	peer = known ? *at : add_locked(nlm, at, &address, &args->caller);
 	status = peer ? o->monitor(o->arg, call->access, (const char *)args->caller.data,
 				   args->caller.len, args->state, &call->ctx)
 		      : DFS_NOMEM;
 	if (status == DFS_OK)
 		peer->users++;
+	else if (peer && !known)
+		drop_locked(nlm, at);
 	dfs_lock_release(&nlm->peers_mu);
 	return status;
 }
@@ -114,9 +128,7 @@ tidy_bucket_locked(struct nlm *nlm, struct nlm_peer **at)
 		if (nlm->outside.forget)
 			nlm->outside.forget(nlm->outside.arg, &peer->address, peer->name,
 					    peer->len);
-		*at = peer->next;
-		nlm->n_peers--;
-		free(peer);
+		drop_locked(nlm, at);
 	}
 }
 

@@ -70,21 +70,27 @@ submit(struct nlm *nlm, struct dfs_task *task)
 	return taken;
 }
 
-void
-nlm_stop(struct nlm *nlm)
+static void
+cancel_waits(struct nlm *nlm)
 {
 	g_autoptr(GPtrArray) shares = shares_of(nlm);
 
-	dfs_lock_acquire(&nlm->mu);
-	nlm->stopping = true;
-	dfs_lock_release(&nlm->mu);
-	/* Nothing is submitted any more; what runs may still call out. */
-	dfs_lane_free(nlm->lane);
 	for (guint i = 0; i < shares->len; i++) {
 		struct dfs_share *share = g_ptr_array_index(shares, i);
 
 		dfs_locks_cancel_session(share->locks, nlm);
 	}
+}
+
+void
+nlm_stop(struct nlm *nlm)
+{
+	dfs_lock_acquire(&nlm->mu);
+	nlm->stopping = true;
+	dfs_lock_release(&nlm->mu);
+	/* Nothing is submitted any more; what runs may still call out. */
+	dfs_lane_free(nlm->lane);
+	cancel_waits(nlm);
 }
 
 void
@@ -94,6 +100,8 @@ nlm_free(struct nlm *nlm)
 		return;
 	if (!nlm->stopping)
 		nlm_stop(nlm);
+	else
+		cancel_waits(nlm); /* a LOCK that ran on when stop gave up may have queued one */
 	nlm_grants_drop(nlm, NULL);
 	nlm_peers_free(nlm);
 	free(nlm);

@@ -13,6 +13,9 @@
 #include "io/worker.h"
 
 #define NLM_GRANT_BUCKETS 256u
+#define NLM_BLOCKS_MAX 65536u        /* of the server; up to 5 KiB each */
+#define NLM_BLOCKS_ADDRESS_MAX 4096u /* of one address, or the few whose hashes collide */
+#define NLM_BLOCK_COUNTERS 4096u
 #define NLM_PEERS_MAX 65536u
 #define NLM_PEER_BUCKETS 4096u
 
@@ -42,10 +45,11 @@ struct nlm_block {
 	struct dfs_ref ref;
 	struct dfs_lock_range range;
 	uint64_t cookie;
-	uint32_t tries;       /* mu */
-	int64_t due;          /* mu: of the next call-back */
-	bool busy;            /* mu: a task or call holds it */
-	bool over;            /* mu: the holder shall free it */
+	_Atomic uint32_t *of_address; /* the counter of its address's blocks */
+	uint32_t tries;               /* mu */
+	int64_t due;                  /* mu: of the next call-back */
+	bool busy;                    /* mu: a task or call holds it */
+	bool over;                    /* mu: the holder shall free it */
 	bool unsure;          /* mu: a call-back may have arrived, of which no answer came */
 	bool answered;        /* mu: by GRANTED_RES, while busy */
 	uint32_t stat;        /* mu: what that said */
@@ -77,6 +81,8 @@ struct nlm {
 	uint32_t n_grants;                           /* mu */
 	bool stopping;                               /* mu */
 	_Atomic uint64_t cookie;
+	_Atomic uint32_t n_blocks; /* waiting or granted */
+	_Atomic uint32_t n_blocks_of[NLM_BLOCK_COUNTERS];
 	int64_t try_every; /* ns between call-backs */
 	struct dfs_task tidy_task;
 	_Atomic bool tidying;
@@ -88,7 +94,7 @@ bool nlm_submit_locked(struct nlm *nlm, struct dfs_task *task);
 
 /* --- block.c --- */
 
-/* A copy of what a grant will need; NULL: no memory. */
+/* A copy of what a grant will need; NULL: no memory, or a limit. */
 struct nlm_block *nlm_block_new(struct nfs_call *call, const struct nlm_args *args,
 				const struct dfs_ref *ref, const struct dfs_lock_range *range,
 				bool message);

@@ -460,6 +460,76 @@ test_cancel_while_it_is_told(void)
 	out.done(out.done_arg, DFS_SHUTDOWN, &nothing);
 }
 
+static bool
+any(void *arg, const void *client, uint32_t len)
+{
+	(void)arg;
+	(void)client;
+	(void)len;
+	return true;
+}
+
+static void
+wait_no_grants(void)
+{
+	gint64 end = g_get_monotonic_time() + 30 * G_TIME_SPAN_SECOND;
+
+	while (nlm_grants(nlm) > 0) {
+		g_assert_cmpint(g_get_monotonic_time(), <, end);
+		g_thread_yield();
+	}
+}
+
+/* What was granted is gone, another has it, and the owner waits for it again. */
+static void
+test_what_is_not_held_is_not_told(void)
+{
+	out.status = DFS_NOENT;
+	block_and_grant();
+	dfs_locks_drop_clients(world.one->locks, any, NULL);
+	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, 0);
+	g_assert_cmpuint(take(host_b, 2, 0, 0, true), ==, NLM_BLOCKED);
+	out.status = DFS_OK;
+	nlm_tick(nlm);
+	wait_no_grants();
+	wait_sent(1);
+	g_assert_cmpuint(give(host_a, 1, 0, 0), ==, 0);
+	wait_sent(2);
+	wait_no_grants();
+	g_assert_false(is_free());
+}
+
+static void
+test_blocks_are_bounded(void)
+{
+	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, 0);
+	nlm->n_blocks = NLM_BLOCKS_MAX;
+	g_assert_cmpuint(take(host_b, 2, 0, 0, true), ==, NLM_DENIED_NOLOCKS);
+	nlm->n_blocks = 0;
+	for (unsigned i = 0; i < NLM_BLOCK_COUNTERS; i++)
+		nlm->n_blocks_of[i] = NLM_BLOCKS_ADDRESS_MAX;
+	g_assert_cmpuint(take(host_b, 2, 0, 0, true), ==, NLM_DENIED_NOLOCKS);
+	for (unsigned i = 0; i < NLM_BLOCK_COUNTERS; i++)
+		nlm->n_blocks_of[i] = NLM_BLOCKS_ADDRESS_MAX - 1;
+	g_assert_cmpuint(take(host_b, 2, 0, 0, true), ==, NLM_BLOCKED);
+	g_assert_cmpuint(take(host_b, 3, 0, 0, true), ==, NLM_DENIED_NOLOCKS);
+	g_assert_cmpuint(nlm->n_blocks, ==, 1);
+	g_assert_cmpuint(cancel(host_b, 2, 0, 0), ==, 0);
+	g_assert_cmpuint(nlm->n_blocks, ==, 0);
+}
+
+/* As a LOCK does that is still under way when the stop gives up waiting for it. */
+static void
+test_a_wait_that_comes_after_the_stop_ends(void)
+{
+	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, 0);
+	nlm_stop(nlm);
+	g_assert_cmpuint(take(host_b, 2, 0, 0, true), ==, NLM_BLOCKED);
+	nlm_free(nlm);
+	nlm = NULL;
+	dfs_locks_drop_clients(world.one->locks, any, NULL);
+}
+
 static void
 test_a_restarted_peer_is_not_told(void)
 {
@@ -478,6 +548,7 @@ test_monitor_comes_first(void)
 {
 	watch.status = DFS_NOSPC;
 	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, NLM_DENIED_NOLOCKS);
+	g_assert_cmpuint(nlm->n_peers, ==, 0);
 	watch.status = DFS_OK;
 	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, 0);
 	g_assert_cmpstr(watch.name, ==, "alpha");
@@ -534,20 +605,14 @@ set_up(void)
 	conn.service.nlm = nlm;
 }
 
-static bool
-any(void *arg, const void *client, uint32_t len)
-{
-	(void)arg;
-	(void)client;
-	(void)len;
-	return true;
-}
-
 static void
 tear_down(void)
 {
-	nlm_stop(nlm);
-	nlm_free(nlm);
+	if (nlm) {
+		nlm_stop(nlm);
+		g_assert_cmpuint(nlm->n_blocks, ==, nlm->n_grants);
+		nlm_free(nlm);
+	}
 	dfs_locks_drop_clients(world.one->locks, any, NULL);
 	g_assert_cmpuint(dfs_locks_held(world.one->locks), ==, 0);
 	test_conn_clear(&conn);
@@ -598,6 +663,10 @@ main(int argc, char **argv)
 	add("/nlm/who-may-have-been-told-keeps-it", test_who_may_have_been_told_keeps_it);
 	add("/nlm/asking-again-settles", test_asking_again_settles);
 	add("/nlm/cancel-while-it-is-told", test_cancel_while_it_is_told);
+	add("/nlm/what-is-not-held-is-not-told", test_what_is_not_held_is_not_told);
+	add("/nlm/blocks-are-bounded", test_blocks_are_bounded);
+	add("/nlm/a-wait-that-comes-after-the-stop-ends",
+	    test_a_wait_that_comes_after_the_stop_ends);
 	add("/nlm/a-restarted-peer-is-not-told", test_a_restarted_peer_is_not_told);
 	add("/nlm/monitor-comes-first", test_monitor_comes_first);
 	add("/nlm/message-is-answered-by-a-call", test_message_is_answered_by_a_call);
