@@ -128,6 +128,12 @@ bucket_of(struct nlm *nlm, uint64_t fileid)
 	return &nlm->grants[dfs_hash_u64(fileid, 0) % NLM_GRANT_BUCKETS];
 }
 
+static _Atomic uint64_t *
+given_up_of(struct nlm *nlm, uint64_t fileid)
+{
+	return &nlm->given_up[bucket_of(nlm, fileid) - nlm->grants];
+}
+
 static void
 unlink_locked(struct nlm_block *block)
 {
@@ -176,9 +182,9 @@ granted(struct dfs_lock_wait *wait, enum dfs_status status)
 	dfs_lock_release(&nlm->mu);
 }
 
-/* The lock goes: the client does not want it, or cannot be told. */
+/* Unlock what block was granted. */
 static void
-give_up(struct nlm_block *block)
+unlock(struct nlm_block *block)
 {
 	struct dfs_share *share = dfs_runtime_share_by_slot(block->nlm->runtime, block->slot);
 	struct dfs_lock_who who = who_of(block);
@@ -191,6 +197,21 @@ give_up(struct nlm_block *block)
 }
 
 /* GONE: the owner does not hold it any more. */
+/* The lock goes: the client does not want it, or cannot be told.  Until it is gone the block stays in
+ * the table, busy and giving_up, for a LOCK of the same owner to see. */
+static void
+give_up(struct nlm_block *block)
+{
+	struct nlm *nlm = block->nlm;
+
+	unlock(block);
+	dfs_lock_acquire(&nlm->mu);
+	atomic_fetch_add(given_up_of(nlm, block->ref.fileid), 1);
+	unlink_locked(block);
+	dfs_lock_release(&nlm->mu);
+	nlm_block_free(block);
+}
+
 enum outcome { NOT_TOLD, PERHAPS_TOLD, TOLD, ACCEPTED, REFUSED, GONE };
 
 static enum outcome
@@ -207,7 +228,7 @@ static void
 finish(struct nlm_block *block, enum outcome outcome)
 {
 	struct nlm *nlm = block->nlm;
-	bool drop = false, unlock = false;
+	bool drop = false;
 
 	dfs_lock_acquire(&nlm->mu);
 	block->busy = false;
@@ -227,7 +248,7 @@ finish(struct nlm_block *block, enum outcome outcome)
 		break;
 	case REFUSED:
 		drop = true;
-		unlock = !block->unsure;
+		block->giving_up = !block->unsure;
 		break;
 	case TOLD:
 	case PERHAPS_TOLD:
@@ -236,16 +257,18 @@ finish(struct nlm_block *block, enum outcome outcome)
 	case NOT_TOLD:
 		block->due = dfs_clock_mono() + nlm->try_every;
 		drop = block->tries >= TRIES_MAX || nlm->stopping;
-		unlock = drop && !block->unsure;
+		block->giving_up = drop && !block->unsure;
 	}
-	if (drop)
+	block->busy = block->giving_up;
+	if (drop && !block->giving_up)
 		unlink_locked(block);
 	dfs_lock_release(&nlm->mu);
 	if (!drop)
 		return;
-	if (unlock)
+	if (block->giving_up)
 		give_up(block);
-	nlm_block_free(block);
+	else
+		nlm_block_free(block);
 }
 
 static enum outcome
@@ -342,24 +365,66 @@ same_owner(const struct nlm_block *block, const struct dfs_lock_who *who)
 	       memcmp(block->owner, who->owner, who->owner_len) == 0;
 }
 
-bool
-nlm_grants_settle(struct nlm *nlm, uint32_t slot, const struct dfs_ref *ref,
-		  const struct dfs_lock_who *who, const struct dfs_lock_range *range)
+/* Out of the table, unless it is being unlocked: a LOCK that comes now is to see that. */
+static void
+settle_one_locked(struct nlm_block *block)
+{
+	if (!block->giving_up)
+		end_locked(block);
+}
+
+static bool
+settle_locked(struct nlm *nlm, uint32_t slot, const struct dfs_ref *ref,
+	      const struct dfs_lock_who *who, const struct dfs_lock_range *range)
 {
 	struct nlm_block *next;
 	bool found = false;
 
-	dfs_lock_acquire(&nlm->mu);
 	for (struct nlm_block *b = *bucket_of(nlm, ref->fileid); b; b = next) {
 		next = b->next;
 		if (b->slot != slot || b->ref.fileid != ref->fileid || !same_owner(b, who) ||
 		    b->range.start < range->start || b->range.end > range->end)
 			continue;
 		found |= b->range.start == range->start && b->range.end == range->end;
-		end_locked(b);
+		settle_one_locked(b);
 	}
+	return found;
+}
+
+bool
+nlm_grants_settle(struct nlm *nlm, uint32_t slot, const struct dfs_ref *ref,
+		  const struct dfs_lock_who *who, const struct dfs_lock_range *range)
+{
+	bool found;
+
+	dfs_lock_acquire(&nlm->mu);
+	found = settle_locked(nlm, slot, ref, who, range);
 	dfs_lock_release(&nlm->mu);
 	return found;
+}
+
+uint64_t
+nlm_grants_given_up(struct nlm *nlm, const struct dfs_ref *ref)
+{
+	return atomic_load(given_up_of(nlm, ref->fileid));
+}
+
+bool
+nlm_grants_keep(struct nlm *nlm, uint32_t slot, const struct dfs_ref *ref,
+		const struct dfs_lock_who *who, const struct dfs_lock_range *range, uint64_t since)
+{
+	bool keep;
+
+	dfs_lock_acquire(&nlm->mu);
+	keep = nlm_grants_given_up(nlm, ref) == since;
+	for (struct nlm_block *b = *bucket_of(nlm, ref->fileid); b && keep; b = b->next)
+		keep = !b->giving_up || b->slot != slot || b->ref.fileid != ref->fileid ||
+		       !same_owner(b, who) || b->range.start > range->end ||
+		       b->range.end < range->start;
+	if (keep)
+		settle_locked(nlm, slot, ref, who, range);
+	dfs_lock_release(&nlm->mu);
+	return keep;
 }
 
 void
@@ -373,7 +438,7 @@ nlm_grants_drop(struct nlm *nlm, const struct nlm_client *client)
 			next = b->next;
 			if (!client || (b->client.len == client->len &&
 					memcmp(b->client.bytes, client->bytes, client->len) == 0))
-				end_locked(b);
+				settle_one_locked(b);
 		}
 	dfs_lock_release(&nlm->mu);
 }

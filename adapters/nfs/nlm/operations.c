@@ -56,6 +56,7 @@ lock_or_wait(struct nfs_call *call, const struct nlm_args *args, const struct df
 	     const struct dfs_lock_range *range, uint32_t flags, bool message)
 {
 	struct nlm *nlm = nlm_of(call);
+	uint64_t given_up = nlm_grants_given_up(nlm, ref);
 	struct nlm_block *block = NULL;
 	struct nlm_who who;
 	enum dfs_status status;
@@ -71,8 +72,9 @@ lock_or_wait(struct nfs_call *call, const struct nlm_args *args, const struct df
 	if (status == DFS_BUSY && block)
 		return DFS_EXIST; /* it waits, and the block is not ours any more */
 	nlm_block_free(block);
-	if (status == DFS_OK)
-		nlm_grants_settle(nlm, call->ctx.share->slot, ref, &who.who, range);
+	if (status == DFS_OK &&
+	    !nlm_grants_keep(nlm, call->ctx.share->slot, ref, &who.who, range, given_up))
+		return DFS_DELAY;
 	return status;
 }
 

@@ -49,6 +49,7 @@ struct nlm_block {
 	uint32_t tries;               /* mu */
 	int64_t due;                  /* mu: of the next call-back */
 	bool busy;                    /* mu: a task or call holds it */
+	bool giving_up;               /* mu: busy, and its range is being unlocked */
 	bool over;                    /* mu: the holder shall free it */
 	bool unsure;          /* mu: a call-back may have arrived, of which no answer came */
 	bool answered;        /* mu: by GRANTED_RES, while busy */
@@ -80,6 +81,8 @@ struct nlm {
 	struct nlm_block *grants[NLM_GRANT_BUCKETS]; /* mu */
 	uint32_t n_grants;                           /* mu */
 	bool stopping;                               /* mu */
+	/* How many locks were given up, by the buckets; changed under mu. */
+	_Atomic uint64_t given_up[NLM_GRANT_BUCKETS];
 	_Atomic uint64_t cookie;
 	_Atomic uint32_t n_blocks; /* waiting or granted */
 	_Atomic uint32_t n_blocks_of[NLM_BLOCK_COUNTERS];
@@ -103,6 +106,13 @@ void nlm_block_free(struct nlm_block *block); /* NULL is allowed */
  * True: there was one, for exactly this. */
 bool nlm_grants_settle(struct nlm *nlm, uint32_t slot, const struct dfs_ref *ref,
 		       const struct dfs_lock_who *who, const struct dfs_lock_range *range);
+/* How many locks of the file, or of those that share its bucket, were given up. */
+uint64_t nlm_grants_given_up(struct nlm *nlm, const struct dfs_ref *ref);
+/* After a LOCK that was granted at once: nlm_grants_settle.  since: nlm_grants_given_up before it.  False: a lock of this owner may
+ * have been given up meanwhile, and this one with it: the client is to come again. */
+bool nlm_grants_keep(struct nlm *nlm, uint32_t slot, const struct dfs_ref *ref,
+		     const struct dfs_lock_who *who, const struct dfs_lock_range *range,
+		     uint64_t since);
 /* Forget a client's grants. */
 void nlm_grants_drop(struct nlm *nlm, const struct nlm_client *client);
 /* GRANTED_RES has come. */

@@ -499,6 +499,28 @@ test_what_is_not_held_is_not_told(void)
 	g_assert_false(is_free());
 }
 
+/* The owner asks for what is being given up: whether it still has it is not known. */
+static void
+test_what_is_given_up_is_to_be_asked_for_again(void)
+{
+	struct nlm_block *block = NULL;
+
+	out.status = DFS_NOENT;
+	block_and_grant();
+	for (unsigned i = 0; !block; i++)
+		block = nlm->grants[i];
+	dfs_lock_acquire(&nlm->mu);
+	block->busy = block->giving_up = true;
+	dfs_lock_release(&nlm->mu);
+	g_assert_cmpuint(take(host_b, 2, 5, 1, false), ==, NLM_DENIED_GRACE);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 1);
+	dfs_lock_acquire(&nlm->mu);
+	block->busy = block->giving_up = false;
+	dfs_lock_release(&nlm->mu);
+	g_assert_cmpuint(take(host_b, 2, 0, 0, false), ==, 0);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+}
+
 static void
 test_blocks_are_bounded(void)
 {
@@ -664,6 +686,8 @@ main(int argc, char **argv)
 	add("/nlm/asking-again-settles", test_asking_again_settles);
 	add("/nlm/cancel-while-it-is-told", test_cancel_while_it_is_told);
 	add("/nlm/what-is-not-held-is-not-told", test_what_is_not_held_is_not_told);
+	add("/nlm/what-is-given-up-is-to-be-asked-for-again",
+	    test_what_is_given_up_is_to_be_asked_for_again);
 	add("/nlm/blocks-are-bounded", test_blocks_are_bounded);
 	add("/nlm/a-wait-that-comes-after-the-stop-ends",
 	    test_a_wait_that_comes_after_the_stop_ends);
