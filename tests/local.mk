@@ -42,9 +42,9 @@ TESTS += \
 	tests/protocol/statd.py \
 	$(long_tests)
 EXTRA_DIST += \
-	tests/kernel/contend.py \
 	tests/kernel/guest-init \
 	tests/kernel/lib.sh \
+	tests/kernel/locker \
 	tests/kernel/workload \
 	tests/kernel/xsave-pad.c \
 	tests/lib.sh \
