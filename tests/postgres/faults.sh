@@ -35,7 +35,6 @@ ends_well() {
 	cat "$work/hammer"
 	return $rc
 }
-lost() { sed -n 's/.*had lost \([0-9]*\) commits.*/\1/p' "$work/hammer" | paste -sd+ | bc; }
 
 hammer request_timeout=30s max_conns=6
 for ((i = 0; i < 10 * rounds; i++)); do

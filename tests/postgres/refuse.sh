@@ -3,6 +3,7 @@
 # What the PostgreSQL store refuses to open, each with its own sentence, and what it may not touch or tell.
 . "$DFS_SRCDIR/tests/lib.sh"
 . "$DFS_SRCDIR/tests/postgres/lib.sh"
+requires openssl
 start_postgres
 conform=$DFS_BUILDDIR/tools/conform/dfs-conform-metadata
 plugin=$DFS_BUILDDIR/.plugins/metadata_postgres.so
@@ -80,6 +81,26 @@ failures=0
 for pid in $pids; do wait "$pid" || failures=$((failures + 1)); done
 is "ten that start at once make one schema" "$failures" 0
 is "its version is there once" "$(sql "SELECT count(*) = max(version) FROM together.schema_version")" t
+
+# TLS, with a certificate that is its own authority, and another that has nothing to do with it.
+certificate() {
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=$1" -addext subjectAltName=IP:127.0.0.1 \
+		-keyout "$work/$1.key" -out "$work/$1.crt" 2>/dev/null
+}
+certificate server
+certificate stranger
+[ "$(id -u)" != 0 ] || chown postgres: "$work/server.key"
+chmod 600 "$work/server.key"
+printf "ssl = on\nssl_cert_file = '%s'\nssl_key_file = '%s'\n" "$work/server.crt" "$work/server.key" >>"$work/postgresql.extra"
+stop_postgres fast
+run_postgres
+by_tls() { by_tcp schema=one password=secret "$@"; }
+ok "a connection is encrypted where it has to be" by_tls sslmode=require
+ok "a server is known by its certificate" by_tls sslmode=verify-full "sslrootcert=$work/server.crt"
+ok "one that is not is refused" refused 'certificate verify failed' by_tls sslmode=verify-ca "sslrootcert=$work/stranger.crt" \
+	request_timeout=200ms
+ok "and so is one of another name" refused 'does not match host name' by_tls sslmode=verify-full host=localhost \
+	"sslrootcert=$work/server.crt" request_timeout=200ms
 
 is "an orderly end leaves no slot behind" "$(sql "SELECT count(*) FROM one.commit_slots")" 0
 is "no log of the server has a password" "$(grep -c 'wr0ngw0rd' "$work/postgres.log")" 0
