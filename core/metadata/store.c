@@ -265,6 +265,7 @@ dfs_metadata_store_close(struct dfs_metadata_store *store)
 		return;
 	if (store->lane)
 		dfs_lane_free(store->lane);
+	store->lane = NULL;
 	dfs_writeback_run(store, NULL);
 	if (store->gate) {
 		dfs_gate_wait_sync(store->gate, store->last_seq, DFS_SYNC_POWER,

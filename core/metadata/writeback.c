@@ -27,6 +27,9 @@ struct dfs_writeback {
 	pthread_rwlock_t batches; /* held for reading while any thread writes a batch */
 	_Atomic uint64_t last_seq; /* of the batches' commits */
 	struct dfs_task task;
+	struct dfs_inode *leaving; /* guarded by lock: see let_go */
+	bool releasing;            /* guarded by lock: its task is queued or runs */
+	struct dfs_task release_task;
 };
 
 static void
@@ -37,6 +40,59 @@ task_run(struct dfs_task *task)
 	/* Before the run: what is added from now on may queue the task again. */
 	atomic_store(&wb->queued, false);
 	dfs_writeback_run(wb->store, NULL);
+}
+
+/* The list's reference ends, and the namespace may be gone thereafter. */
+static void
+release(struct dfs_inode *inode)
+{
+	struct dfs_namespace *ns = inode->ns;
+
+	dfs_inode_unref(inode);
+	atomic_fetch_sub_explicit(&ns->in_hand, 1, memory_order_release);
+}
+
+static void
+release_run(struct dfs_task *task)
+{
+	struct dfs_writeback *wb = DFS_CONTAINER_OF(task, struct dfs_writeback, release_task);
+	struct dfs_inode *list, *next;
+
+	for (;;) {
+		dfs_lock_acquire(&wb->lock);
+		list = wb->leaving;
+		wb->leaving = NULL;
+		wb->releasing = list != NULL;
+		dfs_lock_release(&wb->lock);
+		if (!list)
+			return;
+		for (; list; list = next) {
+			next = list->dirty_next;
+			release(list);
+		}
+	}
+}
+
+/* The last reference to a removed file waits for a flush of it that is under way, and so for the block store,
+ * which a sync of names must not: that is left to the lane. */
+static void
+let_go(struct dfs_writeback *wb, struct dfs_inode *inode)
+{
+	struct dfs_file *file = atomic_load_explicit(&inode->file, memory_order_acquire);
+	bool submit;
+
+	if (!wb->store->lane || !file || !inode->ns->content.busy(file)) {
+		release(inode);
+		return;
+	}
+	dfs_lock_acquire(&wb->lock);
+	inode->dirty_next = wb->leaving;
+	wb->leaving = inode;
+	submit = !wb->releasing;
+	wb->releasing = true;
+	dfs_lock_release(&wb->lock);
+	if (submit && !dfs_lane_submit(wb->store->lane, &wb->release_task))
+		release_run(&wb->release_task);
 }
 
 static void
@@ -58,6 +114,7 @@ dfs_writeback_new(struct dfs_metadata_store *store)
 	wb->store = store;
 	wb->tail = &wb->head;
 	wb->task.run = task_run;
+	wb->release_task.run = release_run;
 	atomic_init(&wb->limit, DEFAULT_LIMIT);
 	pthread_rwlockattr_init(&attr);
 	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
@@ -179,13 +236,17 @@ run_once(struct dfs_metadata_store *store, unsigned max)
 		dfs_log(DFS_LOG_WARN, "%s: %u inodes could not be written back (%s): %s",
 			store->name, n, dfs_status_name(status), dfs_fail_text());
 	for (unsigned i = 0; i < n; i++) {
-		struct dfs_namespace *ns = batch.inodes[i]->ns;
+		bool gone;
 
 		if (status != DFS_OK)
 			dfs_inode_mark_dirty(batch.inodes[i]);
-		dfs_inode_unref(batch.inodes[i]);
-		/* Last: the namespace may be gone thereafter. */
-		atomic_fetch_sub_explicit(&ns->in_hand, 1, memory_order_release);
+		dfs_inode_bucket_lock(batch.inodes[i]);
+		gone = batch.inodes[i]->state & DFS_STATE_GONE;
+		dfs_inode_bucket_unlock(batch.inodes[i]);
+		if (gone)
+			let_go(store->dirty, batch.inodes[i]);
+		else
+			release(batch.inodes[i]);
 	}
 	atomic_store(&store->dirty->broken, status != DFS_OK);
 	return status;

@@ -231,7 +231,8 @@ def at_lock(name):
         lives.kill()
         if lives.launch(DFS_CRASH=name):
             wait_for(lambda: asks(locker(b"beta"), fh) == "Gone", 30 * PATIENCE)
-    if not lives.dead():
+    # The connection may end before the process.
+    if not wait_for(lives.dead, 10 * PATIENCE):
         return "not reached"
     lives.launch()
     beta = locker(b"beta")
