@@ -104,9 +104,13 @@ dfs_fs_test_lock(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct df
 	return status;
 }
 
-enum dfs_status
-dfs_fs_unlock(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_lock_who *who,
-	      const struct dfs_lock_range *range)
+/* What takes something back from an owner; `absent` where nothing is known of it. */
+static enum dfs_status
+take_back(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_lock_who *who,
+	  const struct dfs_lock_range *range, enum dfs_status absent,
+	  enum dfs_status (*how)(struct dfs_locks *locks, struct dfs_lock_owner *owner,
+				 uint64_t fileid, const struct dfs_lock_range *range,
+				 struct dfs_lock_done *done))
 {
 	struct dfs_locks *locks = ctx->share->locks;
 	struct dfs_lock_owner *owner;
@@ -117,33 +121,26 @@ dfs_fs_unlock(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_l
 		return DFS_INVAL;
 	owner = dfs_lock_owner_find(locks, who);
 	if (!owner)
-		return DFS_OK;
+		return absent;
 	dfs_lock_done_init(&done);
-	status = dfs_locks_unlock(locks, owner, ref->fileid, range, &done);
+	status = how(locks, owner, ref->fileid, range, &done);
 	dfs_lock_owner_put(locks, owner);
 	dfs_lock_done_run(locks, &done);
 	return status;
 }
 
 enum dfs_status
+dfs_fs_unlock(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_lock_who *who,
+	      const struct dfs_lock_range *range)
+{
+	return take_back(ctx, ref, who, range, DFS_OK, dfs_locks_unlock);
+}
+
+enum dfs_status
 dfs_fs_cancel_lock(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_lock_who *who,
 		   const struct dfs_lock_range *range)
 {
-	struct dfs_locks *locks = ctx->share->locks;
-	struct dfs_lock_owner *owner;
-	struct dfs_lock_done done;
-	enum dfs_status status;
-
-	if (!valid(who, range))
-		return DFS_INVAL;
-	owner = dfs_lock_owner_find(locks, who);
-	if (!owner)
-		return DFS_NOENT;
-	dfs_lock_done_init(&done);
-	status = dfs_locks_cancel(locks, owner, ref->fileid, range, &done);
-	dfs_lock_owner_put(locks, owner);
-	dfs_lock_done_run(locks, &done);
-	return status;
+	return take_back(ctx, ref, who, range, DFS_NOENT, dfs_locks_cancel);
 }
 
 enum dfs_status

@@ -81,7 +81,9 @@ let_go(struct dfs_writeback *wb, struct dfs_inode *inode)
 	struct dfs_file *file = atomic_load_explicit(&inode->file, memory_order_acquire);
 	bool submit;
 
-	if (!wb->store->lane || !file || !inode->ns->content.busy(file)) {
+	/* Only one that is forgotten is freed with its last reference. */
+	if (!(atomic_load(&inode->refs) & DFS_REFS_FORGOTTEN) || !wb->store->lane || !file ||
+	    !inode->ns->content.busy(file)) {
 		release(inode);
 		return;
 	}
@@ -236,17 +238,9 @@ run_once(struct dfs_metadata_store *store, unsigned max)
 		dfs_log(DFS_LOG_WARN, "%s: %u inodes could not be written back (%s): %s",
 			store->name, n, dfs_status_name(status), dfs_fail_text());
 	for (unsigned i = 0; i < n; i++) {
-		bool gone;
-
 		if (status != DFS_OK)
 			dfs_inode_mark_dirty(batch.inodes[i]);
-		dfs_inode_bucket_lock(batch.inodes[i]);
-		gone = batch.inodes[i]->state & DFS_STATE_GONE;
-		dfs_inode_bucket_unlock(batch.inodes[i]);
-		if (gone)
-			let_go(store->dirty, batch.inodes[i]);
-		else
-			release(batch.inodes[i]);
+		let_go(store->dirty, batch.inodes[i]);
 	}
 	atomic_store(&store->dirty->broken, status != DFS_OK);
 	return status;
