@@ -57,8 +57,9 @@ crash_postgres() {
 	kill -KILL $pg_children "$pg_pid" 2>/dev/null
 	wait "$pg_pid" 2>/dev/null
 	pg_pid=
+	# Dead is enough: it need not have been reaped.
 	for pg_child in $pg_children; do
-		wait_for 10 sh -c "! kill -0 $pg_child" || true
+		wait_for 10 sh -c "! readlink /proc/$pg_child/exe" || true
 	done
 }
 

@@ -3,6 +3,7 @@
 EXTRA_DIST += tests/postgres/lib.sh
 postgres_scripts = \
 	tests/postgres/conform.sh \
+	tests/postgres/disturbed.sh \
 	tests/postgres/faults.sh \
 	tests/postgres/plans.sh \
 	tests/postgres/quota.sh \

@@ -22,20 +22,23 @@
 #include "base/log.h"
 #include "tools/conform/tap.h"
 
-static char *opt_plugin, **opt_set, *opt_only, *opt_scratch, *opt_child;
+static char *opt_plugin, **opt_set, **opt_only, *opt_scratch, *opt_child;
 static gboolean opt_list, opt_keep, opt_verbose;
-static int opt_seed;
+static int opt_seed, opt_repeat;
 
 static const GOptionEntry entries[] = {
 	{"plugin", 'p', 0, G_OPTION_ARG_FILENAME, &opt_plugin, "the plugin file to test", "PATH"},
 	{"set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &opt_set,
 	 "set an option of the plugin (repeatable)", "KEY=VALUE"},
 	{"list", 'l', 0, G_OPTION_ARG_NONE, &opt_list, "list the tests and end", NULL},
-	{"only", 'o', 0, G_OPTION_ARG_STRING, &opt_only, "run one group, or one test as GROUP/NAME",
-	 "GROUP"},
+	{"only", 'o', 0, G_OPTION_ARG_STRING_ARRAY, &opt_only,
+	 "run one group, or one test as GROUP/NAME (repeatable)", "GROUP"},
 	{"scratch", 0, 0, G_OPTION_ARG_FILENAME, &opt_scratch, "folder for temporary files", "DIR"},
 	{"keep", 'k', 0, G_OPTION_ARG_NONE, &opt_keep, "keep the temporary files", NULL},
 	{"seed", 0, 0, G_OPTION_ARG_INT, &opt_seed, "seed of the random choices", "NUMBER"},
+	{"repeat", 0, 0, G_OPTION_ARG_INT, &opt_repeat,
+	 "run a test anew, so often at most, when the store answers AGAIN with nobody else about",
+	 "TIMES"},
 	{"verbose", 'v', 0, G_OPTION_ARG_NONE, &opt_verbose, "print the plugin's log lines", NULL},
 	{"child", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &opt_child, "", ""},
 	{NULL}};
@@ -135,6 +138,8 @@ conform_check(struct conform *c, bool cond, const char *file, int line, const ch
 
 	if (cond)
 		return true;
+	if (c->is_void)
+		return false;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
@@ -151,8 +156,16 @@ conform_expect(struct conform *c, enum dfs_status status, enum dfs_status want, 
 {
 	if (status == want)
 		return true;
+	if (conform_anew(c, status))
+		c->is_void = true;
 	return conform_check(c, false, file, line, expr, " answers %s, not %s; \"%s\"",
 			     dfs_status_name(status), dfs_status_name(want), fail_text);
+}
+
+bool
+conform_anew(const struct conform *c, enum dfs_status status)
+{
+	return c->repeat && status == DFS_AGAIN;
 }
 
 void
@@ -284,7 +297,8 @@ pid_t
 conform_spawn(struct conform *c, const char *role, const char *dir, const char *arg, int *fd)
 {
 	g_autoptr(GPtrArray) argv = g_ptr_array_new();
-	g_autofree char *child = NULL, *seed = g_strdup_printf("%u", c->seed);
+	g_autofree char *child = NULL, *seed = g_strdup_printf("%u", c->seed),
+			*repeat = g_strdup_printf("%u", c->repeat);
 	int ends[2] = {-1, -1};
 	pid_t pid;
 
@@ -302,6 +316,8 @@ conform_spawn(struct conform *c, const char *role, const char *dir, const char *
 	}
 	g_ptr_array_add(argv, (char *)"--seed");
 	g_ptr_array_add(argv, seed);
+	g_ptr_array_add(argv, (char *)"--repeat");
+	g_ptr_array_add(argv, repeat);
 	g_ptr_array_add(argv, (char *)"--child");
 	g_ptr_array_add(argv, child);
 	g_ptr_array_add(argv, NULL);
@@ -383,11 +399,42 @@ hung(int sig)
 static bool
 selected(const struct conform_test *t)
 {
-	size_t n = strlen(t->group);
+	g_autofree char *full = g_strdup_printf("%s/%s", t->group, t->name);
+	const char *const *only = (const char *const *)opt_only;
 
-	return !opt_only || !strcmp(opt_only, t->group) ||
-	       (!strncmp(opt_only, t->group, n) && opt_only[n] == '/' &&
-		!strcmp(opt_only + n + 1, t->name));
+	return !only || g_strv_contains(only, t->group) || g_strv_contains(only, full);
+}
+
+static void
+run_once(struct conform *c, const struct conform_test *t)
+{
+	c->skip = NULL;
+	c->failures = 0;
+	c->is_void = false;
+	fail_text[0] = 0;
+	alarm(CONFORM_TEST_SECONDS);
+	t->run(c);
+	alarm(0);
+	CHECK(c, c->host_misuse == 0, "the host table was called with wrong arguments");
+	c->host_misuse = 0;
+}
+
+/* What failed before the store answered AGAIN has failed. */
+static void
+run_test(struct conform *c, const struct conform_test *t)
+{
+	unsigned repeats = 0;
+
+	snprintf(running, sizeof(running), "%s: %s", t->group, t->name);
+	for (run_once(c, t); c->is_void && !c->failures && repeats < c->repeat; repeats++)
+		run_once(c, t);
+	if (c->is_void && !c->failures) {
+		c->is_void = false;
+		CHECK(c, false, "it was void %u times", repeats + 1);
+	} else if (repeats) {
+		tap_remark("after %u void runs:", repeats);
+	}
+	tap_result(c->failures == 0, t->group, t->name, c->failures ? NULL : c->skip);
 }
 
 static unsigned
@@ -403,16 +450,7 @@ run_table(struct conform *c, const struct conform_test *t)
 			printf("%s/%s\n", t->group, t->name);
 			continue;
 		}
-		c->skip = NULL;
-		c->failures = 0;
-		fail_text[0] = 0;
-		snprintf(running, sizeof(running), "%s: %s", t->group, t->name);
-		alarm(CONFORM_TEST_SECONDS);
-		t->run(c);
-		alarm(0);
-		CHECK(c, c->host_misuse == 0, "the host table was called with wrong arguments");
-		c->host_misuse = 0;
-		tap_result(c->failures == 0, t->group, t->name, c->failures ? NULL : c->skip);
+		run_test(c, t);
 	}
 	return n;
 }
@@ -454,6 +492,11 @@ conform_main(int argc, char **argv, enum dfs_plugin_kind kind,
 	self = &c;
 	set_host(&c);
 	c.seed = opt_seed ? (unsigned)opt_seed : (unsigned)g_random_int() >> 1 | 1;
+	if (opt_repeat < 0 || opt_repeat > 1000) {
+		fprintf(stderr, "--repeat is outside of 0 to 1000\n");
+		return 2;
+	}
+	c.repeat = (unsigned)opt_repeat;
 	if (opt_list) {
 		for (; *tables; tables++)
 			ran += run_table(&c, *tables);
@@ -488,7 +531,7 @@ conform_main(int argc, char **argv, enum dfs_plugin_kind kind,
 	for (; *tables; tables++)
 		ran += run_table(&c, *tables);
 	if (!ran)
-		tap_bail("no test is named %s", opt_only);
+		tap_bail("no test is named %s", opt_only[0]);
 	if (opt_keep)
 		tap_remark("files are in %s", scratch);
 	else

@@ -5,6 +5,10 @@
  *
  * A test is one fact.  It runs on the main thread with a scratch folder that is removed at the
  * end; checks that fail print a remark and mark the running test.
+ *
+ * A store may have a server of its own, whose end of a session it answers with DFS_AGAIN.  Where
+ * nobody but the test is about, that is a failure, unless --repeat allows for it: then the test is
+ * void from there on, and runs anew.
  */
 #ifndef CONFORM_LOAD_H
 #define CONFORM_LOAD_H
@@ -26,6 +30,7 @@ struct conform {
 	struct dfs_host host;         /* pass to create() */
 	const char *scratch;          /* temporary folder of this run */
 	unsigned seed;                /* of random choices; printed, --seed repeats it */
+	unsigned repeat;              /* how often a test may be void */
 	struct dfs_diag diag;         /* what the last conform_open left */
 	_Atomic int64_t buffers;      /* host buffers that the plugin holds */
 	_Atomic int64_t buffer_bytes; /* their capacity */
@@ -33,6 +38,7 @@ struct conform {
 	/* the running test */
 	const char *skip;
 	_Atomic unsigned failures;
+	_Atomic bool is_void; /* its checks count no more */
 };
 
 /* A test.  Ends with a row whose group is NULL; rows of a group stand together. */
@@ -56,10 +62,13 @@ int conform_main(int argc, char **argv, enum dfs_plugin_kind kind,
 #define CHECK(c, cond, ...) conform_check((c), (cond), __FILE__, __LINE__, #cond, " " __VA_ARGS__)
 bool conform_check(struct conform *c, bool cond, const char *file, int line, const char *expr,
 		   const char *fmt, ...) __attribute__((format(printf, 6, 7)));
-/* Fail unless status is what is wanted; the remark holds both names and the plugin's sentence. */
+/* Fail unless status is what is wanted; the remark holds both names and the plugin's sentence.
+ * DFS_AGAIN, with --repeat: the test is void. */
 #define EXPECT(c, status, want) conform_expect((c), (status), (want), __FILE__, __LINE__, #status)
 bool conform_expect(struct conform *c, enum dfs_status status, enum dfs_status want,
 		    const char *file, int line, const char *expr);
+/* Is status one after which a transaction is made anew, as the core does?  Only with --repeat. */
+bool conform_anew(const struct conform *c, enum dfs_status status);
 /* The running test does not apply.  reason: a literal. */
 void conform_skip(struct conform *c, const char *reason);
 /* This thread's last sentence given to host->fail(), "" when none. */

@@ -89,6 +89,37 @@ md_begin_retry(struct md *m, uint32_t mode)
 	return EXPECT(m->c, st, DFS_OK) ? txn : NULL;
 }
 
+static enum dfs_status
+transact_once(struct md *m, uint32_t mode, md_work_fn work, void *arg, uint64_t *seq)
+{
+	struct dfs_txn *txn = NULL;
+	enum dfs_status st = m->ops->begin(m->inst, mode, &txn);
+
+	if (st != DFS_OK)
+		return st;
+	st = work(m, txn, arg);
+	if (st == DFS_OK && mode == DFS_TXN_WRITE)
+		return m->ops->commit(m->inst, txn, seq);
+	m->ops->abort(m->inst, txn);
+	return st;
+}
+
+enum dfs_status
+md_transact(struct md *m, uint32_t mode, md_work_fn work, void *arg, uint64_t *seq)
+{
+	enum dfs_status st = DFS_AGAIN;
+
+	for (unsigned i = 0; i < RETRIES && st == DFS_AGAIN; i++)
+		st = transact_once(m, mode, work, arg, seq);
+	return st;
+}
+
+enum dfs_status
+md_transact_alone(struct md *m, uint32_t mode, md_work_fn work, void *arg, uint64_t *seq)
+{
+	return (m->c->repeat ? md_transact : transact_once)(m, mode, work, arg, seq);
+}
+
 void
 md_inode(struct dfs_inode_record *rec, uint64_t fileid, uint64_t salt)
 {
@@ -158,45 +189,72 @@ md_content(struct dfs_content_id *content, uint64_t n)
 	}
 }
 
+struct one_inode {
+	uint32_t share;
+	struct dfs_inode_record *rec;
+};
+
+static enum dfs_status
+put_inode(struct md *m, struct dfs_txn *txn, void *arg)
+{
+	struct one_inode *one = arg;
+
+	return m->ops->put_inode(m->inst, txn, one->share, one->rec);
+}
+
 void
 md_put_inode(struct md *m, uint32_t share, uint64_t fileid, uint64_t salt)
 {
-	struct dfs_txn *txn = md_begin(m, DFS_TXN_WRITE);
 	struct dfs_inode_record rec;
+	struct one_inode one = {share, &rec};
 
-	if (!txn)
-		return;
 	md_inode(&rec, fileid, salt);
-	EXPECT(m->c, m->ops->put_inode(m->inst, txn, share, &rec), DFS_OK);
-	md_commit(m, txn);
+	EXPECT(m->c, md_transact_alone(m, DFS_TXN_WRITE, put_inode, &one, NULL), DFS_OK);
+}
+
+struct one_dirent {
+	uint64_t dir;
+	struct dfs_dirent_record rec;
+};
+
+static enum dfs_status
+put_dirent(struct md *m, struct dfs_txn *txn, void *arg)
+{
+	struct one_dirent *one = arg;
+
+	return m->ops->put_dirent(m->inst, txn, SHARE, one->dir, &one->rec);
 }
 
 void
 md_put_dirent(struct md *m, uint64_t dir, uint64_t cookie, const char *name)
 {
-	struct dfs_txn *txn = md_begin(m, DFS_TXN_WRITE);
-	struct dfs_dirent_record rec;
+	struct one_dirent one = {.dir = dir};
 
-	if (!txn)
-		return;
-	md_dirent(&rec, cookie, name);
-	EXPECT(m->c, m->ops->put_dirent(m->inst, txn, SHARE, dir, &rec), DFS_OK);
-	md_commit(m, txn);
+	md_dirent(&one.rec, cookie, name);
+	EXPECT(m->c, md_transact_alone(m, DFS_TXN_WRITE, put_dirent, &one, NULL), DFS_OK);
+}
+
+struct one_get {
+	struct one_inode inode;
+	uint64_t fileid;
+};
+
+static enum dfs_status
+get_inode(struct md *m, struct dfs_txn *txn, void *arg)
+{
+	struct one_get *one = arg;
+
+	memset(one->inode.rec, 0xaa, sizeof(*one->inode.rec));
+	one->inode.rec->size = sizeof(*one->inode.rec);
+	return m->ops->get_inode(m->inst, txn, one->inode.share, one->fileid, one->inode.rec);
 }
 
 enum dfs_status
 md_get_inode(struct md *m, uint32_t share, uint64_t fileid, struct dfs_inode_record *rec)
 {
-	struct dfs_txn *txn = md_begin(m, DFS_TXN_READ);
-	enum dfs_status st;
+	struct one_get one = {{share, rec}, fileid};
 
-	if (!txn)
-		return DFS_IO;
-	memset(rec, 0xaa, sizeof(*rec));
-	rec->size = sizeof(*rec);
-	st = m->ops->get_inode(m->inst, txn, share, fileid, rec);
-	m->ops->abort(m->inst, txn);
-	return st;
+	return md_transact_alone(m, DFS_TXN_READ, get_inode, &one, NULL);
 }
 
 uint64_t
@@ -222,15 +280,24 @@ md_collect(void *arg, const struct dfs_dirent_record *rec)
 	return !list->max || list->cookies->len < list->max;
 }
 
+enum dfs_status
+md_try_scan(struct md *m, struct dfs_txn *txn, uint32_t share, uint64_t dir, uint64_t from,
+	    unsigned max, GArray **found)
+{
+	struct md_cookies list = {g_array_new(FALSE, FALSE, sizeof(uint64_t)), max};
+
+	*found = list.cookies;
+	return m->ops->scan_dirents(m->inst, txn, share, dir, from, md_collect, &list);
+}
+
 GArray *
 md_scan(struct md *m, struct dfs_txn *txn, uint32_t share, uint64_t dir, uint64_t from,
 	unsigned max)
 {
-	struct md_cookies list = {g_array_new(FALSE, FALSE, sizeof(uint64_t)), max};
+	GArray *found;
 
-	EXPECT(m->c, m->ops->scan_dirents(m->inst, txn, share, dir, from, md_collect, &list),
-	       DFS_OK);
-	return list.cookies;
+	EXPECT(m->c, md_try_scan(m, txn, share, dir, from, max, &found), DFS_OK);
+	return found;
 }
 
 int

@@ -40,6 +40,15 @@ bool md_commit(struct md *m, struct dfs_txn *txn);
 /* From threads: begins again on DFS_AGAIN, within a bound. */
 struct dfs_txn *md_begin_retry(struct md *m, uint32_t mode);
 
+/* What is done in a transaction. */
+typedef enum dfs_status (*md_work_fn)(struct md *m, struct dfs_txn *txn, void *arg);
+/* One transaction: committed, or ended if mode is DFS_TXN_READ, when work answers DFS_OK.  Made anew
+ * while the store answers DFS_AGAIN, as the core does, within a bound.  seq: of the commit, or NULL. */
+enum dfs_status md_transact(struct md *m, uint32_t mode, md_work_fn work, void *arg, uint64_t *seq);
+/* The same, by a test that is alone with the store: DFS_AGAIN is answered, but for --repeat. */
+enum dfs_status md_transact_alone(struct md *m, uint32_t mode, md_work_fn work, void *arg,
+				  uint64_t *seq);
+
 /* Records made from a number; check answers whether rec is the one. */
 void md_inode(struct dfs_inode_record *rec, uint64_t fileid, uint64_t salt);
 bool md_inode_equal(const struct dfs_inode_record *a, const struct dfs_inode_record *b);
@@ -61,6 +70,9 @@ struct md_cookies {
 	unsigned max;    /* 0: all */
 };
 int md_collect(void *arg, const struct dfs_dirent_record *rec);
+enum dfs_status md_try_scan(struct md *m, struct dfs_txn *txn, uint32_t share, uint64_t dir,
+			    uint64_t from, unsigned max, GArray **found);
+/* The same, that must succeed. */
 GArray *md_scan(struct md *m, struct dfs_txn *txn, uint32_t share, uint64_t dir, uint64_t from,
 		unsigned max);
 

@@ -25,29 +25,32 @@ struct report {
 	uint64_t committed, synced; /* numbers of commits */
 };
 
-static bool
-commit_number(struct md *m, uint64_t i, uint64_t *seq)
+static enum dfs_status
+put_number(struct md *m, struct dfs_txn *txn, void *arg)
 {
-	struct dfs_txn *txn = md_begin(m, DFS_TXN_WRITE);
+	uint64_t i = *(uint64_t *)arg;
 	struct dfs_dirent_record rec;
+	enum dfs_status st;
 	char name[200];
 
-	if (!txn)
-		return false;
 	/* Some commits are large, so that they span blocks and pages. */
 	memset(name, 'x', sizeof(name));
 	name[i % 7 == 0 ? 199 : 5] = 0;
 	md_dirent(&rec, 64 + i, name);
-	return EXPECT(m->c, m->ops->put_dirent(m->inst, txn, SHARE, DIR, &rec), DFS_OK) &&
-	       EXPECT(m->c, m->ops->put_state(m->inst, txn, SHARE, "number", 6, &i, sizeof(i)),
-		      DFS_OK) &&
-	       (i <= WINDOW ||
-		EXPECT(m->c, m->ops->del_dirent(m->inst, txn, SHARE, DIR, rec.cookie - WINDOW),
-		       DFS_OK)) &&
-	       (!m->ops->add_usage ||
-		EXPECT(m->c, md_add_usage(m, txn, SHARE, DFS_USAGE_USER, 7, (int64_t)i, 1),
-		       DFS_OK)) &&
-	       EXPECT(m->c, m->ops->commit(m->inst, txn, seq), DFS_OK);
+	st = m->ops->put_dirent(m->inst, txn, SHARE, DIR, &rec);
+	if (st == DFS_OK)
+		st = m->ops->put_state(m->inst, txn, SHARE, "number", 6, &i, sizeof(i));
+	if (st == DFS_OK && i > WINDOW)
+		st = m->ops->del_dirent(m->inst, txn, SHARE, DIR, rec.cookie - WINDOW);
+	if (st == DFS_OK && m->ops->add_usage)
+		st = md_add_usage(m, txn, SHARE, DFS_USAGE_USER, 7, (int64_t)i, 1);
+	return st;
+}
+
+static bool
+commit_number(struct md *m, uint64_t i, uint64_t *seq)
+{
+	return EXPECT(m->c, md_transact_alone(m, DFS_TXN_WRITE, put_number, &i, seq), DFS_OK);
 }
 
 /* Checks that the state is that of one commit; answers its number. */

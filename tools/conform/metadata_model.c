@@ -2,6 +2,7 @@
  *
  * Random transactions against a model: entries of two directories, committed or aborted, synced
  * and reopened now and then; a held read transaction must keep seeing the state that it began in.
+ * A transaction that was told AGAIN, as --repeat allows, has changed nothing.
  */
 #include "tools/conform/metadata.h"
 
@@ -13,13 +14,18 @@ struct model {
 	uint64_t fileid[2][COOKIES];
 };
 
-static void
+/* False: the transaction was told AGAIN. */
+static bool
 check_state(struct md *m, struct dfs_txn *txn, const struct model *want)
 {
 	for (unsigned dir = 0; dir < 2 && !m->c->failures; dir++) {
-		GArray *a = md_scan(m, txn, SHARE, dir + 1, 0, 0);
+		g_autoptr(GArray) a = NULL;
+		enum dfs_status st = md_try_scan(m, txn, SHARE, dir + 1, 0, 0, &a);
 		guint at = 0;
 
+		if (conform_anew(m->c, st))
+			return false;
+		EXPECT(m->c, st, DFS_OK);
 		for (unsigned i = 0; i < COOKIES; i++) {
 			if (!want->fileid[dir][i])
 				continue;
@@ -29,8 +35,8 @@ check_state(struct md *m, struct dfs_txn *txn, const struct model *want)
 			at++;
 		}
 		CHECK(m->c, at == a->len, "%u entries too many", a->len - at);
-		g_array_unref(a);
 	}
+	return true;
 }
 
 struct one {
@@ -44,12 +50,13 @@ see_one(void *arg, const struct dfs_dirent_record *rec)
 	return 0;
 }
 
-static void
+static enum dfs_status
 change_some(struct md *m, struct dfs_txn *txn, struct model *model, uint64_t *seed)
 {
 	unsigned n = conform_random(seed) % 30 == 0 ? 400 : 1 + conform_random(seed) % 6;
+	enum dfs_status st = DFS_OK;
 
-	while (n--) {
+	while (n-- && st == DFS_OK) {
 		unsigned dir = conform_random(seed) & 1, i = conform_random(seed) % COOKIES;
 		struct dfs_dirent_record rec;
 		struct one one = {0};
@@ -58,25 +65,50 @@ change_some(struct md *m, struct dfs_txn *txn, struct model *model, uint64_t *se
 		memset(name, 'n', sizeof(name));
 		name[1 + conform_random(seed) % (DFS_NAME_MAX - 1)] = 0;
 		if (conform_random(seed) % 100 < 45) {
-			EXPECT(m->c, m->ops->del_dirent(m->inst, txn, SHARE, dir + 1, 64 + i * 3),
-			       DFS_OK);
+			st = m->ops->del_dirent(m->inst, txn, SHARE, dir + 1, 64 + i * 3);
 			model->fileid[dir][i] = 0;
 			continue;
 		}
 		md_dirent(&rec, 64 + i * 3, name);
 		rec.fileid = model->fileid[dir][i] = conform_random(seed) | 1;
-		EXPECT(m->c, m->ops->put_dirent(m->inst, txn, SHARE, dir + 1, &rec), DFS_OK);
-		EXPECT(m->c,
-		       m->ops->get_dirent(m->inst, txn, SHARE, dir + 1, 64 + i * 3, see_one, &one),
-		       DFS_OK);
-		CHECK(m->c, one.fileid == rec.fileid, "another entry is answered");
+		st = m->ops->put_dirent(m->inst, txn, SHARE, dir + 1, &rec);
+		if (st == DFS_OK)
+			st = m->ops->get_dirent(m->inst, txn, SHARE, dir + 1, 64 + i * 3, see_one,
+						&one);
+		CHECK(m->c, st != DFS_OK || one.fileid == rec.fileid, "another entry is answered");
 	}
+	return st;
+}
+
+/* One transaction of a round.  *model: as it is, and as it is left. */
+static void
+change(struct md *m, struct model *model, uint64_t *seed, bool check)
+{
+	static struct model draft;
+	struct dfs_txn *txn = md_begin(m, DFS_TXN_WRITE);
+	enum dfs_status st;
+
+	if (!txn)
+		return;
+	draft = *model;
+	st = change_some(m, txn, &draft, seed);
+	if (st == DFS_OK && check && !check_state(m, txn, &draft))
+		st = DFS_AGAIN;
+	if (st != DFS_OK || conform_random(seed) % 5 == 0) {
+		m->ops->abort(m->inst, txn);
+	} else {
+		st = m->ops->commit(m->inst, txn, NULL);
+		if (st == DFS_OK)
+			*model = draft;
+	}
+	if (!conform_anew(m->c, st))
+		EXPECT(m->c, st, DFS_OK);
 }
 
 static void
 test_model(struct conform *c)
 {
-	static struct model now, draft, held;
+	static struct model now, held;
 	struct dfs_txn *txn, *reader = NULL;
 	uint64_t seed = c->seed;
 	struct md m;
@@ -85,19 +117,7 @@ test_model(struct conform *c)
 		return;
 	memset(&now, 0, sizeof(now));
 	for (unsigned round = 0; round < ROUNDS && !c->failures; round++) {
-		draft = now;
-		txn = md_begin(&m, DFS_TXN_WRITE);
-		if (!txn)
-			break;
-		change_some(&m, txn, &draft, &seed);
-		if (round % 50 == 0)
-			check_state(&m, txn, &draft);
-		if (conform_random(&seed) % 5 == 0) {
-			m.ops->abort(m.inst, txn);
-		} else {
-			md_commit(&m, txn);
-			now = draft;
-		}
+		change(&m, &now, &seed, round % 50 == 0);
 		if (conform_random(&seed) % 20 == 0)
 			EXPECT(c, m.ops->sync(m.inst, UINT64_MAX, DFS_SYNC_PROCESS), DFS_OK);
 		if (reader && conform_random(&seed) % 30 == 0) {
@@ -107,7 +127,7 @@ test_model(struct conform *c)
 		} else if (!reader && conform_random(&seed) % 10 == 0) {
 			reader = md_begin(&m, DFS_TXN_READ);
 			held = now;
-			/* It sees the state of its first read. */
+			/* It sees the state of its first read, which may be made again. */
 			g_array_unref(md_scan(&m, reader, SHARE, 1, 0, 1));
 		}
 		if (!md_volatile(c) && !reader && conform_random(&seed) % 200 == 0) {

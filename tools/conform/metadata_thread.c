@@ -18,44 +18,30 @@ struct crew {
 	unsigned index;
 };
 
-static bool
-put_number(struct md *m, struct dfs_txn *txn, const char *key, uint64_t v, enum dfs_status *st)
+static enum dfs_status
+put_number(struct md *m, struct dfs_txn *txn, const char *key, uint64_t v)
 {
-	*st = m->ops->put_state(m->inst, txn, SHARE, key, strlen(key), &v, sizeof(v));
-	return *st == DFS_OK;
+	return m->ops->put_state(m->inst, txn, SHARE, key, strlen(key), &v, sizeof(v));
 }
 
-/* One transaction, repeated while the store answers AGAIN, as the core does. */
-static void
-increment(struct md *m, const char *key)
+static enum dfs_status
+increment(struct md *m, struct dfs_txn *txn, void *arg)
 {
-	for (unsigned turn = 0; turn < 10000; turn++) {
-		struct dfs_txn *txn = md_begin_retry(m, DFS_TXN_WRITE);
-		enum dfs_status st;
-		uint64_t v;
+	const char *key = arg;
+	enum dfs_status st;
+	uint64_t v = md_get_number(m, txn, key, &st);
 
-		if (!txn)
-			return;
-		v = md_get_number(m, txn, key, &st);
-		if (st == DFS_OK && put_number(m, txn, key, v + 1, &st))
-			st = m->ops->commit(m->inst, txn, NULL);
-		else
-			m->ops->abort(m->inst, txn);
-		if (st == DFS_AGAIN)
-			continue;
-		EXPECT(m->c, st, DFS_OK);
-		return;
-	}
-	CHECK(m->c, false, "a transaction never got through");
+	return st == DFS_OK ? put_number(m, txn, key, v + 1) : st;
 }
 
 static void *
 run_increment(void *arg)
 {
-	struct crew *crew = arg;
+	struct md *m = ((struct crew *)arg)->m;
 
 	for (unsigned i = 0; i < TURNS; i++)
-		increment(crew->m, "counter");
+		EXPECT(m->c, md_transact(m, DFS_TXN_WRITE, increment, (void *)"counter", NULL),
+		       DFS_OK);
 	return NULL;
 }
 
@@ -105,16 +91,17 @@ run_reader(void *arg)
 
 	while (!crew->stop) {
 		struct dfs_txn *txn = md_begin_retry(m, DFS_TXN_READ);
-		enum dfs_status st1, st2;
+		enum dfs_status st1, st2, st3;
 		uint64_t a, b;
 		GArray *list;
 
 		if (!txn)
 			break;
 		a = md_get_number(m, txn, "left", &st1);
-		list = md_scan(m, txn, SHARE, 2, 0, 0);
-		b = md_get_number(m, txn, "right", &st2);
-		if (st1 == DFS_OK && st2 == DFS_OK) {
+		st2 = md_try_scan(m, txn, SHARE, 2, 0, 0, &list);
+		b = md_get_number(m, txn, "right", &st3);
+		CHECK(m->c, st2 == DFS_OK || st2 == DFS_AGAIN, "%s", dfs_status_name(st2));
+		if (st1 == DFS_OK && st2 == DFS_OK && st3 == DFS_OK) {
 			CHECK(m->c, a == b, "half of a commit is seen");
 			CHECK(m->c, a == 0 || list->len == PAIRS, "%u of %u entries are seen",
 			      list->len, PAIRS);
@@ -129,26 +116,21 @@ run_reader(void *arg)
 	return NULL;
 }
 
-static void
-move_pairs(struct md *m, uint64_t turn)
+static enum dfs_status
+move_pairs(struct md *m, struct dfs_txn *txn, void *arg)
 {
-	struct dfs_txn *txn = md_begin_retry(m, DFS_TXN_WRITE);
-	enum dfs_status st;
+	uint64_t turn = *(uint64_t *)arg;
+	enum dfs_status st = put_number(m, txn, "left", turn);
 
-	if (!txn)
-		return;
-	put_number(m, txn, "left", turn, &st);
-	EXPECT(m->c, st, DFS_OK);
-	for (uint64_t i = 1; i <= PAIRS; i++) {
+	for (uint64_t i = 1; i <= PAIRS && st == DFS_OK; i++) {
 		struct dfs_dirent_record rec;
 
 		md_dirent(&rec, i * 1000000 + turn, "pair");
-		EXPECT(m->c, m->ops->del_dirent(m->inst, txn, SHARE, 2, rec.cookie - 1), DFS_OK);
-		EXPECT(m->c, m->ops->put_dirent(m->inst, txn, SHARE, 2, &rec), DFS_OK);
+		st = m->ops->del_dirent(m->inst, txn, SHARE, 2, rec.cookie - 1);
+		if (st == DFS_OK)
+			st = m->ops->put_dirent(m->inst, txn, SHARE, 2, &rec);
 	}
-	put_number(m, txn, "right", turn, &st);
-	EXPECT(m->c, st, DFS_OK);
-	md_commit(m, txn);
+	return st == DFS_OK ? put_number(m, txn, "right", turn) : st;
 }
 
 static void *
@@ -180,7 +162,7 @@ test_readers(struct conform *c)
 		start(&readers[i], run_reader, &crew);
 	start(&sync, run_sync, &crew);
 	for (uint64_t turn = 1; turn < 100000 && !c->failures; turn++) {
-		move_pairs(&m, turn);
+		EXPECT(c, md_transact(&m, DFS_TXN_WRITE, move_pairs, &turn, NULL), DFS_OK);
 		if (turn >= 300 && crew.checks >= 300)
 			break;
 	}
@@ -197,32 +179,31 @@ see_nothing(void *arg, const struct dfs_dirent_record *rec)
 	return 0;
 }
 
-/* One transaction, repeated while the store answers AGAIN; look: it reads the place first. */
-static void
-add_entry(struct md *m, uint32_t share, uint64_t cookie, bool look)
-{
-	for (unsigned turn = 0; turn < 10000; turn++) {
-		struct dfs_txn *txn = md_begin_retry(m, DFS_TXN_WRITE);
-		struct dfs_dirent_record rec;
-		enum dfs_status st = DFS_NOENT;
+struct entry {
+	uint32_t share;
+	uint64_t cookie;
+	bool look; /* at the place first */
+};
 
-		if (!txn)
-			return;
-		md_dirent(&rec, cookie, "mine");
-		if (look)
-			st = m->ops->get_dirent(m->inst, txn, share, 5, cookie, see_nothing, NULL);
-		if (st == DFS_NOENT)
-			st = m->ops->put_dirent(m->inst, txn, share, 5, &rec);
-		if (st == DFS_OK)
-			st = m->ops->commit(m->inst, txn, NULL);
-		else
-			m->ops->abort(m->inst, txn);
-		if (st == DFS_AGAIN)
-			continue;
-		EXPECT(m->c, st, DFS_OK);
-		return;
-	}
-	CHECK(m->c, false, "a transaction never got through");
+static enum dfs_status
+add_entry(struct md *m, struct dfs_txn *txn, void *arg)
+{
+	struct entry *e = arg;
+	struct dfs_dirent_record rec;
+	enum dfs_status st = DFS_NOENT;
+
+	md_dirent(&rec, e->cookie, "mine");
+	if (e->look)
+		st = m->ops->get_dirent(m->inst, txn, e->share, 5, e->cookie, see_nothing, NULL);
+	if (st == DFS_NOENT)
+		st = m->ops->put_dirent(m->inst, txn, e->share, 5, &rec);
+	return st;
+}
+
+static void
+add(struct md *m, struct entry e)
+{
+	EXPECT(m->c, md_transact(m, DFS_TXN_WRITE, add_entry, &e, NULL), DFS_OK);
 }
 
 /* Each thread in a directory of its own; nothing of it may get lost. */
@@ -232,7 +213,7 @@ run_own_directory(void *arg)
 	struct crew *crew = arg;
 
 	for (uint64_t i = 0; i < TURNS; i++)
-		add_entry(crew->m, crew->index, 64 + i, false);
+		add(crew->m, (struct entry){crew->index, 64 + i, false});
 	return NULL;
 }
 
@@ -243,7 +224,7 @@ run_one_directory(void *arg)
 	struct crew *crew = arg;
 
 	for (uint64_t i = 0; i < TURNS / 2; i++)
-		add_entry(crew->m, SHARE, 64 + i * (THREADS + 1) + crew->index, true);
+		add(crew->m, (struct entry){SHARE, 64 + i * (THREADS + 1) + crew->index, true});
 	return NULL;
 }
 
@@ -279,44 +260,44 @@ test_one_directory(struct conform *c)
 	md_close(&m);
 }
 
+struct flags {
+	unsigned mine;
+	bool raise;
+	uint64_t seen[2];
+};
+
 /* Raise one's flag if no flag is up, or take it down; never are both up.  Each transaction alone keeps
  * that, so a store in which both go up has let two pass each other. */
-static bool
-flag_turn(struct crew *crew, bool up)
+static enum dfs_status
+turn_flag(struct md *m, struct dfs_txn *txn, void *arg)
 {
 	static const char *const keys[] = {"flag-0", "flag-1"};
-	struct md *m = crew->m;
+	struct flags *f = arg;
+	enum dfs_status st;
 
-	for (unsigned turn = 0; turn < 10000; turn++) {
-		struct dfs_txn *txn = md_begin_retry(m, DFS_TXN_WRITE);
-		enum dfs_status st, other;
-		uint64_t a, b;
-
-		if (!txn)
-			return false;
-		a = md_get_number(m, txn, keys[0], &st);
-		b = md_get_number(m, txn, keys[1], &other);
-		if (st == DFS_OK)
-			st = other;
-		if (st == DFS_OK && (!up || (!a && !b)))
-			put_number(m, txn, keys[crew->index], up, &st);
-		if (st == DFS_OK)
-			st = m->ops->commit(m->inst, txn, NULL);
-		else
-			m->ops->abort(m->inst, txn);
-		if (st == DFS_AGAIN)
-			continue;
-		return EXPECT(m->c, st, DFS_OK) && CHECK(m->c, !(a && b), "both flags are up");
+	for (unsigned i = 0; i < 2; i++) {
+		f->seen[i] = md_get_number(m, txn, keys[i], &st);
+		if (st != DFS_OK)
+			return st;
 	}
-	return CHECK(m->c, false, "a transaction never got through");
+	if (f->raise && (f->seen[0] || f->seen[1]))
+		return DFS_OK;
+	return put_number(m, txn, keys[f->mine], f->raise);
 }
 
 static void *
 run_flags(void *arg)
 {
-	for (unsigned i = 0; i < TURNS / 2; i++)
-		if (!flag_turn(arg, true) || !flag_turn(arg, false))
+	struct crew *crew = arg;
+	struct md *m = crew->m;
+	struct flags f = {.mine = crew->index};
+
+	for (unsigned i = 0; i < TURNS; i++) {
+		f.raise = i % 2 == 0;
+		if (!EXPECT(m->c, md_transact(m, DFS_TXN_WRITE, turn_flag, &f, NULL), DFS_OK) ||
+		    !CHECK(m->c, !(f.seen[0] && f.seen[1]), "both flags are up"))
 			break;
+	}
 	return NULL;
 }
 

@@ -281,24 +281,13 @@ test_reopen(struct conform *c)
 	md_close(&m);
 }
 
-/* One transaction, repeated while the store answers AGAIN, as the core does. */
-static void
-add_retry(struct md *m, int64_t bytes, int64_t files)
+/* Of two turns together a byte each and one file. */
+static enum dfs_status
+add_turn(struct md *m, struct dfs_txn *txn, void *arg)
 {
-	enum dfs_status st = DFS_AGAIN;
+	bool odd = *(unsigned *)arg % 2;
 
-	for (unsigned turn = 0; turn < 10000 && st == DFS_AGAIN; turn++) {
-		struct dfs_txn *txn = md_begin_retry(m, DFS_TXN_WRITE);
-
-		if (!txn)
-			return;
-		st = md_add_usage(m, txn, SHARE, DFS_USAGE_SHARE, 0, bytes, files);
-		if (st == DFS_OK)
-			st = m->ops->commit(m->inst, txn, NULL);
-		else
-			m->ops->abort(m->inst, txn);
-	}
-	EXPECT(m->c, st, DFS_OK);
+	return md_add_usage(m, txn, SHARE, DFS_USAGE_SHARE, 0, odd ? -1 : 3, odd ? 0 : 1);
 }
 
 static void *
@@ -307,7 +296,7 @@ run_adder(void *arg)
 	struct md *m = arg;
 
 	for (unsigned i = 0; i < TURNS; i++)
-		add_retry(m, i % 2 ? -1 : 3, i % 2 ? 0 : 1);
+		EXPECT(m->c, md_transact(m, DFS_TXN_WRITE, add_turn, &i, NULL), DFS_OK);
 	return NULL;
 }
 
