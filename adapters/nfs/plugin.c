@@ -140,10 +140,10 @@ reload(void *inst)
 	nfs_server_reload(inst);
 }
 
-static void
+static bool
 stop(void *inst, int64_t deadline)
 {
-	nfs_server_stop(inst, deadline);
+	return nfs_server_stop(inst, deadline);
 }
 
 static const struct dfs_adapter_ops ops = {

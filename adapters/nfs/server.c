@@ -21,6 +21,7 @@
 #define RECORD_MAX ((1u << 20) + 4096u) /* the largest WRITE and its head */
 #define LANE_QUEUE 1024u
 #define STUCK_AFTER (10 * DFS_SECOND)
+#define LATE_TIME (5 * DFS_SECOND)    /* that a stop's requests have to end after its deadline */
 #define RPCBIND_TIME (3 * DFS_SECOND) /* that a start, a reload or a stop waits for it */
 #define WATCH_ROUNDS 5                /* seconds between looks at the requests */
 
@@ -104,8 +105,8 @@ static enum dfs_status
 make_nlm(struct nfs_server *server, struct dfs_workers *workers)
 {
 	struct nlm_outside outside = {&server->service, nlm_send, nlm_monitor, nlm_forget};
-	struct nlm *nlm = nlm_new(server->service.runtime, workers,
-				  server->service.caller ? &outside : NULL);
+	struct nlm *nlm =
+		nlm_new(server->service.runtime, workers, server->service.caller ? &outside : NULL);
 
 	if (!nlm)
 		return dfs_fail(DFS_NOMEM, "no memory for the lock service");
@@ -200,7 +201,7 @@ nfs_server_free(struct nfs_server *server)
 	/* Waits for the last request: workers and gates hold connections, and these the server. The
 	 * watchdog names what it waits for. */
 	if (server->net)
-		dfs_net_wait(server->net);
+		dfs_net_wait(server->net, INT64_MAX);
 	watchdog_stop(server);
 	dfs_net_free(server->net);
 	nfs_udp_free(server->udp);
@@ -304,7 +305,7 @@ nfs_server_start(struct nfs_server *server)
 	return DFS_OK;
 }
 
-void
+bool
 nfs_server_stop(struct nfs_server *server, int64_t deadline)
 {
 	int64_t soon = dfs_clock_mono() + RPCBIND_TIME;
@@ -322,6 +323,8 @@ nfs_server_stop(struct nfs_server *server, int64_t deadline)
 		nfs_nsm_stop(server->service.nsm);
 	if (server->service.caller)
 		nfs_caller_stop(server->service.caller);
+	/* What waits for another's lock or answer has just been told to end. */
+	return dfs_net_wait(server->net, dfs_clock_mono() + LATE_TIME);
 }
 
 static void

@@ -91,7 +91,8 @@ enum dfs_status nfs_server_new(struct dfs_runtime *runtime, struct dfs_workers *
 void nfs_server_free(struct nfs_server *server);
 /* Bind and serve; dfs_fail_text explains. */
 enum dfs_status nfs_server_start(struct nfs_server *server);
-void nfs_server_stop(struct nfs_server *server, int64_t deadline);
+/* False: requests still run, and the server cannot be freed. */
+bool nfs_server_stop(struct nfs_server *server, int64_t deadline);
 /* Connections drop the access decisions that they keep. */
 void nfs_server_reload(struct nfs_server *server);
 

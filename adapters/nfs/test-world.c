@@ -83,8 +83,8 @@ test_world_clear(struct test_world *w)
 {
 	int64_t deadline = dfs_clock_mono() + 10 * DFS_SECOND;
 
-	g_assert_cmpint(dfs_share_close(w->one, deadline), ==, DFS_OK);
-	g_assert_cmpint(dfs_share_close(w->two, deadline), ==, DFS_OK);
+	g_assert_cmpint(dfs_share_close(w->one, deadline, deadline), ==, DFS_OK);
+	g_assert_cmpint(dfs_share_close(w->two, deadline, deadline), ==, DFS_OK);
 	dfs_cache_free(w->pages);
 	dfs_metadata_store_close(w->metadata);
 	dfs_block_store_close(w->blocks);

@@ -211,7 +211,7 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 	if (status == DFS_OK)
 		*out = share;
 	else
-		dfs_share_close(share, dfs_clock_mono() + 10 * DFS_SECOND);
+		dfs_share_close(share, INT64_MAX, dfs_clock_mono() + 10 * DFS_SECOND);
 	return status;
 }
 
@@ -231,7 +231,7 @@ dfs_share_set_read_only(struct dfs_share *share, bool on)
 }
 
 enum dfs_status
-dfs_share_close(struct dfs_share *share, int64_t deadline)
+dfs_share_close(struct dfs_share *share, int64_t idle, int64_t deadline)
 {
 	enum dfs_status status;
 	bool complete;
@@ -239,7 +239,7 @@ dfs_share_close(struct dfs_share *share, int64_t deadline)
 	if (!share)
 		return DFS_OK;
 	while (atomic_load(&share->refs) > 1) {
-		if (dfs_clock_mono() > deadline)
+		if (dfs_clock_mono() > idle)
 			return dfs_fail(DFS_BUSY, "requests still use it");
 		usleep(1000);
 	}

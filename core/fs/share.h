@@ -93,9 +93,10 @@ struct dfs_share_options {
 /* Find or create the share in its stores, with one reference (the runtime's).  Blocking; main
  * thread.  DFS_BUSY: another server writes to it.  dfs_fail_text() explains a failure. */
 enum dfs_status dfs_share_open(const struct dfs_share_options *options, struct dfs_share **share);
-/* Wait until the caller's reference is the last, write everything back, close.  DFS_BUSY: references
- * were left at the deadline (monotonic ns): the share stays open and is not freed. */
-enum dfs_status dfs_share_close(struct dfs_share *share, int64_t deadline);
+/* Wait until the caller's reference is the last, until the time idle (monotonic ns); then write everything
+ * back until deadline, and close.  DFS_BUSY: there were other references at idle; the share stays open and
+ * is not freed. */
+enum dfs_status dfs_share_close(struct dfs_share *share, int64_t idle, int64_t deadline);
 /* Whether another server writes to the share, or may begin to: here it is read-only. */
 bool dfs_share_follows(const struct dfs_share *share);
 /* False: it stays read-only, because another server writes to it; the next opening asks again. */

@@ -245,7 +245,8 @@ server_that_was_taken_over_serves_nothing_and_gives_up_what_its_log_has(void)
 	assert_status(remove_name(&t->a, t->a.root, "f"), DFS_FENCED);
 	assert_status(dfs_fs_getattr(&t->a.ctx, &ref, &attr), DFS_FENCED);
 	assert_status(look(&t->b, t->b.root, "f", NULL), DFS_OK);
-	assert_status(dfs_share_close(t->a.share, dfs_clock_mono() + DFS_SECOND), DFS_OK);
+	assert_status(dfs_share_close(t->a.share, INT64_MAX, dfs_clock_mono() + DFS_SECOND),
+		      DFS_OK);
 	t->a.share = NULL;
 	fixture_close(&t->a);
 	expect_text(&t->b, other, "by Bhed");

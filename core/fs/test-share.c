@@ -183,7 +183,7 @@ close_log(struct fixture *f)
 static void
 close_share(struct fixture *f)
 {
-	assert_status(dfs_share_close(f->share, INT64_MAX), DFS_OK);
+	assert_status(dfs_share_close(f->share, INT64_MAX, INT64_MAX), DFS_OK);
 	close_log(f);
 }
 
@@ -214,7 +214,8 @@ fixture_reopen(struct fixture *f)
 void
 fixture_crash(struct fixture *f, void (*between)(void *arg), void *arg)
 {
-	assert_status(dfs_share_close(f->share, dfs_clock_mono() + 10 * DFS_SECOND), DFS_OK);
+	assert_status(dfs_share_close(f->share, INT64_MAX, dfs_clock_mono() + 10 * DFS_SECOND),
+		      DFS_OK);
 	dfs_metadata_store_close(f->metadata);
 	close_log(f);
 	between(arg);

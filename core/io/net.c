@@ -442,19 +442,25 @@ dfs_net_drain(struct dfs_net *net, int64_t deadline)
 	return answered;
 }
 
-void
-dfs_net_wait(struct dfs_net *net)
+bool
+dfs_net_wait(struct dfs_net *net, int64_t deadline)
 {
+	bool gone;
+
 	if (net->n_listeners > 0)
 		order_all(net, close_stopping, true);
 	pthread_mutex_lock(&net->mu);
-	while (net->alive > 0) {
-		if (!dfs_cond_until(&net->less, &net->mu, dfs_clock_mono() + 10 * DFS_SECOND))
+	while (net->alive > 0 && dfs_clock_mono() < deadline) {
+		int64_t turn = dfs_clock_mono() + 10 * DFS_SECOND;
+
+		if (!dfs_cond_until(&net->less, &net->mu, turn < deadline ? turn : deadline))
 			dfs_log(DFS_LOG_WARN,
 				"%u connections are still held by requests that do not end",
 				net->alive);
 	}
+	gone = net->alive == 0;
 	pthread_mutex_unlock(&net->mu);
+	return gone;
 }
 
 void
@@ -462,7 +468,7 @@ dfs_net_free(struct dfs_net *net)
 {
 	if (!net)
 		return;
-	dfs_net_wait(net);
+	dfs_net_wait(net, INT64_MAX);
 	for (unsigned i = 0; i < net->n_loops; i++)
 		dfs_loop_stop(net->loops[i]);
 	for (unsigned i = 0; i < net->n_loops; i++)

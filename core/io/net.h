@@ -40,9 +40,10 @@ bool dfs_net_start(struct dfs_net *net);
 /* Accept nothing more, answer what is under way, close; at the deadline (monotonic ns) close what
  * is left.  True: all was answered. */
 bool dfs_net_drain(struct dfs_net *net, int64_t deadline);
-/* After drain, or without start: wait until the last request has let go of its connection. */
-void dfs_net_wait(struct dfs_net *net);
-/* Waits likewise, then ends the loops. */
+/* After drain, or without start: wait until the last request has let go of its connection, until deadline
+ * (monotonic ns).  False: some have not. */
+bool dfs_net_wait(struct dfs_net *net, int64_t deadline);
+/* Waits likewise, however long, then ends the loops. */
 void dfs_net_free(struct dfs_net *net);
 
 /* A connection without a descriptor, for a datagram that has come: placed on the first loop and counted

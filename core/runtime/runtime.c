@@ -28,6 +28,7 @@ struct adapter {
 	const struct dfs_adapter_ops *ops;
 	void *inst;
 	bool started;
+	bool stuck; /* its requests did not end in time, and use all that is here */
 	char name[DFS_CONFIG_NAME_MAX + 1];
 };
 
@@ -342,13 +343,14 @@ dfs_runtime_reload(struct dfs_runtime *rt, struct dfs_config *config, char **err
 {
 	g_autoptr(GPtrArray) left = g_ptr_array_new();
 	struct dfs_shares_env env = shares_env(rt);
-	int64_t drain = (int64_t)config->server.drain;
+	int64_t drain = (int64_t)config->server.drain, drained;
 	struct dfs_stores_mark mark;
 
 	if (!check_reload(rt->config, config, error))
 		return false;
 	/* What was in use at an earlier reload may not be any more. */
-	if (dfs_shares_close(&rt->shares, left, dfs_clock_mono() + drain))
+	drained = dfs_clock_mono() + drain;
+	if (dfs_shares_close(&rt->shares, left, drained, drained))
 		dfs_stores_close(&rt->stores, rt->config);
 	if (!check_kept(rt, config, error))
 		return false;
@@ -367,7 +369,8 @@ dfs_runtime_reload(struct dfs_runtime *rt, struct dfs_config *config, char **err
 			a->ops->reload(a->inst);
 	}
 	/* A share that is still in use at the deadline stays open, and its stores with it. */
-	if (dfs_shares_close(&rt->shares, left, dfs_clock_mono() + drain))
+	drained = dfs_clock_mono() + drain;
+	if (dfs_shares_close(&rt->shares, left, drained, drained))
 		dfs_stores_close(&rt->stores, config);
 	dfs_config_free(rt->config);
 	rt->config = config;
@@ -378,22 +381,27 @@ bool
 dfs_runtime_free(struct dfs_runtime *rt, int64_t deadline)
 {
 	g_autoptr(GPtrArray) left = g_ptr_array_new();
-	bool clean = true;
+	bool clean, stuck = false;
+	int64_t written;
 
 	for (guint i = rt->adapters->len; i-- > 0;) {
 		struct adapter *a = &g_array_index(rt->adapters, struct adapter, i);
-		if (a->started)
-			a->ops->stop(a->inst, deadline);
+		a->stuck = a->started && !a->ops->stop(a->inst, deadline);
 	}
 	for (guint i = rt->adapters->len; i-- > 0;) {
 		struct adapter *a = &g_array_index(rt->adapters, struct adapter, i);
-		a->ops->destroy(a->inst);
+		stuck |= a->stuck;
+		if (!a->stuck)
+			a->ops->destroy(a->inst);
 	}
-	g_array_unref(rt->adapters);
 	dfs_shares_take_all(&rt->shares, left);
-	/* Writing out is worth more than the drain's deadline: give it time of its own. */
-	clean = dfs_shares_close(&rt->shares, left,
-				 MAX(deadline, dfs_clock_mono() + 60 * DFS_SECOND));
+	/* Writing out is worth more than the drain's deadline: give it time of its own.  The shares of
+	 * requests that do not end must not take it from the others. */
+	written = MAX(deadline, dfs_clock_mono() + 60 * DFS_SECOND);
+	clean = dfs_shares_close(&rt->shares, left, stuck ? 0 : written, written);
+	if (stuck)
+		return false;
+	g_array_unref(rt->adapters);
 	if (clean) {
 		dfs_shares_clear(&rt->shares);
 		dfs_stores_close(&rt->stores, NULL);

@@ -32,7 +32,8 @@ bool dfs_runtime_start(struct dfs_runtime *rt, char **error);
  * *error (g_free) says why. */
 bool dfs_runtime_reload(struct dfs_runtime *rt, struct dfs_config *config, char **error);
 /* Stop adapters (drain until deadline, monotonic ns), flush, close.  False: some dirty data could
- * not be written (logged). */
+ * not be written, or requests do not end (logged); what they use is left as it is, and the process
+ * should end without further ado. */
 bool dfs_runtime_free(struct dfs_runtime *rt, int64_t deadline);
 
 /* A referenced share, NULL: none.  by_slot: the low 32 bits of its uuid, as in handles.

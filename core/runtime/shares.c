@@ -128,14 +128,14 @@ open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env, c
 }
 
 static bool
-close_each(struct dfs_shares *shares, GPtrArray *left, int64_t deadline)
+close_each(struct dfs_shares *shares, GPtrArray *left, int64_t idle, int64_t deadline)
 {
 	bool good = true;
 
 	for (guint i = 0; i < left->len; i++) {
 		struct dfs_share *share = g_ptr_array_index(left, i);
 		g_autofree char *name = g_strdup(share->name);
-		enum dfs_status status = dfs_share_close(share, deadline);
+		enum dfs_status status = dfs_share_close(share, idle, deadline);
 		if (status == DFS_OK)
 			continue;
 		dfs_log(DFS_LOG_ERROR, "share %s did not close cleanly: %s", name,
@@ -194,7 +194,7 @@ dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
 			g_ptr_array_add(list, share);
 	}
 	if (!good) {
-		close_each(shares, opened, INT64_MAX);
+		close_each(shares, opened, INT64_MAX, INT64_MAX);
 		return false;
 	}
 
@@ -227,11 +227,11 @@ dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
 }
 
 bool
-dfs_shares_close(struct dfs_shares *shares, GPtrArray *left, int64_t deadline)
+dfs_shares_close(struct dfs_shares *shares, GPtrArray *left, int64_t idle, int64_t deadline)
 {
 	g_ptr_array_extend_and_steal(left, g_steal_pointer(&shares->closing));
 	shares->closing = g_ptr_array_new();
-	return close_each(shares, left, deadline) && shares->lost->len == 0;
+	return close_each(shares, left, idle, deadline) && shares->lost->len == 0;
 }
 
 void

@@ -54,11 +54,11 @@ void dfs_shares_clear(struct dfs_shares *shares);
  * to *left, to be closed by dfs_shares_close once nobody looks them up any more. */
 bool dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
 		      const struct dfs_shares_env *env, GPtrArray *left, char **error);
-/* Close shares that left the table, and those of earlier times.  False: one could not be written out
- * or is still in use at the deadline (logged); in use, it is kept for the next call, and no share
+/* Close shares that left the table, and those of earlier times; idle, deadline: of dfs_share_close.
+ * False: one could not be written out or was still in use (logged); in use, it is kept for the next call, and no share
  * of its name is opened meanwhile.  After one whose store did not answer it is false for ever: no
  * store may be closed. */
-bool dfs_shares_close(struct dfs_shares *shares, GPtrArray *left, int64_t deadline);
+bool dfs_shares_close(struct dfs_shares *shares, GPtrArray *left, int64_t idle, int64_t deadline);
 /* Take all out. */
 void dfs_shares_take_all(struct dfs_shares *shares, GPtrArray *left);
 

@@ -8,7 +8,7 @@ requires nfs-cp nfs-cat nfs-ls openssl
 start_postgres "wal_writer_delay = 5s"
 port=$(free_port)
 cat >"$work/dfs.conf" <<CONF
-server = { state_dir = "$work/state"; wal = { size = "128M"; segment_size = "8M"; }; };
+server = { state_dir = "$work/state"; drain = "2s"; wal = { size = "128M"; segment_size = "8M"; }; };
 metadata_stores = { m = { type = "postgres"; host = "$pg_host"; port = "$pg_port"; user = "dittofs"; dbname = "dittofs"; }; };
 block_stores = { b = { type = "filesystem"; path = "blocks"; }; };
 shares = { export = { path = "/export"; metadata = "m"; blocks = "b";
@@ -66,4 +66,21 @@ is "and lists it" "$(nfs ls "$(nfs_url /export)" | grep -c -e '-[0-9l]')" 44
 is "the database tells the same" "$(sql "SELECT count(*) FROM dittofs.files WHERE type = 'file'")" 44
 ok "the server ends in order" stop_server
 is "no error came up" "$(grep -cE ' (error|ERROR)' "$work/server.log")" 0
+
+# Many commits are under way when the database goes, and of some nobody knows the outcome.
+start_server
+"$DFS_BUILDDIR/dfs-bench" --port "$port" --seconds 60 --timeout 120 127.0.0.1:/export create >"$work/bench" 2>&1 &
+bench=$!
+at_exit "kill $bench 2>/dev/null"
+committing() { [ "$(sql "SELECT count(*) FROM dittofs.files WHERE type = 'file'")" -gt 100 ]; }
+wait_for 30 committing
+crash_postgres
+stop_server
+is "without its database it ends all the same, and not as if all were well" $? 1
+ok "and says why" grep -q "requests that do not end" "$work/server.log"
+wait "$bench"
+run_postgres
+start_server
+ok "with the database it serves again" out_as quiet
+ok "and ends in order" stop_server
 finish

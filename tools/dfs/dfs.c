@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -177,8 +178,9 @@ run(struct dfs_registry *registry, struct dfs_config *config)
 	serve(rt, registry, &signals);
 	dfs_ready_notify("STOPPING=1");
 	if (!dfs_runtime_free(rt, dfs_clock_mono() + drain)) {
-		dfs_log(DFS_LOG_ERROR, "stopped, but not everything could be written; see above");
-		return EXIT_FAILURE;
+		dfs_log(DFS_LOG_ERROR, "stopped, but not everything came to an end; see above");
+		/* Threads may still use whatever exit() would take down. */
+		_exit(EXIT_FAILURE);
 	}
 	dfs_log(DFS_LOG_INFO, "stopped");
 	return EXIT_SUCCESS;

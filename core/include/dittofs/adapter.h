@@ -7,6 +7,8 @@
 #ifndef DITTOFS_ADAPTER_H
 #define DITTOFS_ADAPTER_H
 
+#include <stdbool.h>
+
 #include <dittofs/plugin.h>
 
 #ifdef __cplusplus
@@ -14,7 +16,7 @@ extern "C" {
 #endif
 
 #define DFS_ADAPTER_ABI_MAJOR 0
-#define DFS_ADAPTER_ABI_MINOR 1
+#define DFS_ADAPTER_ABI_MINOR 2
 
 struct dfs_runtime;
 
@@ -28,14 +30,15 @@ struct dfs_adapter_ops {
 	 * strings are there until start() has returned or destroy() is called. */
 	enum dfs_status (*create)(struct dfs_runtime *runtime, const struct dfs_host *host,
 				  const void *config, void **inst, struct dfs_diag *diag);
-	/* After stop(), or without start(). */
+	/* After stop() that answered true, or without start(). */
 	void (*destroy)(void *inst);
 	/* Bind and serve. */
 	enum dfs_status (*start)(void *inst, struct dfs_diag *diag);
 	/* The shares or their rules have changed: drop what was derived from them.  Optional. */
 	void (*reload)(void *inst);
-	/* Accept nothing new, answer what runs, close; deadline on the monotonic clock, ns. */
-	void (*stop)(void *inst, int64_t deadline);
+	/* Accept nothing new, answer what runs, close; deadline on the monotonic clock, ns.  False: requests
+	 * do not end; then destroy() is not called, and the process ends with the instance in it. */
+	bool (*stop)(void *inst, int64_t deadline);
 
 	/* append only */
 };
