@@ -47,13 +47,15 @@ ok "and is not told" sh -c "! grep -q wr0ngw0rd '$work/out'"
 ok "a damaged connection string is refused" refused 'CONFIG.*no connection string' open_with "conninfo=host='x passw0rdpiece"
 ok "and is not told" sh -c "! grep -q passw0rdpiece '$work/out'"
 ok "a database that is not there is refused" refused 'CONFIG.*"nowhere" does not exist' by_socket dbname=nowhere
-ok "a role that may not make the schema is refused" refused 'permission denied' sh -c "
-	'$pg_bin/psql' -X -q -h '$pg_host' -p '$pg_port' -U postgres -d dittofs -c 'CREATE ROLE guest LOGIN' >/dev/null
-	'$conform' --plugin '$plugin' --set 'host=$pg_host' --set 'port=$pg_port' --set dbname=dittofs --set user=guest \
-		--set schema=guests --child 'check
-$work/store
-0
--1' >'$work/out' 2>&1"
+sql "CREATE ROLE guest LOGIN"
+by_guest() { by_socket user=guest "$@"; }
+ok "a role that may not make the schema is told what it needs" refused \
+	'CONFIG.*schema guests: permission denied for database.*needs the right to make the schema' by_guest schema=guests
+sql "CREATE SCHEMA given AUTHORIZATION guest"
+ok "a schema of its own is all that it needs" by_guest schema=given
+ok "a schema that it may not use is refused" refused 'CONFIG.*schema one: .*the role may not use it' by_guest schema=one
+sql "GRANT USAGE ON SCHEMA one TO guest"
+ok "and so are tables that it may not read" refused 'CONFIG.*schema one: permission denied for table' by_guest schema=one
 ok "nobody at the address is refused" refused 'IO.*(Connection refused|refused)' open_with host=127.0.0.1 port=1 request_timeout=200ms
 ok "a server without TLS is refused where TLS is wanted" refused 'SSL' by_tcp schema=one password=secret sslmode=require request_timeout=200ms
 

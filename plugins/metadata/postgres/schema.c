@@ -12,9 +12,14 @@
 static enum dfs_status
 say(struct session *c, enum dfs_status st, struct dfs_diag *diag, const char *text)
 {
-	snprintf(diag->text, sizeof(diag->text), "schema %.64s: %.400s", c->s->schema,
-		 text ? text : c->error);
-	return st;
+	bool denied = !text && !strcmp(c->sqlstate, "42501"); /* insufficient_privilege */
+
+	snprintf(diag->text, sizeof(diag->text), "schema %.64s: %.300s%s", c->s->schema,
+		 text ? text : c->error,
+		 denied ? "; the role needs the right to make the schema (CREATE on the database), "
+			  "or a schema of its own"
+			: "");
+	return denied ? DFS_CONFIG : st;
 }
 
 /* One number that a query answers; -1: none. */
@@ -68,17 +73,21 @@ run_script(struct session *c, const char *sql, int64_t deadline)
 	return st;
 }
 
-/* The version that the schema has: 0, empty; -1, it is another's. */
+/* What version the schema has, when it is not a number of ours. */
+enum { ABSENT = -1, EMPTY = 0, CLOSED = -2, FOREIGN = -3 };
+
 static enum dfs_status
 read_version(struct session *c, int64_t deadline, long *version)
 {
-	long exists, relations, product;
+	long usable, relations, product;
 	enum dfs_status st;
 
-	*version = 0;
-	st = ask_number(c, "SELECT count(*) FROM pg_namespace WHERE nspname = $1::name", deadline,
-			&exists);
-	if (st != DFS_OK || !exists)
+	st = ask_number(c,
+			"SELECT has_schema_privilege(oid, 'USAGE')::integer FROM pg_namespace"
+			" WHERE nspname = $1::name",
+			deadline, &usable);
+	*version = usable < 0 ? ABSENT : usable ? EMPTY : CLOSED;
+	if (st != DFS_OK || usable <= 0)
 		return st;
 	st = ask_number(
 		c,
@@ -94,33 +103,44 @@ read_version(struct session *c, int64_t deadline, long *version)
 			deadline, &product);
 	if (st != DFS_OK)
 		return st;
-	*version = -1;
+	*version = FOREIGN;
 	if (product != 2)
 		return DFS_OK;
-	return ask_number(c,
-			  "SELECT max(version) FROM schema_version WHERE product = '" PRODUCT "'",
-			  deadline, version);
+	st = ask_number(c, "SELECT max(version) FROM schema_version WHERE product = '" PRODUCT "'",
+			deadline, version);
+	if (st == DFS_OK && *version < 0)
+		*version = FOREIGN;
+	return st;
 }
 
+/* A schema that is there is not asked for again, IF NOT EXISTS or not: that needs the same right. */
 static enum dfs_status
-create(struct session *c, int64_t deadline)
+create_schema(struct session *c, int64_t deadline)
 {
 	char *name = PQescapeIdentifier(c->pg, c->s->schema, strlen(c->s->schema));
 	char *sql = NULL;
 	enum dfs_status st = DFS_NOMEM;
 
-	if (name &&
-	    asprintf(&sql,
-		     "CREATE SCHEMA IF NOT EXISTS %s;"
-		     "CREATE TABLE schema_version (version integer PRIMARY KEY,"
-		     " product text NOT NULL, applied timestamptz NOT NULL DEFAULT now());"
-		     "COMMENT ON TABLE schema_version IS 'DittoFS: which changes of the schema"
-		     " have been made'",
-		     name) >= 0)
-		st = run_script(c, sql, deadline);
+	if (name && asprintf(&sql, "CREATE SCHEMA %s", name) >= 0)
+		st = run(c, sql, deadline);
 	PQfreemem(name);
 	free(sql);
 	return st;
+}
+
+static enum dfs_status
+create(struct session *c, bool absent, int64_t deadline)
+{
+	enum dfs_status st = absent ? create_schema(c, deadline) : DFS_OK;
+
+	if (st != DFS_OK)
+		return st;
+	return run_script(c,
+			  "CREATE TABLE schema_version (version integer PRIMARY KEY,"
+			  " product text NOT NULL, applied timestamptz NOT NULL DEFAULT now());"
+			  "COMMENT ON TABLE schema_version IS 'DittoFS: which changes of the schema"
+			  " have been made'",
+			  deadline);
 }
 
 static enum dfs_status
@@ -132,17 +152,21 @@ migrate(struct session *c, int64_t deadline, struct dfs_diag *diag)
 
 	if (st != DFS_OK)
 		return say(c, st, diag, NULL);
-	if (version < 0)
+	if (version == FOREIGN)
 		return say(c, DFS_VERSION, diag, "it holds something else");
+	if (version == CLOSED)
+		return say(c, DFS_CONFIG, diag,
+			   "it is there, but the role may not use it: let the role own it");
 	if (version > (long)n_migrations) {
 		snprintf(text, sizeof(text),
 			 "it has version %ld; this program knows versions up to %u", version,
 			 n_migrations);
 		return say(c, DFS_VERSION, diag, text);
 	}
-	if (version == 0)
-		st = create(c, deadline);
-	for (unsigned i = (unsigned)version; st == DFS_OK && i < n_migrations; i++) {
+	if (version == ABSENT || version == EMPTY)
+		st = create(c, version == ABSENT, deadline);
+	for (unsigned i = version > 0 ? (unsigned)version : 0; st == DFS_OK && i < n_migrations;
+	     i++) {
 		st = run_script(c, migrations[i], deadline);
 		snprintf(text, sizeof(text),
 			 "INSERT INTO schema_version (version, product) VALUES (%u, '" PRODUCT "')",
