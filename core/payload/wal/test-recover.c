@@ -342,6 +342,23 @@ what_nobody_pins_is_gone_after_recovery(void)
 }
 
 static void
+what_nobody_pins_at_the_end_is_gone(void)
+{
+	struct bed *bed = bed_new();
+
+	append_synced(bed, 0, 3, 100);
+	dfs_wal_unpin(bed->rig.wal, bed->rig.segments);
+	bed->rig.segments = 0;
+	rig_close(&bed->rig);
+	g_assert_cmpint(rig_start(&bed->rig), ==, DFS_OK);
+	g_assert_true(bed->rig.recovery.clean);
+	g_assert_cmpuint(bed->rig.found->len, ==, 0);
+	append_synced(bed, 3, 4, 100);
+	g_assert_cmpuint(bed->lsn[3], >, bed->lsn[2]);
+	bed_free(bed);
+}
+
+static void
 numbers_grow_over_restarts(void)
 {
 	struct bed *bed = bed_new();
@@ -471,6 +488,7 @@ main(int argc, char **argv)
 		 recovery_that_is_given_up_changes_nothing},
 		{"what-nobody-pins-is-gone-after-recovery",
 		 what_nobody_pins_is_gone_after_recovery},
+		{"what-nobody-pins-at-the-end-is-gone", what_nobody_pins_at_the_end_is_gone},
 		{"numbers-grow-over-restarts", numbers_grow_over_restarts},
 		{"numbers-that-were-left-out-are-no-damage",
 		 numbers_that_were_left_out_are_no_damage},

@@ -232,6 +232,17 @@ dfs_wal_open(const struct dfs_wal_config *config, struct dfs_wal **out)
 	return DFS_OK;
 }
 
+/* What nobody needs in it is not found again: whoever opens the log next would take it for data that
+ * is nowhere else. */
+static void
+let_go_of_head(struct dfs_wal *wal)
+{
+	pthread_mutex_lock(&wal->mu);
+	if (wal->head && wal->head->pins == 0)
+		wal_segment_end_locked(wal);
+	pthread_mutex_unlock(&wal->mu);
+}
+
 void
 dfs_wal_close(struct dfs_wal *wal)
 {
@@ -241,6 +252,8 @@ dfs_wal_close(struct dfs_wal *wal)
 	if (wal->recovered && !atomic_load(&wal->failed))
 		dfs_gate_wait_sync(wal->gate, dfs_wal_last(wal), DFS_SYNC_POWER, INT64_MAX);
 	dfs_gate_free(wal->gate);
+	if (wal->recovered && !atomic_load(&wal->failed))
+		let_go_of_head(wal);
 	DFS_FAILPOINT("log-close");
 	if (wal->recovered && !atomic_load(&wal->failed) && wal_super_write(wal, true) != DFS_OK)
 		dfs_log(DFS_LOG_ERROR, "wal %s: %s", wal->path, dfs_fail_text());
