@@ -121,14 +121,15 @@ count_slices(void *arg, const struct dfs_recovered_slice *slices, uint32_t n)
 	return DFS_OK;
 }
 
-/* Whoever had the share since then has gone on without them. */
+/* Whoever had the share since then has gone on without them.  Those of a share that was given back lie in
+ * a segment that others hold. */
 static enum dfs_status
 give_up(struct dfs_share *share, struct dfs_recovered *recovered)
 {
 	uint64_t n = 0;
 	enum dfs_status status = dfs_recovered_take(recovered, share->uuid, count_slices, &n);
 
-	if (n)
+	if (n && !share->ns->lease.returned)
 		dfs_log(DFS_LOG_ERROR,
 			"share %s: another server has taken it over since this one wrote to it; "
 			"%llu "

@@ -97,12 +97,14 @@ dfs_lease_take(struct dfs_metadata_store *store, struct dfs_txn *txn, struct dfs
 {
 	struct lease_value had, mine = {.version = LEASE_VERSION, .held = 1};
 	enum dfs_status status = get(store, txn, rec, &had);
+	bool ours = memcmp(had.id, self->id, sizeof had.id) == 0;
 	uint64_t top;
 
 	if (status != DFS_OK)
 		return status;
 	*lease = (struct dfs_lease){
-		.same = had.held && memcmp(had.id, self->id, sizeof had.id) == 0,
+		.same = had.held && ours,
+		.returned = had.version && !had.held && ours,
 		.lsn = get64(had.lsn),
 	};
 	lease->held = had.held && !lease->same;

@@ -39,6 +39,8 @@ struct dfs_lease {
 	bool follow; /* it was not taken: another server writes to the share, or may begin to */
 	bool held;   /* another server has it, or had until now */
 	bool same;   /* it was ours before: what our log has of the share goes on */
+	/* It was ours, was given back, and nobody had it since: what our log has is in the stores. */
+	bool returned;
 	/* Ours begin above: neither a record of the share that another server wrote nor a slice of ours from
 	 * before that has a higher one. */
 	uint64_t lsn;

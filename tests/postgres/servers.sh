@@ -110,5 +110,10 @@ ok "the share is free: the first server starts" start a
 ok "and has what the second wrote" same a "$work/first" /common/more
 ok "its own share was nobody else's" same a "$work/first" /own/file
 ok "it writes" put a "$work/small" /common/last
+put a "$work/first" /own/again
 ok "it stops" stop a
+ok "and starts" start a
+is "without giving up what it wrote before it stopped" "$(grep 'share own_a.*given up' "$work/server.log")" ""
+ok "which is there" same a "$work/first" /own/again
+stop a
 finish
