@@ -43,7 +43,18 @@ with_pgpassfile() { PGPASSFILE=$work/pgpass by_tcp schema=one; }
 ok "PGPASSFILE opens it" with_pgpassfile
 
 ok "a wrong password is refused" refused 'CONFIG.*password authentication failed' by_tcp schema=one password=wr0ngw0rd
-ok "and is not told" sh -c "! grep -q wr0ngw0rd '$work/out'"
+ok "and is not told, nor where the server's source says so" sh -c "! grep -E 'wr0ngw0rd|LOCATION' '$work/out'"
+echo "127.0.0.1:$pg_port:dittofs:dittofs:wr0ngw0rd" >"$work/pgwrong"
+chmod 600 "$work/pgwrong"
+ok "the file that it is from is told" refused "CONFIG.*password authentication failed.*from file.*pgwrong" \
+	by_tcp schema=one "passfile=$work/pgwrong"
+ok "that there is none is told, and where to give it" refused \
+	'CONFIG.*no password is given: set password or passfile' by_tcp schema=one "passfile=$work/none"
+chmod 644 "$work/pgpass"
+ok "a password file that others can read does not count" refused \
+	'CONFIG.*nobody else can read it' by_tcp schema=one "passfile=$work/pgpass"
+chmod 600 "$work/pgpass"
+ok "which is told once" test "$(grep -c 'has group or world access' "$work/out")" -le 2
 ok "a damaged connection string is refused" refused 'CONFIG.*no connection string' open_with "conninfo=host='x passw0rdpiece"
 ok "and is not told" sh -c "! grep -q passw0rdpiece '$work/out'"
 ok "a database that is not there is refused" refused 'CONFIG.*"nowhere" does not exist' by_socket dbname=nowhere
@@ -57,6 +68,8 @@ ok "a schema that it may not use is refused" refused 'CONFIG.*schema one: .*the 
 sql "GRANT USAGE ON SCHEMA one TO guest"
 ok "and so are tables that it may not read" refused 'CONFIG.*schema one: permission denied for table' by_guest schema=one
 ok "nobody at the address is refused" refused 'IO.*(Connection refused|refused)' open_with host=127.0.0.1 port=1 request_timeout=200ms
+ok "each address that was tried is told" refused '::1.*refused; .*127.0.0.1.*refused' open_with host=::1,127.0.0.1 \
+	port=1 request_timeout=200ms
 ok "a server without TLS is refused where TLS is wanted" refused 'SSL' by_tcp schema=one password=secret sslmode=require request_timeout=200ms
 
 sql "INSERT INTO one.schema_version (version, product) VALUES (99, 'dittofs metadata')"

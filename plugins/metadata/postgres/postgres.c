@@ -158,11 +158,11 @@ open_first(struct store *s, struct dfs_diag *diag)
 {
 	int64_t deadline = clock_ns() + (int64_t)s->request_timeout;
 	struct session *c = &s->pool.sessions[0];
+	int64_t pause = 50000000; /* ns */
+	bool told = false;
 	enum dfs_status st;
 
 	for (;;) {
-		struct timespec pause = {0, 50000000};
-
 		st = session_connect(c, deadline);
 		if (st == DFS_OK)
 			st = schema_open(c, deadline, diag);
@@ -172,9 +172,17 @@ open_first(struct store *s, struct dfs_diag *diag)
 			break;
 		session_drop(c);
 		/* Both may start at the same time, after a loss of power for instance. */
-		if ((st != LOST && st != DFS_AGAIN) || clock_ns() + 2 * pause.tv_nsec > deadline)
+		if ((st != LOST && st != DFS_AGAIN) || clock_ns() + 2 * pause > deadline)
 			return st == LOST || st == DFS_AGAIN ? DFS_IO : st;
-		nanosleep(&pause, NULL);
+		if (!told)
+			s->host->log(s->host->ctx, DFS_LOG_WARN,
+				     "%s: waiting for the database, up to %lld s: %s", s->schema,
+				     (long long)((deadline - clock_ns() + 999999999) / 1000000000),
+				     diag->text);
+		told = true;
+		nanosleep(&(struct timespec){.tv_nsec = pause}, NULL);
+		if (pause < 400000000)
+			pause *= 2;
 	}
 	session_drop(c);
 	c->backend = 0;

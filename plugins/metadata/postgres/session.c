@@ -387,6 +387,33 @@ lasting(const char *sqlstate)
 	       !strncmp(sqlstate, "42", 2);
 }
 
+/* Why there is no connection.  Each address that was tried has its line, and so has the password file that
+ * a wrong password is from. */
+static enum dfs_status
+refused(struct session *c)
+{
+	static const char no_password[] = "no password is given: set password or passfile, "
+					  "PGPASSFILE or PGPASSWORD; a password "
+					  "file counts only when it names this server and database "
+					  "and nobody else can read it";
+	const char *message = PQerrorMessage(c->pg), *line = message;
+	bool asked = PQconnectionNeedsPassword(c->pg);
+	size_t at = 0;
+
+	read_sqlstate(c, message);
+	note(c, asked ? no_password : message);
+	while (!asked && (line = strchr(line, '\n')) && *++line) {
+		/* Of the server's source, which the verbose form tells, too. */
+		if (!strncmp(line, "LOCATION:", 9))
+			continue;
+		at = strlen(c->error);
+		snprintf(c->error + at, sizeof(c->error) - at, "; %.*s", (int)strcspn(line, "\n"),
+			 line);
+	}
+	session_drop(c);
+	return asked || lasting(c->sqlstate) ? DFS_CONFIG : LOST;
+}
+
 static void
 ignore_notice(void *arg, const PGresult *res)
 {
@@ -400,11 +427,8 @@ handshake(struct session *c, int64_t deadline)
 	while (want != PGRES_POLLING_OK) {
 		enum dfs_status st;
 
-		if (want == PGRES_POLLING_FAILED) {
-			read_sqlstate(c, PQerrorMessage(c->pg));
-			lost(c);
-			return lasting(c->sqlstate) ? DFS_CONFIG : LOST;
-		}
+		if (want == PGRES_POLLING_FAILED)
+			return refused(c);
 		st = wait_for(c, want == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
 		if (st != DFS_OK)
 			return st;
