@@ -106,6 +106,9 @@ void dfs_config_free(struct dfs_config *config);
 /* kind: DFS_KIND_METADATA or DFS_KIND_BLOCK.  NULL: not declared. */
 const struct dfs_config_store *dfs_config_find_store(const struct dfs_config *config,
 						     enum dfs_plugin_kind kind, const char *name);
+/* NULL: not declared. */
+const struct dfs_config_share *dfs_config_find_share(const struct dfs_config *config,
+						     const char *name);
 
 /* The file's own tables, for dfs.conf(5) and dfs-inspect.  Ends with a NULL name. */
 struct dfs_config_section {

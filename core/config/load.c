@@ -180,6 +180,15 @@ dfs_config_free(struct dfs_config *config)
 	g_free(config);
 }
 
+const struct dfs_config_share *
+dfs_config_find_share(const struct dfs_config *config, const char *name)
+{
+	for (unsigned i = 0; i < config->n_shares; i++)
+		if (strcmp(config->shares[i].name, name) == 0)
+			return &config->shares[i];
+	return NULL;
+}
+
 const struct dfs_config_store *
 dfs_config_find_store(const struct dfs_config *config, enum dfs_plugin_kind kind, const char *name)
 {

@@ -115,6 +115,16 @@ dfs_check_quotas(const struct dfs_config *config, bool *sound, char **error)
 	}
 	if (!dfs_state_open(&state, config->server.state_dir, error))
 		return false;
+	for (unsigned i = 0; i < config->n_shares; i++) {
+		const struct dfs_config_share *share = &config->shares[i];
+
+		if (!share->quotas)
+			printf("share %s: it has no quotas\n", share->name);
+		else if (share->metadata->plugin->desc.caps & DFS_METADATA_CAP_VOLATILE)
+			printf("share %s: the metadata store %s keeps nothing while no server "
+			       "runs\n",
+			       share->name, share->metadata->name);
+	}
 	inodes = dfs_inode_cache_new(1024, 1024);
 	for (unsigned i = 0; i < config->n_stores && ok; i++) {
 		const struct dfs_config_store *row = &config->stores[i];

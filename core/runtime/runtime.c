@@ -46,15 +46,6 @@ struct dfs_runtime {
 	GArray *adapters; /* struct adapter */
 };
 
-static const struct dfs_config_share *
-find_share(const struct dfs_config *config, const char *name)
-{
-	for (unsigned i = 0; i < config->n_shares; i++)
-		if (strcmp(config->shares[i].name, name) == 0)
-			return &config->shares[i];
-	return NULL;
-}
-
 static struct dfs_shares_env
 shares_env(struct dfs_runtime *rt)
 {
@@ -161,12 +152,6 @@ open_shares(struct dfs_runtime *rt, const char *const *take_over, char **error)
 	struct dfs_shares_env env = shares_env(rt);
 	uint64_t n;
 
-	for (unsigned i = 0; take_over && take_over[i]; i++)
-		if (!find_share(rt->config, take_over[i])) {
-			*error = g_strdup_printf("%s: there is no share %s to take over",
-						 rt->config->path, take_over[i]);
-			return false;
-		}
 	env.take_over = take_over;
 	if (!dfs_shares_apply(&rt->shares, rt->config, &env, left, error))
 		return false;
@@ -237,7 +222,8 @@ warn_postponed(const struct dfs_config *now, const struct dfs_config *next)
 		dfs_log(DFS_LOG_WARN, "%s: server.wal.%s takes effect at the next start",
 			next->path, item->key);
 	for (unsigned i = 0; i < next->n_shares; i++) {
-		const struct dfs_config_share *b = &next->shares[i], *a = find_share(now, b->name);
+		const struct dfs_config_share *b = &next->shares[i],
+					      *a = dfs_config_find_share(now, b->name);
 
 		while (a && (item = dfs_options_differ(&a->options, &b->options, item)))
 			dfs_log(DFS_LOG_WARN,
@@ -291,7 +277,8 @@ check_reload(const struct dfs_config *now, const struct dfs_config *next, char *
 		return false;
 	}
 	for (unsigned i = 0; i < next->n_shares; i++) {
-		const struct dfs_config_share *share = find_share(now, next->shares[i].name);
+		const struct dfs_config_share *share =
+			dfs_config_find_share(now, next->shares[i].name);
 
 		if (share && !check_share(share, &next->shares[i], error))
 			return false;

@@ -34,15 +34,6 @@ find(const GPtrArray *list, const char *name)
 	return NULL;
 }
 
-static bool
-named(const struct dfs_config *config, const char *name)
-{
-	for (unsigned i = 0; i < config->n_shares; i++)
-		if (strcmp(config->shares[i].name, name) == 0)
-			return true;
-	return false;
-}
-
 static void
 tell_limit(GString *text, const char *whose, const struct dfs_quota_limit *l)
 {
@@ -214,7 +205,7 @@ dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
 	}
 	for (guint i = 0; i < shares->list->len; i++) {
 		struct dfs_share *share = g_ptr_array_index(shares->list, i);
-		if (!named(config, share->name))
+		if (!dfs_config_find_share(config, share->name))
 			g_ptr_array_add(left, share);
 	}
 	pthread_rwlock_wrlock(&shares->mu);

@@ -28,6 +28,11 @@ ok "a misspelt key: file, line, key and the nearest known key" \
 	fails 2 'bad.conf:6: .*lisen.*listen' "$dfs" -c "$work/bad.conf" --check-config
 sed 's/metadata = "m"/metadata = "n"/' "$work/dfs.conf" >"$work/bad.conf"
 ok "a store that is not declared is named" fails 2 'bad.conf:4: .*"?n"?' "$dfs" -c "$work/bad.conf" --check-config
+ok "a share to take over that is not declared is a wrong usage" \
+	fails 2 'take-over=nowhere: .*dfs.conf declares no share' "$dfs" -c "$work/dfs.conf" --take-over=nowhere
+ok "and so are two checks at a time" \
+	fails 2 'do not go together' "$dfs" -c "$work/dfs.conf" --check-quotas --check-config
+ok "nothing was opened for that" test ! -e "$work/state"
 
 start_server
 is "the ready file holds the process id" "$(cat "$work/ready")" "$server_pid"
@@ -68,4 +73,6 @@ rm -f "$work/copy"
 nfs cp "$(nfs_url /export/copy)" "$work/copy" >/dev/null 2>&1
 ok "the file is there, whole" cmp "$DFS_SRCDIR/README.md" "$work/copy"
 stop_server
+is "--check-quotas tells of a share without quotas that it has none" \
+	"$("$dfs" -c "$work/dfs.conf" --check-quotas)" "share export: it has no quotas"
 finish

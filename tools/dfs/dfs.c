@@ -186,6 +186,24 @@ run(struct dfs_registry *registry, struct dfs_config *config)
 	return EXIT_SUCCESS;
 }
 
+/* What the options ask for makes sense together and with this file. */
+static bool
+check_options(const struct dfs_config *config)
+{
+	if (check_quotas && (check_only || take_over)) {
+		fprintf(stderr, "dfs: --check-quotas and %s do not go together\n",
+			check_only ? "--check-config" : "--take-over");
+		return false;
+	}
+	for (unsigned i = 0; take_over && take_over[i]; i++)
+		if (!dfs_config_find_share(config, take_over[i])) {
+			fprintf(stderr, "dfs: --take-over=%s: %s declares no share of that name\n",
+				take_over[i], config->path);
+			return false;
+		}
+	return true;
+}
+
 static int
 compare_usage(const struct dfs_config *config)
 {
@@ -237,7 +255,10 @@ main(int argc, char **argv)
 		return EXIT_CONFIG;
 	}
 	setup_log(config);
-	if (check_only) {
+	if (!check_options(config)) {
+		dfs_config_free(config);
+		status = EXIT_CONFIG;
+	} else if (check_only) {
 		printf("%s: good\n", config_path);
 		dfs_config_free(config);
 		status = EXIT_SUCCESS;
