@@ -24,7 +24,7 @@ TESTS += tests/package/examples.sh tests/package/headers.sh tests/package/instal
 
 print-folders:
 	@echo 'libdir=$(libdir)'; echo 'datadir=$(datadir)'; echo 'bindir=$(bindir)'; \
-	echo 'sbindir=$(sbindir)'; echo 'includedir=$(includedir)'; echo 'mandir=$(mandir)'; \
+	echo 'sbindir=$(sbindir)'; echo 'includedir=$(includedir)'; echo 'mandir=$(mandir)'; echo 'docdir=$(docdir)'; \
 	echo 'plugindir=$(plugindir)'; \
 	echo 'plugins='`for la in $(plugin_LTLIBRARIES); do basename $$la .la; done | sed 's/$$/.so/'`
 .PHONY: print-folders
