@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <assert.h>
 #include <endian.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -180,9 +181,15 @@ dfs_namespace_open(struct dfs_metadata_store *store, struct dfs_inode_cache *cac
 	dfs_writeback_limit(store, (uint32_t)(cache->shard_limit * (uint64_t)INODE_SHARDS / 4));
 	status = dfs_inode_get(NULL, ns, rec->root, &root);
 	if (status != DFS_OK) {
+		char why[256]; /* freeing may fail, too, and say so */
+
+		snprintf(why, sizeof why, "%s",
+			 status == DFS_NOENT ? "it has no record"
+			 : *dfs_fail_text()  ? dfs_fail_text()
+					     : dfs_status_name(status));
 		dfs_namespace_free(ns, !ns->lease.same, options->log_last);
 		return dfs_fail(status == DFS_NOENT ? DFS_CORRUPT : status,
-				"%s: the root directory cannot be read", options->name);
+				"%s: the root directory cannot be read: %s", options->name, why);
 	}
 	ns->root_generation = root->generation;
 	dfs_inode_unref(root);

@@ -83,4 +83,15 @@ run_postgres
 start_server
 ok "with the database it serves again" out_as quiet
 ok "and ends in order" stop_server
+
+# Tables that a restored dump has given to somebody else.
+sql "REVOKE ALL ON dittofs.inodes FROM dittofs"
+status=0
+DFS_PLUGIN_PATH=$DFS_BUILDDIR/.plugins timeout 60 "$DFS_BUILDDIR/tools/dfs/dfs" -c "$work/dfs.conf" 2>"$work/revoked" || status=$?
+is "without a right on a table the server does not start" "$status" 1
+ok "and says which" grep -q 'share export cannot be opened: .*permission denied for table inodes' "$work/revoked"
+sed 's/dbname/schema = "pg_x"; dbname/' "$work/dfs.conf" >"$work/bad.conf"
+is "a name that PostgreSQL keeps is a mistake of the file, with its place" \
+	"$(DFS_PLUGIN_PATH=$DFS_BUILDDIR/.plugins "$DFS_BUILDDIR/tools/dfs/dfs" -c "$work/bad.conf" --check-config 2>&1)" \
+	"dfs: $work/bad.conf:2: metadata_stores.m.schema: PostgreSQL keeps this name for itself"
 finish

@@ -20,7 +20,7 @@ static enum dfs_status
 refuse(struct dfs_diag *diag, const char *key, const char *text)
 {
 	snprintf(diag->key, sizeof(diag->key), "%s", key);
-	snprintf(diag->text, sizeof(diag->text), "%s: %s", key, text);
+	snprintf(diag->text, sizeof(diag->text), "%s", text);
 	return DFS_CONFIG;
 }
 
@@ -32,7 +32,9 @@ conninfo_check(const struct postgres_config *cfg, struct dfs_diag *diag)
 
 		/* libpq's own sentence could hold a piece of a password. */
 		if (!parsed)
-			return refuse(diag, "conninfo", "it is no connection string of PostgreSQL");
+			return refuse(diag, "conninfo",
+				      "it is no connection string of PostgreSQL; psql tells what "
+				      "is wrong with it");
 		PQconninfoFree(parsed);
 	}
 	if (!cfg->schema || !cfg->schema[0])
