@@ -358,6 +358,33 @@ what_nobody_pins_at_the_end_is_gone(void)
 	bed_free(bed);
 }
 
+/* A slot that only the kernel has, for the process died before its sync, is not the one to fall back to when
+ * the power fails while the other is written. */
+static void
+superblock_outlives_the_process_and_then_the_power(void)
+{
+	for (unsigned i = 0; i < 30 * 8; i++) {
+		struct bed *bed = bed_new();
+
+		append_synced(bed, 0, 1, 100);
+		die(bed);
+		sim_freeze_after(bed->sim, i % 8);
+		(void)rig_start(&bed->rig);
+		sim_freeze(bed->sim);
+		rig_close(&bed->rig);
+		sim_crash(bed->sim, true);
+		sim_freeze_after(bed->sim, i / 8 % 10);
+		(void)rig_start(&bed->rig);
+		sim_freeze(bed->sim);
+		rig_close(&bed->rig);
+		sim_crash(bed->sim, false);
+		if (rig_start(&bed->rig) != DFS_OK)
+			g_error("after %u and %u calls: %s", i % 8, i / 8 % 10, dfs_fail_text());
+		g_assert_cmpuint(bed->rig.found->len, ==, 1);
+		bed_free(bed);
+	}
+}
+
 static void
 numbers_grow_over_restarts(void)
 {
@@ -489,6 +516,8 @@ main(int argc, char **argv)
 		{"what-nobody-pins-is-gone-after-recovery",
 		 what_nobody_pins_is_gone_after_recovery},
 		{"what-nobody-pins-at-the-end-is-gone", what_nobody_pins_at_the_end_is_gone},
+		{"superblock-outlives-the-process-and-then-the-power",
+		 superblock_outlives_the_process_and_then_the_power},
 		{"numbers-grow-over-restarts", numbers_grow_over_restarts},
 		{"numbers-that-were-left-out-are-no-damage",
 		 numbers_that_were_left_out_are_no_damage},
