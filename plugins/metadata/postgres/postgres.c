@@ -54,7 +54,8 @@ static const struct dfs_config_item config[] = {
 	 .type = DFS_CONFIG_PATH,
 	 .offset = FIELD(passfile),
 	 .max = 4000,
-	 .help = "File with passwords, in the format of libpq's .pgpass."},
+	 .help = "File with passwords, in the format of libpq's .pgpass, which nobody else may "
+		 "read."},
 	{.key = "sslmode",
 	 .type = DFS_CONFIG_ENUM,
 	 .offset = FIELD(sslmode),

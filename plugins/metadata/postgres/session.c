@@ -387,29 +387,45 @@ lasting(const char *sqlstate)
 	       !strncmp(sqlstate, "42", 2);
 }
 
+/* The password file is the option's, the environment's or the one at home. */
+static void
+note_no_password(struct session *c)
+{
+	PQconninfoOption *options = PQconninfo(c->pg);
+	const char *file = NULL;
+
+	for (const PQconninfoOption *o = options; o && o->keyword; o++)
+		if (!strcmp(o->keyword, "passfile"))
+			file = o->val;
+	snprintf(c->error, sizeof(c->error),
+		 "no password is given: set password or passfile, PGPASSFILE or PGPASSWORD; the "
+		 "password file "
+		 "%.200s has to name this server and database, and nobody else may be able to read "
+		 "it",
+		 file ? file : "");
+	PQconninfoFree(options);
+}
+
 /* Why there is no connection.  Each address that was tried has its line, and so has the password file that
  * a wrong password is from. */
 static enum dfs_status
 refused(struct session *c)
 {
-	static const char no_password[] = "no password is given: set password or passfile, "
-					  "PGPASSFILE or PGPASSWORD; a password "
-					  "file counts only when it names this server and database "
-					  "and nobody else can read it";
 	const char *message = PQerrorMessage(c->pg), *line = message;
 	bool asked = PQconnectionNeedsPassword(c->pg);
-	size_t at = 0;
 
 	read_sqlstate(c, message);
-	note(c, asked ? no_password : message);
-	while (!asked && (line = strchr(line, '\n')) && *++line) {
+	note(c, message);
+	while ((line = strchr(line, '\n')) && *++line) {
+		size_t at = strlen(c->error);
+
 		/* Of the server's source, which the verbose form tells, too. */
-		if (!strncmp(line, "LOCATION:", 9))
-			continue;
-		at = strlen(c->error);
-		snprintf(c->error + at, sizeof(c->error) - at, "; %.*s", (int)strcspn(line, "\n"),
-			 line);
+		if (strncmp(line, "LOCATION:", 9) != 0)
+			snprintf(c->error + at, sizeof(c->error) - at, "; %.*s",
+				 (int)strcspn(line, "\n"), line);
 	}
+	if (asked)
+		note_no_password(c);
 	session_drop(c);
 	return asked || lasting(c->sqlstate) ? DFS_CONFIG : LOST;
 }
