@@ -66,6 +66,7 @@ adapters_nfs_libnfsproc_la_SOURCES = \
 	adapters/nfs/nfs3/types.h \
 	adapters/nfs/nfs3/write.c \
 	adapters/nfs/nlm/block.c \
+	adapters/nfs/nlm/grant.c \
 	adapters/nfs/nlm/nlm.h \
 	adapters/nfs/nlm/operations.c \
 	adapters/nfs/nlm/peer.c \

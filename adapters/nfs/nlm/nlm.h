@@ -5,7 +5,7 @@
  *
  * A client is the address that it calls from and its caller_name; an owner, its svid and oh.  Export
  * rules, squashing and read-only shares hold as for NFS calls.  A LOCK that blocks waits in the lock
- * manager; when its turn has come the client is called back (block.c).
+ * manager; when its turn has come the client is called back (grant.c).
  *
  * Any thread.  Locks, outermost first: peers, then mu; the lock manager is called with peers held at
  * most.

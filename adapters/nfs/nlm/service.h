@@ -30,13 +30,27 @@ struct nlm_client {
 void nlm_client_of(struct nlm_client *client, const union nfs_address *peer, const void *name,
 		   uint32_t len);
 
-/* A LOCK that blocks.  First it is the lock manager's; granted, it is in the table until the client
- * has acknowledged or it is given up. */
+/* What a LOCK that blocks is in; grant.c says what leads from one to another. */
+enum nlm_block_state {
+	NLM_BLOCK_WAITING,
+	NLM_BLOCK_RESTING,
+	NLM_BLOCK_TELLING,
+	NLM_BLOCK_ANSWERED,
+	NLM_BLOCK_GIVING_UP,
+	NLM_BLOCK_OVER,
+};
+
+/* A LOCK that blocks. */
 struct nlm_block {
 	struct dfs_lock_wait wait; /* first */
 	struct dfs_task task;
 	struct nlm *nlm;
 	struct nlm_block *next, **prev; /* mu */
+	enum nlm_block_state state;     /* mu */
+	uint32_t tries;                 /* mu: tellings that have ended */
+	int64_t due;                    /* mu: of the next one */
+	uint32_t stat;                  /* mu: what GRANTED_RES said, if ANSWERED */
+	bool unsure; /* mu: a telling may have arrived, of which no answer came */
 	union nfs_address peer, local;
 	uint32_t version;
 	bool datagram; /* came by UDP, and is answered so */
@@ -46,15 +60,7 @@ struct nlm_block {
 	struct dfs_lock_range range;
 	uint64_t cookie;
 	_Atomic uint32_t *of_address; /* the counter of its address's blocks */
-	uint32_t tries;               /* mu */
-	int64_t due;                  /* mu: of the next call-back */
-	bool busy;                    /* mu: a task or call holds it */
-	bool giving_up;               /* mu: busy, and its range is being unlocked */
-	bool over;                    /* mu: the holder shall free it */
-	bool unsure;          /* mu: a call-back may have arrived, of which no answer came */
-	bool answered;        /* mu: by GRANTED_RES, while busy */
-	uint32_t stat;        /* mu: what that said */
-	struct nlm_args args; /* spans into bytes */
+	struct nlm_args args;         /* spans into bytes */
 	struct nlm_client client;
 	uint32_t owner_len;
 	unsigned char owner[DFS_LOCK_OWNER_MAX];
@@ -102,6 +108,12 @@ struct nlm_block *nlm_block_new(struct nfs_call *call, const struct nlm_args *ar
 				const struct dfs_ref *ref, const struct dfs_lock_range *range,
 				bool message);
 void nlm_block_free(struct nlm_block *block); /* NULL is allowed */
+
+/* --- grant.c --- */
+
+/* A block's wait has ended; a task tells the client. */
+void nlm_granted(struct dfs_lock_wait *wait, enum dfs_status status);
+void nlm_tell(struct dfs_task *task);
 /* The owner knows that it has what was granted: no more call-backs for ranges that meet this one.
  * True: there was one, for exactly this. */
 bool nlm_grants_settle(struct nlm *nlm, uint32_t slot, const struct dfs_ref *ref,

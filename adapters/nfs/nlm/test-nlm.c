@@ -510,12 +510,12 @@ test_what_is_given_up_is_to_be_asked_for_again(void)
 	for (unsigned i = 0; !block; i++)
 		block = nlm->grants[i];
 	dfs_lock_acquire(&nlm->mu);
-	block->busy = block->giving_up = true;
+	block->state = NLM_BLOCK_GIVING_UP;
 	dfs_lock_release(&nlm->mu);
 	g_assert_cmpuint(take(host_b, 2, 5, 1, false), ==, NLM_DENIED_GRACE);
 	g_assert_cmpuint(nlm_grants(nlm), ==, 1);
 	dfs_lock_acquire(&nlm->mu);
-	block->busy = block->giving_up = false;
+	block->state = NLM_BLOCK_RESTING;
 	dfs_lock_release(&nlm->mu);
 	g_assert_cmpuint(take(host_b, 2, 0, 0, false), ==, 0);
 	g_assert_cmpuint(nlm_grants(nlm), ==, 0);

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The life of a LOCK that blocks, and telling its client that it is granted.
+ *
+ *   WAITING    the lock manager has it
+ *   RESTING    granted, and to be told when it is due
+ *   TELLING    a worker or its call has it
+ *   ANSWERED   the same, but GRANTED_RES has come: what the call ends with does not count
+ *   GIVING_UP  whoever ended the telling unlocks the range
+ *   OVER       forgotten; whoever tells frees it
+ *
+ * Events: the lock manager grants it; the next telling is due; GRANTED_RES; the telling ends; the client
+ * is seen to know or to be gone (LOCK, UNLOCK, CANCEL, a restart); the range is unlocked.  "-": it cannot
+ * come, "=": nothing changes.
+ *
+ *              granted   due      GRANTED_RES  told   settled  unlocked
+ *   WAITING    TELLING   -        -            -      -        -
+ *   RESTING    -         TELLING  as told      -      freed    -
+ *   TELLING    -         =        ANSWERED     next   OVER     -
+ *   ANSWERED   -         =        ANSWERED     next   OVER     -
+ *   GIVING_UP  -         =        =            -      =        freed
+ *   OVER       -         -        -            freed  -        -
+ *
+ * next (after_telling): freed if the client has accepted, RESTING if it may be told better later, and
+ * in the end GIVING_UP or freed.  It is told by GRANTED, or by GRANTED_MSG if it asked by LOCK_MSG,
+ * first at once and then every 10 s.  A client that refuses at the first telling has given up: the lock
+ * goes.  One that refuses later may have accepted a telling whose answer was lost, so the lock stays
+ * its own; as it does when there is no answer at all but one telling may have arrived.  Such a lock ends
+ * as any other of a dead client: by its restart.
+ *
+ * All states but the first and the last are in the table; GIVING_UP so that a LOCK of the same owner
+ * sees it.  States change under mu alone; no lock of the lock manager is taken with it.
+ */
+#include "adapters/nfs/nlm/service.h"
+#include "base/container.h"
+#include "runtime/runtime.h"
+
+#define TELL_WAIT (10 * DFS_SECOND) /* for an answer */
+#define TRIES_MAX 12
+#define SYNC_WAIT (30 * DFS_SECOND)
+#define ARGS_MAX (16u + 3 * (4 + NLM_STRING_MAX) + 32u)
+
+/* How a telling has ended.  MISSED: it has not arrived; GONE: the owner does not hold it any more. */
+enum outcome { MISSED, UNANSWERED, ACCEPTED, REFUSED, GONE };
+
+static struct dfs_lock_who
+who_of(const struct nlm_block *block)
+{
+	return (struct dfs_lock_who){block->client.bytes, block->owner, block->client.len,
+				     block->owner_len};
+}
+
+/* --- the table ---------------------------------------------------------------------------- */
+
+static struct nlm_block **
+bucket_of(struct nlm *nlm, uint64_t fileid)
+{
+	return &nlm->grants[dfs_hash_u64(fileid, 0) % NLM_GRANT_BUCKETS];
+}
+
+static _Atomic uint64_t *
+given_up_of(struct nlm *nlm, uint64_t fileid)
+{
+	return &nlm->given_up[bucket_of(nlm, fileid) - nlm->grants];
+}
+
+static void
+link_locked(struct nlm_block *block)
+{
+	struct nlm_block **head = bucket_of(block->nlm, block->ref.fileid);
+
+	block->next = *head;
+	block->prev = head;
+	if (block->next)
+		block->next->prev = &block->next;
+	*head = block;
+	block->nlm->n_grants++;
+}
+
+static void
+unlink_locked(struct nlm_block *block)
+{
+	*block->prev = block->next;
+	if (block->next)
+		block->next->prev = block->prev;
+	block->nlm->n_grants--;
+}
+
+static bool
+same_owner(const struct nlm_block *block, const struct dfs_lock_who *who)
+{
+	return block->client.len == who->client_len && block->owner_len == who->owner_len &&
+	       memcmp(block->client.bytes, who->client, who->client_len) == 0 &&
+	       memcmp(block->owner, who->owner, who->owner_len) == 0;
+}
+
+/* --- the states --------------------------------------------------------------------------- */
+
+/* Granted, or due. */
+static void
+tell_locked(struct nlm_block *block)
+{
+	bool queued = nlm_submit_locked(block->nlm, &block->task);
+
+	block->state = queued ? NLM_BLOCK_TELLING : NLM_BLOCK_RESTING;
+}
+
+static enum outcome
+outcome_of_stat(uint32_t stat)
+{
+	/* In its own grace period Linux asks for another telling. */
+	if (stat == NLM_DENIED_GRACE)
+		return MISSED;
+	return stat == NLM_GRANTED_STAT ? ACCEPTED : REFUSED;
+}
+
+static enum nlm_block_state
+after_telling_locked(struct nlm_block *block, enum outcome outcome)
+{
+	switch (outcome) {
+	case ACCEPTED:
+	case GONE:
+		return NLM_BLOCK_OVER;
+	case UNANSWERED:
+		block->unsure = true;
+		/* fall through */
+	case MISSED:
+		if (block->tries < TRIES_MAX && !block->nlm->stopping)
+			return NLM_BLOCK_RESTING;
+		/* fall through */
+	case REFUSED:
+		break;
+	}
+	return block->unsure ? NLM_BLOCK_OVER : NLM_BLOCK_GIVING_UP;
+}
+
+static void
+finish_locked(struct nlm_block *block, enum outcome outcome)
+{
+	if (block->state == NLM_BLOCK_OVER)
+		return;
+	if (block->state == NLM_BLOCK_ANSWERED && outcome != GONE)
+		outcome = outcome_of_stat(block->stat);
+	block->tries++;
+	block->state = after_telling_locked(block, outcome);
+	block->due = dfs_clock_mono() + block->nlm->try_every;
+	if (block->state == NLM_BLOCK_OVER)
+		unlink_locked(block);
+}
+
+static void
+settle_block_locked(struct nlm_block *block)
+{
+	switch (block->state) {
+	case NLM_BLOCK_RESTING:
+		unlink_locked(block);
+		nlm_block_free(block);
+		break;
+	case NLM_BLOCK_TELLING:
+	case NLM_BLOCK_ANSWERED:
+		unlink_locked(block);
+		block->state = NLM_BLOCK_OVER;
+		break;
+	case NLM_BLOCK_WAITING:
+	case NLM_BLOCK_GIVING_UP:
+	case NLM_BLOCK_OVER:
+		break;
+	}
+}
+
+/* True: whoever calls is to finish it. */
+static bool
+answer_locked(struct nlm_block *block, uint32_t stat)
+{
+	bool resting = block->state == NLM_BLOCK_RESTING;
+
+	if (block->state == NLM_BLOCK_GIVING_UP)
+		return false;
+	block->state = NLM_BLOCK_ANSWERED;
+	block->stat = stat;
+	block->unsure &= block->tries > 1; /* an earlier telling than this one */
+	return resting;
+}
+
+/* --- telling ------------------------------------------------------------------------------ */
+
+static void
+unlock(struct nlm_block *block)
+{
+	struct dfs_share *share = dfs_runtime_share_by_slot(block->nlm->runtime, block->slot);
+	struct dfs_lock_who who = who_of(block);
+	struct dfs_ctx ctx = {.share = share};
+
+	if (!share)
+		return;
+	dfs_fs_unlock(&ctx, &block->ref, &who, &block->range);
+	dfs_share_unref(share);
+}
+
+static void
+give_up(struct nlm_block *block)
+{
+	struct nlm *nlm = block->nlm;
+
+	unlock(block);
+	dfs_lock_acquire(&nlm->mu);
+	atomic_fetch_add(given_up_of(nlm, block->ref.fileid), 1);
+	unlink_locked(block);
+	dfs_lock_release(&nlm->mu);
+	nlm_block_free(block);
+}
+
+/* By whoever tells. */
+static void
+finish(struct nlm_block *block, enum outcome outcome)
+{
+	struct nlm *nlm = block->nlm;
+	enum nlm_block_state state;
+
+	dfs_lock_acquire(&nlm->mu);
+	finish_locked(block, outcome);
+	state = block->state;
+	dfs_lock_release(&nlm->mu);
+	if (state == NLM_BLOCK_GIVING_UP)
+		give_up(block);
+	else if (state == NLM_BLOCK_OVER)
+		nlm_block_free(block);
+}
+
+static enum outcome
+outcome_of(const struct nlm_block *block, enum dfs_status status, struct xdr_in *reply)
+{
+	struct nlm_bytes cookie;
+	uint32_t stat;
+
+	if (status == DFS_OK && !block->message) {
+		nlm_get_res(reply, &cookie, &stat);
+		return reply->bad ? UNANSWERED : outcome_of_stat(stat);
+	}
+	return status == DFS_OK || status == DFS_TIMEDOUT || status == DFS_IO ||
+			       status == DFS_CORRUPT
+		       ? UNANSWERED
+		       : MISSED;
+}
+
+static void
+told(void *arg, enum dfs_status status, struct xdr_in *reply)
+{
+	finish(arg, outcome_of(arg, status, reply));
+}
+
+static enum dfs_status
+send_granted(struct nlm_block *block)
+{
+	struct nlm *nlm = block->nlm;
+	struct nfs_target target = {.peer = block->peer,
+				    .local = block->local,
+				    .program = NLM_PROGRAM,
+				    .version = block->version,
+				    .protocol = block->datagram ? IPPROTO_UDP : IPPROTO_TCP};
+	unsigned char bytes[ARGS_MAX];
+	struct xdr_out out = {.base = bytes, .p = bytes, .end = bytes + sizeof bytes};
+
+	nlm_put_testargs(&out, block->version, &block->args);
+	return nlm->outside.send(
+		nlm->outside.arg, &target, block->message ? NLM_GRANTED_MSG : NLM_GRANTED, bytes,
+		(uint32_t)(out.p - bytes), dfs_clock_mono() + TELL_WAIT, told, block);
+}
+
+/* The grant must not be known before it would survive a restart.  DFS_STALE: it is none any more:
+ * before the grant was in the table, the owner may have let it go, and another may have taken it. */
+static enum dfs_status
+wait_remembered(struct nlm_block *block)
+{
+	struct dfs_share *share = dfs_runtime_share_by_slot(block->nlm->runtime, block->slot);
+	struct dfs_lock_who who = who_of(block);
+	struct dfs_lock_owner *owner;
+	enum dfs_status status;
+
+	if (!share)
+		return DFS_STALE;
+	owner = dfs_lock_owner_find(share->locks, &who);
+	if (owner &&
+	    dfs_locks_test(share->locks, owner, block->ref.fileid, &block->range, NULL) == DFS_OK)
+		status = dfs_locks_remembered(share->locks, owner, dfs_clock_mono() + SYNC_WAIT);
+	else
+		status = DFS_STALE;
+	dfs_lock_owner_put(share->locks, owner);
+	dfs_share_unref(share);
+	return status;
+}
+
+void
+nlm_tell(struct dfs_task *task)
+{
+	struct nlm_block *block = DFS_CONTAINER_OF(task, struct nlm_block, task);
+	enum dfs_status status;
+	bool wanted;
+
+	dfs_lock_acquire(&block->nlm->mu);
+	wanted = block->state == NLM_BLOCK_TELLING;
+	dfs_lock_release(&block->nlm->mu);
+	if (!wanted) {
+		finish(block, MISSED);
+		return;
+	}
+	status = wait_remembered(block);
+	if (status == DFS_STALE)
+		finish(block, GONE);
+	else if (status != DFS_OK || send_granted(block) != DFS_OK)
+		finish(block, MISSED);
+}
+
+/* --- events ------------------------------------------------------------------------------- */
+
+void
+nlm_granted(struct dfs_lock_wait *wait, enum dfs_status status)
+{
+	struct nlm_block *block = (struct nlm_block *)wait;
+	struct nlm *nlm = block->nlm;
+
+	if (status != DFS_OK) {
+		nlm_block_free(block);
+		return;
+	}
+	dfs_lock_acquire(&nlm->mu);
+	link_locked(block);
+	tell_locked(block);
+	dfs_lock_release(&nlm->mu);
+}
+
+void
+nlm_grants_due(struct nlm *nlm)
+{
+	int64_t now = dfs_clock_mono();
+
+	dfs_lock_acquire(&nlm->mu);
+	for (unsigned i = 0; nlm->n_grants && i < NLM_GRANT_BUCKETS; i++)
+		for (struct nlm_block *b = nlm->grants[i]; b; b = b->next)
+			if (b->state == NLM_BLOCK_RESTING && b->due <= now)
+				tell_locked(b);
+	dfs_lock_release(&nlm->mu);
+}
+
+static struct nlm_block *
+find_cookie_locked(struct nlm *nlm, const union nfs_address *peer, const struct nlm_bytes *cookie)
+{
+	for (unsigned i = 0; cookie->len == 8 && i < NLM_GRANT_BUCKETS; i++)
+		for (struct nlm_block *b = nlm->grants[i]; b; b = b->next)
+			if (b->message && memcmp(cookie->data, &b->cookie, 8) == 0 &&
+			    nfs_address_same(&b->peer, peer))
+				return b;
+	return NULL;
+}
+
+void
+nlm_grants_answer(struct nlm *nlm, const union nfs_address *peer, const struct nlm_bytes *cookie,
+		  uint32_t stat)
+{
+	struct nlm_block *block;
+	bool ours;
+
+	dfs_lock_acquire(&nlm->mu);
+	block = find_cookie_locked(nlm, peer, cookie);
+	ours = block && answer_locked(block, stat);
+	dfs_lock_release(&nlm->mu);
+	if (ours)
+		finish(block, UNANSWERED);
+}
+
+static bool
+settle_locked(struct nlm *nlm, uint32_t slot, const struct dfs_ref *ref,
+	      const struct dfs_lock_who *who, const struct dfs_lock_range *range)
+{
+	struct nlm_block *next;
+	bool found = false;
+
+	for (struct nlm_block *b = *bucket_of(nlm, ref->fileid); b; b = next) {
+		next = b->next;
+		if (b->slot != slot || b->ref.fileid != ref->fileid || !same_owner(b, who) ||
+		    b->range.start < range->start || b->range.end > range->end)
+			continue;
+		found |= b->range.start == range->start && b->range.end == range->end;
+		settle_block_locked(b);
+	}
+	return found;
+}
+
+bool
+nlm_grants_settle(struct nlm *nlm, uint32_t slot, const struct dfs_ref *ref,
+		  const struct dfs_lock_who *who, const struct dfs_lock_range *range)
+{
+	bool found;
+
+	dfs_lock_acquire(&nlm->mu);
+	found = settle_locked(nlm, slot, ref, who, range);
+	dfs_lock_release(&nlm->mu);
+	return found;
+}
+
+uint64_t
+nlm_grants_given_up(struct nlm *nlm, const struct dfs_ref *ref)
+{
+	return atomic_load(given_up_of(nlm, ref->fileid));
+}
+
+bool
+nlm_grants_keep(struct nlm *nlm, uint32_t slot, const struct dfs_ref *ref,
+		const struct dfs_lock_who *who, const struct dfs_lock_range *range, uint64_t since)
+{
+	bool keep;
+
+	dfs_lock_acquire(&nlm->mu);
+	keep = nlm_grants_given_up(nlm, ref) == since;
+	for (struct nlm_block *b = *bucket_of(nlm, ref->fileid); b && keep; b = b->next)
+		keep = b->state != NLM_BLOCK_GIVING_UP || b->slot != slot ||
+		       b->ref.fileid != ref->fileid || !same_owner(b, who) ||
+		       b->range.start > range->end || b->range.end < range->start;
+	if (keep)
+		settle_locked(nlm, slot, ref, who, range);
+	dfs_lock_release(&nlm->mu);
+	return keep;
+}
+
+void
+nlm_grants_drop(struct nlm *nlm, const struct nlm_client *client)
+{
+	struct nlm_block *next;
+
+	dfs_lock_acquire(&nlm->mu);
+	for (unsigned i = 0; i < NLM_GRANT_BUCKETS; i++)
+		for (struct nlm_block *b = nlm->grants[i]; b; b = next) {
+			next = b->next;
+			if (!client || (b->client.len == client->len &&
+					memcmp(b->client.bytes, client->bytes, client->len) == 0))
+				settle_block_locked(b);
+		}
+	dfs_lock_release(&nlm->mu);
+}
+
+uint32_t
+nlm_grants(struct nlm *nlm)
+{
+	uint32_t n;
+
+	dfs_lock_acquire(&nlm->mu);
+	n = nlm->n_grants;
+	dfs_lock_release(&nlm->mu);
+	return n;
+}
