@@ -100,9 +100,12 @@ same_owner(const struct nlm_block *block, const struct dfs_lock_who *who)
 static void
 tell_locked(struct nlm_block *block)
 {
-	bool queued = nlm_submit_locked(block->nlm, &block->task);
-
-	block->state = queued ? NLM_BLOCK_TELLING : NLM_BLOCK_RESTING;
+	block->state = NLM_BLOCK_RESTING;
+	if (!nlm_submit_locked(block->nlm, &block->task))
+		return;
+	block->state = NLM_BLOCK_TELLING;
+	block->unsure |= block->told;
+	block->told = false;
 }
 
 static enum outcome
@@ -122,7 +125,7 @@ after_telling_locked(struct nlm_block *block, enum outcome outcome)
 	case GONE:
 		return NLM_BLOCK_OVER;
 	case UNANSWERED:
-		block->unsure = true;
+		block->told = true;
 		/* fall through */
 	case MISSED:
 		if (block->tries < TRIES_MAX && !block->nlm->stopping)
@@ -131,7 +134,7 @@ after_telling_locked(struct nlm_block *block, enum outcome outcome)
 	case REFUSED:
 		break;
 	}
-	return block->unsure ? NLM_BLOCK_OVER : NLM_BLOCK_GIVING_UP;
+	return block->told || block->unsure ? NLM_BLOCK_OVER : NLM_BLOCK_GIVING_UP;
 }
 
 static void
@@ -178,7 +181,7 @@ answer_locked(struct nlm_block *block, uint32_t stat)
 		return false;
 	block->state = NLM_BLOCK_ANSWERED;
 	block->stat = stat;
-	block->unsure &= block->tries > 1; /* an earlier telling than this one */
+	block->told = false;
 	return resting;
 }
 

@@ -50,7 +50,8 @@ struct nlm_block {
 	uint32_t tries;                 /* mu: tellings that have ended */
 	int64_t due;                    /* mu: of the next one */
 	uint32_t stat;                  /* mu: what GRANTED_RES said, if ANSWERED */
-	bool unsure; /* mu: a telling may have arrived, of which no answer came */
+	bool told;                      /* mu: the last one may have arrived; no answer has come */
+	bool unsure;                    /* mu: the same of an earlier one */
 	union nfs_address peer, local;
 	uint32_t version;
 	bool datagram; /* came by UDP, and is answered so */

@@ -446,18 +446,106 @@ test_asking_again_settles(void)
 	g_assert_false(is_free());
 }
 
+/* A LOCK_MSG that blocks and is granted: two calls so far. */
+static void
+block_and_grant_message(void)
+{
+	o_nlm_lock4 args = {.cookie = OBJ("msg"),
+			    .block = true,
+			    .exclusive = true,
+			    .lock = lock4(host_b, 2, 0, 0)};
+
+	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, 0);
+	ENCODE(o_nlm_lock4, &args);
+	run(4, NLM_LOCK_MSG);
+	wait_sent(1);
+	g_assert_cmpuint(give(host_a, 1, 0, 0), ==, 0);
+	wait_sent(2);
+	g_assert_cmpuint(out.procedure, ==, NLM_GRANTED_MSG);
+}
+
+/* GRANTED_RES to the last call. */
+static void
+answer_message(enum nlm_stat stat)
+{
+	o_nlm_test4 told;
+	o_nlm_res res;
+
+	decode_bytes((xdrproc_t)xdr_o_nlm_test4, &told, sizeof told, out.args, out.len);
+	res = (o_nlm_res){.cookie = told.cookie, .stat = stat};
+	ENCODE(o_nlm_res, &res);
+	run(4, NLM_GRANTED_RES);
+	FREE(o_nlm_test4, &told);
+}
+
+static void
+end_call(enum dfs_status status)
+{
+	struct xdr_in nothing = {.p = out.args, .end = out.args};
+
+	out.done(out.done_arg, status, &nothing);
+}
+
+static void
+test_message_refused_is_free(void)
+{
+	block_and_grant_message();
+	g_assert_cmpuint(nlm_grants(nlm), ==, 1);
+	answer_message(NLM_DENIED);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_true(is_free());
+}
+
+static void
+test_message_accepted_is_kept(void)
+{
+	out.hold = true;
+	block_and_grant_message();
+	answer_message(NLM_GRANTED_STAT);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 1);
+	end_call(DFS_OK);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_false(is_free());
+}
+
+/* The first GRANTED_MSG may have been accepted; while the second is sent, it is refused. */
+static void
+test_message_refused_after_silence_is_kept(void)
+{
+	block_and_grant_message();
+	out.hold = true;
+	tick_to(3);
+	answer_message(NLM_DENIED);
+	end_call(DFS_OK);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_false(is_free());
+}
+
+/* A client in its grace period has answered: it has not accepted. */
+static void
+test_message_refused_after_grace_is_free(void)
+{
+	block_and_grant_message();
+	answer_message(NLM_DENIED_GRACE);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 1);
+	out.hold = true;
+	tick_to(3);
+	answer_message(NLM_DENIED);
+	end_call(DFS_OK);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_true(is_free());
+}
+
 /* The answer of a call that is under way comes after the lock was cancelled. */
 static void
 test_cancel_while_it_is_told(void)
 {
-	struct xdr_in nothing = {.p = out.args, .end = out.args};
-
 	out.hold = true;
 	block_and_grant();
 	g_assert_cmpuint(cancel(host_b, 2, 0, 0), ==, 0);
 	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
 	g_assert_true(is_free());
-	out.done(out.done_arg, DFS_SHUTDOWN, &nothing);
+	end_call(DFS_SHUTDOWN);
 }
 
 static bool
@@ -684,6 +772,11 @@ main(int argc, char **argv)
 	    test_who_cannot_be_told_loses_it_in_the_end);
 	add("/nlm/who-may-have-been-told-keeps-it", test_who_may_have_been_told_keeps_it);
 	add("/nlm/asking-again-settles", test_asking_again_settles);
+	add("/nlm/message-refused-is-free", test_message_refused_is_free);
+	add("/nlm/message-accepted-is-kept", test_message_accepted_is_kept);
+	add("/nlm/message-refused-after-silence-is-kept",
+	    test_message_refused_after_silence_is_kept);
+	add("/nlm/message-refused-after-grace-is-free", test_message_refused_after_grace_is_free);
 	add("/nlm/cancel-while-it-is-told", test_cancel_while_it_is_told);
 	add("/nlm/what-is-not-held-is-not-told", test_what_is_not_held_is_not_told);
 	add("/nlm/what-is-given-up-is-to-be-asked-for-again",
