@@ -47,9 +47,9 @@ count_block(struct nlm *nlm, _Atomic uint32_t *of_address)
 }
 
 struct nlm_block *
-nlm_block_new(struct nfs_call *call, const struct nlm_args *args, const struct dfs_ref *ref,
-	      const struct dfs_lock_range *range, bool message)
+nlm_block_new(struct nfs_call *call, const struct nlm_request *request)
 {
+	const struct nlm_args *args = request->args;
 	struct nlm *nlm = nlm_of(call);
 	struct nlm_block *block =
 		calloc(1, sizeof *block + args->caller.len + args->fh.len + args->oh.len);
@@ -59,7 +59,7 @@ nlm_block_new(struct nfs_call *call, const struct nlm_args *args, const struct d
 		return NULL;
 	nfs_address_set(&block->peer, &call->access->peer.sa);
 	nfs_address_set_port(&block->peer, 0);
-	nlm_client_of(&block->client, &block->peer, args->caller.data, args->caller.len);
+	block->client = request->client;
 	block->of_address = counter_of(nlm, &block->client);
 	if (!count_block(nlm, block->of_address)) {
 		free(block);
@@ -73,17 +73,18 @@ nlm_block_new(struct nfs_call *call, const struct nlm_args *args, const struct d
 	block->local = call->access->local;
 	block->datagram = call->access->datagram;
 	block->version = call->version;
-	block->message = message;
-	block->slot = call->ctx.share->slot;
-	block->ref = *ref;
-	block->range = *range;
+	block->message = request->message;
+	block->slot = request->slot;
+	block->ref = request->ref;
+	block->range = request->range;
 	block->cookie = atomic_fetch_add(&nlm->cookie, 1);
 	block->args = *args;
 	block->args.caller.data = keep(&at, &args->caller);
 	block->args.fh.data = keep(&at, &args->fh);
 	block->args.oh.data = keep(&at, &args->oh);
 	block->args.cookie = (struct nlm_bytes){(const unsigned char *)&block->cookie, 8};
-	block->owner_len = nlm_lock_owner(args, block->owner);
+	block->owner_len = request->who.owner_len;
+	memcpy(block->owner, request->owner, request->who.owner_len);
 	return block;
 }
 

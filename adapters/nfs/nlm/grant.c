@@ -86,10 +86,14 @@ unlink_locked(struct nlm_block *block)
 	block->nlm->n_grants--;
 }
 
+/* Whether block is of request's owner and file. */
 static bool
-same_owner(const struct nlm_block *block, const struct dfs_lock_who *who)
+is_of(const struct nlm_block *block, const struct nlm_request *request)
 {
-	return block->client.len == who->client_len && block->owner_len == who->owner_len &&
+	const struct dfs_lock_who *who = &request->who;
+
+	return block->slot == request->slot && block->ref.fileid == request->ref.fileid &&
+	       block->client.len == who->client_len && block->owner_len == who->owner_len &&
 	       memcmp(block->client.bytes, who->client, who->client_len) == 0 &&
 	       memcmp(block->owner, who->owner, who->owner_len) == 0;
 }
@@ -372,16 +376,16 @@ nlm_grants_answer(struct nlm *nlm, const union nfs_address *peer, const struct n
 }
 
 static bool
-settle_locked(struct nlm *nlm, uint32_t slot, const struct dfs_ref *ref,
-	      const struct dfs_lock_who *who, const struct dfs_lock_range *range)
+settle_locked(struct nlm *nlm, const struct nlm_request *request)
 {
+	const struct dfs_lock_range *range = &request->range;
 	struct nlm_block *next;
 	bool found = false;
 
-	for (struct nlm_block *b = *bucket_of(nlm, ref->fileid); b; b = next) {
+	for (struct nlm_block *b = *bucket_of(nlm, request->ref.fileid); b; b = next) {
 		next = b->next;
-		if (b->slot != slot || b->ref.fileid != ref->fileid || !same_owner(b, who) ||
-		    b->range.start < range->start || b->range.end > range->end)
+		if (!is_of(b, request) || b->range.start < range->start ||
+		    b->range.end > range->end)
 			continue;
 		found |= b->range.start == range->start && b->range.end == range->end;
 		settle_block_locked(b);
@@ -390,13 +394,12 @@ settle_locked(struct nlm *nlm, uint32_t slot, const struct dfs_ref *ref,
 }
 
 bool
-nlm_grants_settle(struct nlm *nlm, uint32_t slot, const struct dfs_ref *ref,
-		  const struct dfs_lock_who *who, const struct dfs_lock_range *range)
+nlm_grants_settle(struct nlm *nlm, const struct nlm_request *request)
 {
 	bool found;
 
 	dfs_lock_acquire(&nlm->mu);
-	found = settle_locked(nlm, slot, ref, who, range);
+	found = settle_locked(nlm, request);
 	dfs_lock_release(&nlm->mu);
 	return found;
 }
@@ -408,19 +411,17 @@ nlm_grants_given_up(struct nlm *nlm, const struct dfs_ref *ref)
 }
 
 bool
-nlm_grants_keep(struct nlm *nlm, uint32_t slot, const struct dfs_ref *ref,
-		const struct dfs_lock_who *who, const struct dfs_lock_range *range, uint64_t since)
+nlm_grants_keep(struct nlm *nlm, const struct nlm_request *request, uint64_t since)
 {
 	bool keep;
 
 	dfs_lock_acquire(&nlm->mu);
-	keep = nlm_grants_given_up(nlm, ref) == since;
-	for (struct nlm_block *b = *bucket_of(nlm, ref->fileid); b && keep; b = b->next)
-		keep = b->state != NLM_BLOCK_GIVING_UP || b->slot != slot ||
-		       b->ref.fileid != ref->fileid || !same_owner(b, who) ||
-		       b->range.start > range->end || b->range.end < range->start;
+	keep = nlm_grants_given_up(nlm, &request->ref) == since;
+	for (struct nlm_block *b = *bucket_of(nlm, request->ref.fileid); b && keep; b = b->next)
+		keep = b->state != NLM_BLOCK_GIVING_UP || !is_of(b, request) ||
+		       b->range.start > request->range.end || b->range.end < request->range.start;
 	if (keep)
-		settle_locked(nlm, slot, ref, who, range);
+		settle_locked(nlm, request);
 	dfs_lock_release(&nlm->mu);
 	return keep;
 }

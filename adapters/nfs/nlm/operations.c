@@ -5,36 +5,20 @@
 #include "adapters/nfs/nlm/service.h"
 
 static enum dfs_status
-answer(struct nfs_call *call, enum dfs_status status, struct nlm_result *res)
+run_test(struct nfs_call *call, struct nlm_request *r, struct nlm_result *res)
 {
-	if (status == DFS_AGAIN)
-		return status;
-	res->stat = nlm_status(call->version, status);
-	return DFS_OK;
+	return dfs_fs_test_lock(&call->ctx, &r->ref, &r->who, &r->range, &res->holder);
 }
 
+/* Only another's lock is DENIED here: that tells a holder. */
 static enum dfs_status
-run_test(struct nfs_call *call, const struct nlm_args *args, bool message, struct nlm_result *res)
+tested(enum dfs_status status)
 {
-	struct dfs_lock_range range;
-	struct nlm_who who;
-	struct dfs_ref ref;
-	enum dfs_status status = nlm_enter(call, args, &ref);
-
-	(void)message;
-	nlm_who_of(&who, call, args, false);
-	if (status == DFS_OK)
-		status = nlm_range(call->version, args, &range);
-	if (status == DFS_OK)
-		status = dfs_fs_test_lock(&call->ctx, &ref, &who.who, &range, &res->holder);
-	/* Only another's lock is DENIED here: that tells a holder. */
-	if (status == DFS_PERM || status == DFS_NOENT)
-		status = DFS_ACCESS;
-	return answer(call, status, res);
+	return status == DFS_PERM || status == DFS_NOENT ? DFS_ACCESS : status;
 }
 
-/* What an UNLOCK or UNSHARE answers: a refusal for the file's sake helps nobody; what may go better
- * next time, or is no range at all, is told. */
+/* What an UNLOCK or UNSHARE answers: a refusal for the file's sake helps nobody, and what cannot be
+ * there is not held; what may go better next time, or is no range at all, is told. */
 static enum dfs_status
 released(enum dfs_status status)
 {
@@ -52,157 +36,129 @@ released(enum dfs_status status)
 
 /* In the order of their ends: what waits may be granted before dfs_fs_lock is back. */
 static enum dfs_status
-lock_or_wait(struct nfs_call *call, const struct nlm_args *args, const struct dfs_ref *ref,
-	     const struct dfs_lock_range *range, uint32_t flags, bool message)
+lock(struct nfs_call *call, struct nlm_request *r, uint32_t flags)
 {
 	struct nlm *nlm = nlm_of(call);
-	uint64_t given_up = nlm_grants_given_up(nlm, ref);
+	uint64_t given_up = nlm_grants_given_up(nlm, &r->ref);
 	struct nlm_block *block = NULL;
-	struct nlm_who who;
 	enum dfs_status status;
 
-	nlm_who_of(&who, call, args, false);
-	if (args->block && !args->reclaim && nlm->outside.send) {
-		block = nlm_block_new(call, args, ref, range, message);
+	if (r->args->reclaim)
+		flags |= DFS_LOCK_RECLAIM;
+	if (r->args->block && !r->args->reclaim && nlm->outside.send) {
+		block = nlm_block_new(call, r);
 		if (!block)
 			return DFS_NOMEM;
 	}
-	status = dfs_fs_lock(&call->ctx, ref, &who.who, range, flags, block ? &block->wait : NULL,
-			     NULL);
+	status = dfs_fs_lock(&call->ctx, &r->ref, &r->who, &r->range, flags,
+			     block ? &block->wait : NULL, NULL);
 	if (status == DFS_BUSY && block)
 		return DFS_EXIST; /* it waits, and the block is not ours any more */
 	nlm_block_free(block);
-	if (status == DFS_OK &&
-	    !nlm_grants_keep(nlm, call->ctx.share->slot, ref, &who.who, range, given_up))
+	if (status == DFS_OK && !nlm_grants_keep(nlm, r, given_up))
 		return DFS_DELAY;
 	return status;
 }
 
 static enum dfs_status
-lock(struct nfs_call *call, const struct nlm_args *args, bool message, bool monitored,
-     struct nlm_result *res)
+run_lock(struct nfs_call *call, struct nlm_request *r, struct nlm_result *res)
 {
-	uint32_t flags =
-		(args->reclaim ? DFS_LOCK_RECLAIM : 0) | (monitored ? 0 : DFS_LOCK_PASSING);
-	struct nlm *nlm = nlm_of(call);
-	struct dfs_lock_range range;
-	struct dfs_ref ref;
-	enum dfs_status status = nlm_enter(call, args, &ref);
-
-	if (status == DFS_OK)
-		status = nlm_range(call->version, args, &range);
-	if (status == DFS_OK && monitored)
-		status = nlm_peer_enter(nlm, call, args);
-	if (status != DFS_OK)
-		return answer(call, status, res);
-	status = lock_or_wait(call, args, &ref, &range, flags, message);
-	if (monitored)
-		nlm_peer_leave(nlm, call, args);
-	return answer(call, status, res);
-}
-
-static enum dfs_status
-run_lock(struct nfs_call *call, const struct nlm_args *args, bool message, struct nlm_result *res)
-{
-	return lock(call, args, message, true, res);
+	(void)res;
+	return lock(call, r, 0);
 }
 
 /* For clients without a status monitor: nobody is remembered, and FREE_ALL says what it has lost. */
 static enum dfs_status
-run_nm_lock(struct nfs_call *call, const struct nlm_args *args, bool message,
-	    struct nlm_result *res)
+run_nm_lock(struct nfs_call *call, struct nlm_request *r, struct nlm_result *res)
 {
-	return lock(call, args, message, false, res);
+	(void)res;
+	return lock(call, r, DFS_LOCK_PASSING);
 }
 
 /* A request that waits, or one that was granted while this was on its way. */
 static enum dfs_status
-run_cancel(struct nfs_call *call, const struct nlm_args *args, bool message, struct nlm_result *res)
+run_cancel(struct nfs_call *call, struct nlm_request *r, struct nlm_result *res)
 {
-	struct dfs_lock_range range;
-	struct nlm_who who;
-	struct dfs_ref ref;
-	enum dfs_status status = nlm_enter(call, args, &ref);
+	enum dfs_status status = dfs_fs_cancel_lock(&call->ctx, &r->ref, &r->who, &r->range);
 
-	(void)message;
-	nlm_who_of(&who, call, args, false);
-	if (status == DFS_OK)
-		status = nlm_range(call->version, args, &range);
-	if (status == DFS_OK) {
-		status = dfs_fs_cancel_lock(&call->ctx, &ref, &who.who, &range);
-		if (status == DFS_NOENT &&
-		    nlm_grants_settle(nlm_of(call), call->ctx.share->slot, &ref, &who.who, &range))
-			status = dfs_fs_unlock(&call->ctx, &ref, &who.who, &range);
+	(void)res;
+	if (status == DFS_NOENT && nlm_grants_settle(nlm_of(call), r))
+		status = dfs_fs_unlock(&call->ctx, &r->ref, &r->who, &r->range);
+	return status;
+}
+
+/* Also ends the wait for that same range. */
+static enum dfs_status
+run_unlock(struct nfs_call *call, struct nlm_request *r, struct nlm_result *res)
+{
+	(void)res;
+	for (unsigned exclusive = 0; exclusive < 2; exclusive++) {
+		r->range.exclusive = exclusive;
+		dfs_fs_cancel_lock(&call->ctx, &r->ref, &r->who, &r->range);
 	}
-	return answer(call, status, res);
-}
-
-/* Also ends the wait for that same range.  What cannot be there is not held: granted. */
-static enum dfs_status
-run_unlock(struct nfs_call *call, const struct nlm_args *args, bool message, struct nlm_result *res)
-{
-	struct dfs_lock_range range;
-	struct nlm_who who;
-	struct dfs_ref ref;
-	enum dfs_status status = nlm_enter(call, args, &ref);
-
-	(void)message;
-	nlm_who_of(&who, call, args, false);
-	if (status == DFS_OK)
-		status = nlm_range(call->version, args, &range);
-	if (status == DFS_OK) {
-		for (unsigned exclusive = 0; exclusive < 2; exclusive++) {
-			range.exclusive = exclusive;
-			dfs_fs_cancel_lock(&call->ctx, &ref, &who.who, &range);
-		}
-		nlm_grants_settle(nlm_of(call), call->ctx.share->slot, &ref, &who.who, &range);
-		status = dfs_fs_unlock(&call->ctx, &ref, &who.who, &range);
-	}
-	return answer(call, released(status), res);
+	nlm_grants_settle(nlm_of(call), r);
+	return dfs_fs_unlock(&call->ctx, &r->ref, &r->who, &r->range);
 }
 
 static enum dfs_status
-run_share(struct nfs_call *call, const struct nlm_args *args, bool message, struct nlm_result *res)
+run_share(struct nfs_call *call, struct nlm_request *r, struct nlm_result *res)
 {
-	struct nlm *nlm = nlm_of(call);
-	struct nlm_who who;
-	struct dfs_ref ref;
-	enum dfs_status status = nlm_enter(call, args, &ref);
-
-	(void)message;
-	nlm_who_of(&who, call, args, true);
-	if (status == DFS_OK)
-		status = nlm_peer_enter(nlm, call, args);
-	if (status != DFS_OK)
-		return answer(call, status, res);
-	status = dfs_fs_share(&call->ctx, &ref, &who.who, args->access, args->deny,
-			      args->reclaim ? DFS_LOCK_RECLAIM : 0);
-	nlm_peer_leave(nlm, call, args);
-	return answer(call, status, res);
+	(void)res;
+	return dfs_fs_share(&call->ctx, &r->ref, &r->who, r->args->access, r->args->deny,
+			    r->args->reclaim ? DFS_LOCK_RECLAIM : 0);
 }
 
 static enum dfs_status
-run_unshare(struct nfs_call *call, const struct nlm_args *args, bool message,
-	    struct nlm_result *res)
+run_unshare(struct nfs_call *call, struct nlm_request *r, struct nlm_result *res)
 {
-	struct nlm_who who;
-	struct dfs_ref ref;
-	enum dfs_status status = nlm_enter(call, args, &ref);
-
-	(void)message;
-	nlm_who_of(&who, call, args, true);
-	if (status == DFS_OK)
-		dfs_fs_unshare(&call->ctx, &ref, &who.who);
-	return answer(call, released(status), res);
+	(void)res;
+	dfs_fs_unshare(&call->ctx, &r->ref, &r->who);
+	return DFS_OK;
 }
 
-const struct nlm_operation nlm_op_test = {nlm_get_test, run_test, nlm_put_testres, NLM_TEST_RES};
-const struct nlm_operation nlm_op_lock = {nlm_get_lock, run_lock, nlm_put_res, NLM_LOCK_RES};
-const struct nlm_operation nlm_op_nm_lock = {nlm_get_lock, run_nm_lock, nlm_put_res, NLM_NULL};
-const struct nlm_operation nlm_op_cancel = {nlm_get_cancel, run_cancel, nlm_put_res,
-					    NLM_CANCEL_RES};
-const struct nlm_operation nlm_op_unlock = {nlm_get_unlock, run_unlock, nlm_put_res,
-					    NLM_UNLOCK_RES};
-const struct nlm_operation nlm_op_share = {nlm_get_share, run_share, nlm_put_shareres, NLM_NULL};
-const struct nlm_operation nlm_op_unshare = {nlm_get_share, run_unshare, nlm_put_shareres,
-					     NLM_NULL};
+const struct nlm_operation nlm_op_test = {
+	.get = nlm_get_test,
+	.run = run_test,
+	.answer_of = tested,
+	.put = nlm_put_testres,
+	.message = NLM_TEST_RES,
+};
+const struct nlm_operation nlm_op_lock = {
+	.get = nlm_get_lock,
+	.monitored = true,
+	.run = run_lock,
+	.put = nlm_put_res,
+	.message = NLM_LOCK_RES,
+};
+const struct nlm_operation nlm_op_nm_lock = {
+	.get = nlm_get_lock,
+	.run = run_nm_lock,
+	.put = nlm_put_res,
+};
+const struct nlm_operation nlm_op_cancel = {
+	.get = nlm_get_cancel,
+	.run = run_cancel,
+	.put = nlm_put_res,
+	.message = NLM_CANCEL_RES,
+};
+const struct nlm_operation nlm_op_unlock = {
+	.get = nlm_get_unlock,
+	.run = run_unlock,
+	.answer_of = released,
+	.put = nlm_put_res,
+	.message = NLM_UNLOCK_RES,
+};
+const struct nlm_operation nlm_op_share = {
+	.get = nlm_get_share,
+	.share = true,
+	.monitored = true,
+	.run = run_share,
+	.put = nlm_put_shareres,
+};
+const struct nlm_operation nlm_op_unshare = {
+	.get = nlm_get_share,
+	.share = true,
+	.run = run_unshare,
+	.answer_of = released,
+	.put = nlm_put_shareres,
+};

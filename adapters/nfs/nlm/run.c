@@ -9,19 +9,6 @@
 
 #define ANSWER_WAIT (10 * DFS_SECOND)
 
-enum dfs_status
-nlm_enter(struct nfs_call *call, const struct nlm_args *args, struct dfs_ref *ref)
-{
-	uint32_t slot;
-	enum dfs_status status = nfs_handle_slot(args->fh.data, args->fh.len, &slot);
-
-	if (status == DFS_OK)
-		status = nfs_call_slot(call, slot);
-	if (status == DFS_OK)
-		status = nfs_handle_open(call->ctx.share, args->fh.data, ref);
-	return status;
-}
-
 void
 nlm_client_of(struct nlm_client *client, const union nfs_address *peer, const void *name,
 	      uint32_t len)
@@ -39,19 +26,57 @@ nlm_client_of(struct nlm_client *client, const union nfs_address *peer, const vo
 	client->len = NLM_CLIENT_HEAD + len;
 }
 
-void
-nlm_who_of(struct nlm_who *who, const struct nfs_call *call, const struct nlm_args *args,
-	   bool share)
+/* Which file, under the rules for the peer; DFS_BADHANDLE, DFS_STALE, DFS_ACCESS. */
+static enum dfs_status
+enter(struct nfs_call *call, const struct nlm_bytes *fh, struct nlm_request *request)
 {
+	enum dfs_status status = nfs_handle_slot(fh->data, fh->len, &request->slot);
+
+	if (status == DFS_OK)
+		status = nfs_call_slot(call, request->slot);
+	if (status == DFS_OK)
+		status = nfs_handle_open(call->ctx.share, fh->data, &request->ref);
+	return status;
+}
+
+static enum dfs_status
+begin(struct nfs_call *call, const struct nlm_operation *op, struct nlm_request *r)
+{
+	enum dfs_status status = enter(call, &r->args->fh, r);
+	uint32_t owner_len =
+		op->share ? nlm_share_owner(r->args, r->owner) : nlm_lock_owner(r->args, r->owner);
 	union nfs_address peer;
 
 	nfs_address_set(&peer, &call->access->peer.sa);
-	nlm_client_of(&who->client, &peer, args->caller.data, args->caller.len);
-	who->who.client = who->client.bytes;
-	who->who.client_len = who->client.len;
-	who->who.owner = who->owner;
-	who->who.owner_len =
-		share ? nlm_share_owner(args, who->owner) : nlm_lock_owner(args, who->owner);
+	nlm_client_of(&r->client, &peer, r->args->caller.data, r->args->caller.len);
+	r->who = (struct dfs_lock_who){r->client.bytes, r->owner, r->client.len, owner_len};
+	if (status == DFS_OK && !op->share)
+		status = nlm_range(call->version, r->args, &r->range);
+	return status;
+}
+
+/* DFS_AGAIN, or DFS_OK and *res. */
+static enum dfs_status
+operate(struct nfs_call *call, const struct nlm_operation *op, const struct nlm_args *args,
+	bool message, struct nlm_result *res)
+{
+	struct nlm_request request = {.args = args, .message = message};
+	struct nlm *nlm = nlm_of(call);
+	enum dfs_status status = begin(call, op, &request);
+
+	if (status == DFS_OK && op->monitored)
+		status = nlm_peer_enter(nlm, call, args);
+	if (status == DFS_OK) {
+		status = op->run(call, &request, res);
+		if (op->monitored)
+			nlm_peer_leave(nlm, call, args);
+	}
+	if (op->answer_of)
+		status = op->answer_of(status);
+	if (status == DFS_AGAIN)
+		return status;
+	res->stat = nlm_status(call->version, status);
+	return DFS_OK;
 }
 
 static bool
@@ -71,7 +96,7 @@ nlm_run(struct nfs_call *call, const struct nlm_operation *op)
 
 	if (!decode(call, op, &args))
 		return DFS_INVAL;
-	status = op->run(call, &args, false, &res);
+	status = operate(call, op, &args, false, &res);
 	if (status == DFS_OK)
 		op->put(&call->out, call->version, &args, &res);
 	return status;
@@ -117,7 +142,7 @@ nlm_run_message(struct nfs_call *call, const struct nlm_operation *op)
 		return DFS_INVAL;
 	if (call->ctx.nonblock)
 		return DFS_AGAIN; /* it may wait for a sync before it answers */
-	status = op->run(call, &args, true, &res);
+	status = operate(call, op, &args, true, &res);
 	if (status != DFS_OK)
 		return status;
 	/* Without an answer the client asks again. */
@@ -126,7 +151,7 @@ nlm_run_message(struct nfs_call *call, const struct nlm_operation *op)
 	op->put(&out, call->version, &args, &res);
 	nfs_address_set(&target.peer, &call->access->peer.sa);
 	nfs_address_set_port(&target.peer, 0);
-	nlm->outside.send(nlm->outside.arg, &target, op->answer, bytes, (uint32_t)(out.p - bytes),
+	nlm->outside.send(nlm->outside.arg, &target, op->message, bytes, (uint32_t)(out.p - bytes),
 			  dfs_clock_mono() + ANSWER_WAIT, answered, NULL);
 	return DFS_OK;
 }

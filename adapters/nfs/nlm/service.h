@@ -30,6 +30,18 @@ struct nlm_client {
 void nlm_client_of(struct nlm_client *client, const union nfs_address *peer, const void *name,
 		   uint32_t len);
 
+/* What a call asks: whose lock, in which file, and where. */
+struct nlm_request {
+	const struct nlm_args *args;
+	bool message;  /* to be answered by a call */
+	uint32_t slot; /* of the share */
+	struct dfs_ref ref;
+	struct dfs_lock_range range;
+	struct dfs_lock_who who; /* client and owner */
+	struct nlm_client client;
+	unsigned char owner[DFS_LOCK_OWNER_MAX];
+};
+
 /* What a LOCK that blocks is in; grant.c says what leads from one to another. */
 enum nlm_block_state {
 	NLM_BLOCK_WAITING,
@@ -105,9 +117,7 @@ bool nlm_submit_locked(struct nlm *nlm, struct dfs_task *task);
 /* --- block.c --- */
 
 /* A copy of what a grant will need; NULL: no memory, or a limit. */
-struct nlm_block *nlm_block_new(struct nfs_call *call, const struct nlm_args *args,
-				const struct dfs_ref *ref, const struct dfs_lock_range *range,
-				bool message);
+struct nlm_block *nlm_block_new(struct nfs_call *call, const struct nlm_request *request);
 void nlm_block_free(struct nlm_block *block); /* NULL is allowed */
 
 /* --- grant.c --- */
@@ -115,17 +125,14 @@ void nlm_block_free(struct nlm_block *block); /* NULL is allowed */
 /* A block's wait has ended; a task tells the client. */
 void nlm_granted(struct dfs_lock_wait *wait, enum dfs_status status);
 void nlm_tell(struct dfs_task *task);
-/* The owner knows that it has what was granted: no more call-backs for ranges that meet this one.
+/* The owner knows that it has what was granted: no more call-backs for ranges within this one.
  * True: there was one, for exactly this. */
-bool nlm_grants_settle(struct nlm *nlm, uint32_t slot, const struct dfs_ref *ref,
-		       const struct dfs_lock_who *who, const struct dfs_lock_range *range);
+bool nlm_grants_settle(struct nlm *nlm, const struct nlm_request *request);
 /* How many locks of the file, or of those that share its bucket, were given up. */
 uint64_t nlm_grants_given_up(struct nlm *nlm, const struct dfs_ref *ref);
 /* After a LOCK that was granted at once: nlm_grants_settle.  since: nlm_grants_given_up before it.  False: a lock of this owner may
  * have been given up meanwhile, and this one with it: the client is to come again. */
-bool nlm_grants_keep(struct nlm *nlm, uint32_t slot, const struct dfs_ref *ref,
-		     const struct dfs_lock_who *who, const struct dfs_lock_range *range,
-		     uint64_t since);
+bool nlm_grants_keep(struct nlm *nlm, const struct nlm_request *request, uint64_t since);
 /* Forget a client's grants. */
 void nlm_grants_drop(struct nlm *nlm, const struct nlm_client *client);
 /* GRANTED_RES has come. */
@@ -144,15 +151,19 @@ void nlm_peer_leave(struct nlm *nlm, struct nfs_call *call, const struct nlm_arg
 void nlm_peers_tidy(struct nlm *nlm);
 void nlm_peers_free(struct nlm *nlm);
 
-/* --- operations: DFS_AGAIN, or DFS_OK and *res --- */
+/* --- operations --- */
 
 struct nlm_operation {
 	void (*get)(struct xdr_in *in, uint32_t version, struct nlm_args *args);
-	enum dfs_status (*run)(struct nfs_call *call, const struct nlm_args *args, bool message,
+	bool share;     /* of share modes: there is no range */
+	bool monitored; /* may leave something behind: the caller is watched before */
+	enum dfs_status (*run)(struct nfs_call *call, struct nlm_request *request,
 			       struct nlm_result *res);
+	/* What is answered to a status, also to one that comes before run; NULL: that. */
+	enum dfs_status (*answer_of)(enum dfs_status status);
 	void (*put)(struct xdr_out *out, uint32_t version, const struct nlm_args *args,
 		    const struct nlm_result *res);
-	enum nlm_proc_number answer; /* to the message */
+	enum nlm_proc_number message; /* the call that answers a message */
 };
 
 extern const struct nlm_operation nlm_op_test, nlm_op_lock, nlm_op_nm_lock, nlm_op_cancel,
@@ -162,17 +173,6 @@ extern const struct nlm_operation nlm_op_test, nlm_op_lock, nlm_op_nm_lock, nlm_
 enum dfs_status nlm_run(struct nfs_call *call, const struct nlm_operation *op);
 /* One that is answered by another call. */
 enum dfs_status nlm_run_message(struct nfs_call *call, const struct nlm_operation *op);
-
-/* Which file, under the rules for the peer; DFS_BADHANDLE, DFS_STALE, DFS_ACCESS. */
-enum dfs_status nlm_enter(struct nfs_call *call, const struct nlm_args *args, struct dfs_ref *ref);
-/* The client and owner of a call. */
-struct nlm_who {
-	struct nlm_client client;
-	unsigned char owner[DFS_LOCK_OWNER_MAX];
-	struct dfs_lock_who who;
-};
-void nlm_who_of(struct nlm_who *who, const struct nfs_call *call, const struct nlm_args *args,
-		bool share);
 
 static inline struct nlm *
 nlm_of(const struct nfs_call *call)
