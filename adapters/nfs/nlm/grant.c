@@ -28,8 +28,9 @@
  * its own; as it does when there is no answer at all but one telling may have arrived.  Such a lock ends
  * as any other of a dead client: by its restart.
  *
- * All states but the first and the last are in the table; GIVING_UP so that a LOCK of the same owner
- * sees it.  States change under mu alone; no lock of the lock manager is taken with it.
+ * All states but the first and the last are in the table.  A lock is not given up while its owner's
+ * LOCK is under way there, and no such LOCK begins while it is: else it would be answered GRANTED, as
+ * its own already, and be gone a moment later.  States change under mu alone; no lock of the lock manager is taken with it.
  */
 #include "adapters/nfs/nlm/service.h"
 #include "base/container.h"
@@ -52,22 +53,16 @@ who_of(const struct nlm_block *block)
 
 /* --- the table ---------------------------------------------------------------------------- */
 
-static struct nlm_block **
-bucket_of(struct nlm *nlm, uint64_t fileid)
+static unsigned
+bucket_of(uint64_t fileid)
 {
-	return &nlm->grants[dfs_hash_u64(fileid, 0) % NLM_GRANT_BUCKETS];
-}
-
-static _Atomic uint64_t *
-given_up_of(struct nlm *nlm, uint64_t fileid)
-{
-	return &nlm->given_up[bucket_of(nlm, fileid) - nlm->grants];
+	return dfs_hash_u64(fileid, 0) % NLM_GRANT_BUCKETS;
 }
 
 static void
 link_locked(struct nlm_block *block)
 {
-	struct nlm_block **head = bucket_of(block->nlm, block->ref.fileid);
+	struct nlm_block **head = &block->nlm->grants[bucket_of(block->ref.fileid)];
 
 	block->next = *head;
 	block->prev = head;
@@ -96,6 +91,24 @@ is_of(const struct nlm_block *block, const struct nlm_request *request)
 	       block->client.len == who->client_len && block->owner_len == who->owner_len &&
 	       memcmp(block->client.bytes, who->client, who->client_len) == 0 &&
 	       memcmp(block->owner, who->owner, who->owner_len) == 0;
+}
+
+static bool
+meets(const struct nlm_block *block, const struct nlm_request *request)
+{
+	return is_of(block, request) && block->range.start <= request->range.end &&
+	       block->range.end >= request->range.start;
+}
+
+/* Whether a LOCK is under way to which the range may be granted as its owner's already. */
+static bool
+asked_for_locked(const struct nlm_block *block)
+{
+	const struct nlm_request *r = block->nlm->asking[bucket_of(block->ref.fileid)];
+
+	while (r && !meets(block, r))
+		r = r->next;
+	return r;
 }
 
 /* --- the states --------------------------------------------------------------------------- */
@@ -138,7 +151,9 @@ after_telling_locked(struct nlm_block *block, enum outcome outcome)
 	case REFUSED:
 		break;
 	}
-	return block->told || block->unsure ? NLM_BLOCK_OVER : NLM_BLOCK_GIVING_UP;
+	if (block->told || block->unsure)
+		return NLM_BLOCK_OVER;
+	return asked_for_locked(block) ? NLM_BLOCK_RESTING : NLM_BLOCK_GIVING_UP;
 }
 
 static void
@@ -211,7 +226,6 @@ give_up(struct nlm_block *block)
 
 	unlock(block);
 	dfs_lock_acquire(&nlm->mu);
-	atomic_fetch_add(given_up_of(nlm, block->ref.fileid), 1);
 	unlink_locked(block);
 	dfs_lock_release(&nlm->mu);
 	nlm_block_free(block);
@@ -382,7 +396,7 @@ settle_locked(struct nlm *nlm, const struct nlm_request *request)
 	struct nlm_block *next;
 	bool found = false;
 
-	for (struct nlm_block *b = *bucket_of(nlm, request->ref.fileid); b; b = next) {
+	for (struct nlm_block *b = nlm->grants[bucket_of(request->ref.fileid)]; b; b = next) {
 		next = b->next;
 		if (!is_of(b, request) || b->range.start < range->start ||
 		    b->range.end > range->end)
@@ -404,26 +418,38 @@ nlm_grants_settle(struct nlm *nlm, const struct nlm_request *request)
 	return found;
 }
 
-uint64_t
-nlm_grants_given_up(struct nlm *nlm, const struct dfs_ref *ref)
-{
-	return atomic_load(given_up_of(nlm, ref->fileid));
-}
-
 bool
-nlm_grants_keep(struct nlm *nlm, const struct nlm_request *request, uint64_t since)
+nlm_lock_begin(struct nlm *nlm, struct nlm_request *request)
 {
-	bool keep;
+	unsigned bucket = bucket_of(request->ref.fileid);
+	struct nlm_request **head = &nlm->asking[bucket];
+	const struct nlm_block *b;
 
 	dfs_lock_acquire(&nlm->mu);
-	keep = nlm_grants_given_up(nlm, &request->ref) == since;
-	for (struct nlm_block *b = *bucket_of(nlm, request->ref.fileid); b && keep; b = b->next)
-		keep = b->state != NLM_BLOCK_GIVING_UP || !is_of(b, request) ||
-		       b->range.start > request->range.end || b->range.end < request->range.start;
-	if (keep)
+	b = nlm->grants[bucket];
+	while (b && (b->state != NLM_BLOCK_GIVING_UP || !meets(b, request)))
+		b = b->next;
+	if (!b) {
+		request->next = *head;
+		request->prev = head;
+		if (request->next)
+			request->next->prev = &request->next;
+		*head = request;
+	}
+	dfs_lock_release(&nlm->mu);
+	return !b;
+}
+
+void
+nlm_lock_end(struct nlm *nlm, struct nlm_request *request, bool granted)
+{
+	dfs_lock_acquire(&nlm->mu);
+	*request->prev = request->next;
+	if (request->next)
+		request->next->prev = request->prev;
+	if (granted)
 		settle_locked(nlm, request);
 	dfs_lock_release(&nlm->mu);
-	return keep;
 }
 
 void

@@ -36,16 +36,14 @@ released(enum dfs_status status)
 
 /* In the order of their ends: what waits may be granted before dfs_fs_lock is back. */
 static enum dfs_status
-lock(struct nfs_call *call, struct nlm_request *r, uint32_t flags)
+lock_or_wait(struct nfs_call *call, struct nlm_request *r, uint32_t flags)
 {
-	struct nlm *nlm = nlm_of(call);
-	uint64_t given_up = nlm_grants_given_up(nlm, &r->ref);
 	struct nlm_block *block = NULL;
 	enum dfs_status status;
 
 	if (r->args->reclaim)
 		flags |= DFS_LOCK_RECLAIM;
-	if (r->args->block && !r->args->reclaim && nlm->outside.send) {
+	if (r->args->block && !r->args->reclaim && nlm_of(call)->outside.send) {
 		block = nlm_block_new(call, r);
 		if (!block)
 			return DFS_NOMEM;
@@ -55,8 +53,19 @@ lock(struct nfs_call *call, struct nlm_request *r, uint32_t flags)
 	if (status == DFS_BUSY && block)
 		return DFS_EXIST; /* it waits, and the block is not ours any more */
 	nlm_block_free(block);
-	if (status == DFS_OK && !nlm_grants_keep(nlm, r, given_up))
+	return status;
+}
+
+static enum dfs_status
+lock(struct nfs_call *call, struct nlm_request *r, uint32_t flags)
+{
+	struct nlm *nlm = nlm_of(call);
+	enum dfs_status status;
+
+	if (!nlm_lock_begin(nlm, r))
 		return DFS_DELAY;
+	status = lock_or_wait(call, r, flags);
+	nlm_lock_end(nlm, r, status == DFS_OK);
 	return status;
 }
 

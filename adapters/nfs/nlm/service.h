@@ -32,6 +32,7 @@ void nlm_client_of(struct nlm_client *client, const union nfs_address *peer, con
 
 /* What a call asks: whose lock, in which file, and where. */
 struct nlm_request {
+	struct nlm_request *next, **prev; /* mu: of LOCKs under way */
 	const struct nlm_args *args;
 	bool message;  /* to be answered by a call */
 	uint32_t slot; /* of the share */
@@ -97,11 +98,10 @@ struct nlm {
 	struct nlm_peer *peers[NLM_PEER_BUCKETS]; /* peers_mu */
 	uint32_t n_peers;                         /* peers_mu */
 	struct dfs_lock mu;
-	struct nlm_block *grants[NLM_GRANT_BUCKETS]; /* mu */
-	uint32_t n_grants;                           /* mu */
-	bool stopping;                               /* mu */
-	/* How many locks were given up, by the buckets; changed under mu. */
-	_Atomic uint64_t given_up[NLM_GRANT_BUCKETS];
+	struct nlm_block *grants[NLM_GRANT_BUCKETS];   /* mu */
+	uint32_t n_grants;                             /* mu */
+	struct nlm_request *asking[NLM_GRANT_BUCKETS]; /* mu: LOCKs under way */
+	bool stopping;                                 /* mu */
 	_Atomic uint64_t cookie;
 	_Atomic uint32_t n_blocks; /* waiting or granted */
 	_Atomic uint32_t n_blocks_of[NLM_BLOCK_COUNTERS];
@@ -128,11 +128,11 @@ void nlm_tell(struct dfs_task *task);
 /* The owner knows that it has what was granted: no more call-backs for ranges within this one.
  * True: there was one, for exactly this. */
 bool nlm_grants_settle(struct nlm *nlm, const struct nlm_request *request);
-/* How many locks of the file, or of those that share its bucket, were given up. */
-uint64_t nlm_grants_given_up(struct nlm *nlm, const struct dfs_ref *ref);
-/* After a LOCK that was granted at once: nlm_grants_settle.  since: nlm_grants_given_up before it.  False: a lock of this owner may
- * have been given up meanwhile, and this one with it: the client is to come again. */
-bool nlm_grants_keep(struct nlm *nlm, const struct nlm_request *request, uint64_t since);
+/* Around a LOCK, which nothing is taken back from meanwhile.  False: something of this owner is being
+ * taken back there: the client is to come again, and nothing is to be ended. */
+bool nlm_lock_begin(struct nlm *nlm, struct nlm_request *request);
+/* granted: it was at once, and its grants are settled. */
+void nlm_lock_end(struct nlm *nlm, struct nlm_request *request, bool granted);
 /* Forget a client's grants. */
 void nlm_grants_drop(struct nlm *nlm, const struct nlm_client *client);
 /* GRANTED_RES has come. */

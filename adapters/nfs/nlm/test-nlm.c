@@ -587,7 +587,7 @@ test_what_is_not_held_is_not_told(void)
 	g_assert_false(is_free());
 }
 
-/* The owner asks for what is being given up: whether it still has it is not known. */
+/* The owner asks for a part of what is being given up: it is to come again, and has nothing then. */
 static void
 test_what_is_given_up_is_to_be_asked_for_again(void)
 {
@@ -600,13 +600,63 @@ test_what_is_given_up_is_to_be_asked_for_again(void)
 	dfs_lock_acquire(&nlm->mu);
 	block->state = NLM_BLOCK_GIVING_UP;
 	dfs_lock_release(&nlm->mu);
+	dfs_locks_drop_clients(world.one->locks, any, NULL);
 	g_assert_cmpuint(take(host_b, 2, 5, 1, false), ==, NLM_DENIED_GRACE);
+	g_assert_cmpuint(dfs_locks_held(world.one->locks), ==, 0);
 	g_assert_cmpuint(nlm_grants(nlm), ==, 1);
 	dfs_lock_acquire(&nlm->mu);
 	block->state = NLM_BLOCK_RESTING;
 	dfs_lock_release(&nlm->mu);
 	g_assert_cmpuint(take(host_b, 2, 0, 0, false), ==, 0);
 	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+}
+
+/* A LOCK of process 2 of host_b for the whole file. */
+static void
+make_request(struct nlm_request *r)
+{
+	const struct nlm_args args = {.svid = 2, .oh = {(const unsigned char *)"oh", 2}};
+	union nfs_address peer;
+
+	memset(r, 0, sizeof *r);
+	r->slot = world.one->slot;
+	r->ref = file;
+	r->range = (struct dfs_lock_range){0, DFS_LOCK_EOF, true};
+	nfs_address_set(&peer, &conn.access.peer.sa);
+	nlm_client_of(&r->client, &peer, host_b, sizeof host_b - 1);
+	r->who = (struct dfs_lock_who){r->client.bytes, r->owner, r->client.len,
+				       nlm_lock_owner(&args, r->owner)};
+}
+
+/* The client refuses while a LOCK of the same owner is under way, which finds the lock to be its own. */
+static void
+test_what_its_owner_asks_for_is_not_given_up(void)
+{
+	struct nlm_request request;
+
+	make_request(&request);
+	g_assert_true(nlm_lock_begin(nlm, &request));
+	out.stat = NLM_DENIED;
+	block_and_grant();
+	g_assert_cmpuint(nlm_grants(nlm), ==, 1);
+	nlm_lock_end(nlm, &request, true);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_false(is_free());
+}
+
+static void
+test_what_its_owner_has_asked_for_in_vain_is_given_up(void)
+{
+	struct nlm_request request;
+
+	make_request(&request);
+	g_assert_true(nlm_lock_begin(nlm, &request));
+	out.stat = NLM_DENIED;
+	block_and_grant();
+	nlm_lock_end(nlm, &request, false);
+	tick_to(2);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_true(is_free());
 }
 
 static void
@@ -781,6 +831,10 @@ main(int argc, char **argv)
 	add("/nlm/what-is-not-held-is-not-told", test_what_is_not_held_is_not_told);
 	add("/nlm/what-is-given-up-is-to-be-asked-for-again",
 	    test_what_is_given_up_is_to_be_asked_for_again);
+	add("/nlm/what-its-owner-asks-for-is-not-given-up",
+	    test_what_its_owner_asks_for_is_not_given_up);
+	add("/nlm/what-its-owner-has-asked-for-in-vain-is-given-up",
+	    test_what_its_owner_has_asked_for_in_vain_is_given_up);
 	add("/nlm/blocks-are-bounded", test_blocks_are_bounded);
 	add("/nlm/a-wait-that-comes-after-the-stop-ends",
 	    test_a_wait_that_comes_after_the_stop_ends);
