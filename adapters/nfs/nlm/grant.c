@@ -14,7 +14,7 @@
  * come, "=": nothing changes.
  *
  *              granted   due      GRANTED_RES  told   settled  unlocked
- *   WAITING    TELLING   -        -            -      -        -
+ *   WAITING    TELLING   -        -            -      =        -
  *   RESTING    -         TELLING  as told      -      freed    -
  *   TELLING    -         =        ANSWERED     next   OVER     -
  *   ANSWERED   -         =        ANSWERED     next   OVER     -
@@ -25,12 +25,15 @@
  * in the end GIVING_UP or freed.  It is told by GRANTED, or by GRANTED_MSG if it asked by LOCK_MSG,
  * first at once and then every 10 s.  A client that refuses at the first telling has given up: the lock
  * goes.  One that refuses later may have accepted a telling whose answer was lost, so the lock stays
- * its own; as it does when there is no answer at all but one telling may have arrived.  Such a lock ends
- * as any other of a dead client: by its restart.
+ * its own; as it does when there is no answer at all but one telling may have arrived, and where a LOCK
+ * was granted at once, which may be the same one come again.  Such a lock ends as any other of a dead
+ * client: by its restart.
  *
- * All states but the first and the last are in the table.  A lock is not given up while its owner's
- * LOCK is under way there, and no such LOCK begins while it is: else it would be answered GRANTED, as
- * its own already, and be gone a moment later.  States change under mu alone; no lock of the lock manager is taken with it.
+ * A lock is not given up while its owner's LOCK is under way there, and no such LOCK begins while it is:
+ * else it would be answered GRANTED, as its own already, and be gone a moment later.
+ *
+ * WAITING is in one table, the others but OVER in another.  States change under mu alone, with which no
+ * lock of the lock manager is taken.
  */
 #include "adapters/nfs/nlm/service.h"
 #include "base/container.h"
@@ -60,16 +63,15 @@ bucket_of(uint64_t fileid)
 }
 
 static void
-link_locked(struct nlm_block *block)
+link_locked(struct nlm_block *block, struct nlm_block **heads)
 {
-	struct nlm_block **head = &block->nlm->grants[bucket_of(block->ref.fileid)];
+	struct nlm_block **head = &heads[bucket_of(block->ref.fileid)];
 
 	block->next = *head;
 	block->prev = head;
 	if (block->next)
 		block->next->prev = &block->next;
 	*head = block;
-	block->nlm->n_grants++;
 }
 
 static void
@@ -78,6 +80,12 @@ unlink_locked(struct nlm_block *block)
 	*block->prev = block->next;
 	if (block->next)
 		block->next->prev = block->prev;
+}
+
+static void
+remove_grant_locked(struct nlm_block *block)
+{
+	unlink_locked(block);
 	block->nlm->n_grants--;
 }
 
@@ -167,7 +175,7 @@ finish_locked(struct nlm_block *block, enum outcome outcome)
 	block->state = after_telling_locked(block, outcome);
 	block->due = dfs_clock_mono() + block->nlm->try_every;
 	if (block->state == NLM_BLOCK_OVER)
-		unlink_locked(block);
+		remove_grant_locked(block);
 }
 
 static void
@@ -175,12 +183,12 @@ settle_block_locked(struct nlm_block *block)
 {
 	switch (block->state) {
 	case NLM_BLOCK_RESTING:
-		unlink_locked(block);
+		remove_grant_locked(block);
 		nlm_block_free(block);
 		break;
 	case NLM_BLOCK_TELLING:
 	case NLM_BLOCK_ANSWERED:
-		unlink_locked(block);
+		remove_grant_locked(block);
 		block->state = NLM_BLOCK_OVER;
 		break;
 	case NLM_BLOCK_WAITING:
@@ -226,7 +234,7 @@ give_up(struct nlm_block *block)
 
 	unlock(block);
 	dfs_lock_acquire(&nlm->mu);
-	unlink_locked(block);
+	remove_grant_locked(block);
 	dfs_lock_release(&nlm->mu);
 	nlm_block_free(block);
 }
@@ -340,13 +348,15 @@ nlm_granted(struct dfs_lock_wait *wait, enum dfs_status status)
 	struct nlm_block *block = (struct nlm_block *)wait;
 	struct nlm *nlm = block->nlm;
 
-	if (status != DFS_OK) {
-		nlm_block_free(block);
-		return;
-	}
 	dfs_lock_acquire(&nlm->mu);
-	link_locked(block);
-	tell_locked(block);
+	unlink_locked(block);
+	if (status == DFS_OK) {
+		link_locked(block, nlm->grants);
+		nlm->n_grants++;
+		tell_locked(block);
+	} else {
+		nlm_block_free(block);
+	}
 	dfs_lock_release(&nlm->mu);
 }
 
@@ -419,7 +429,7 @@ nlm_grants_settle(struct nlm *nlm, const struct nlm_request *request)
 }
 
 bool
-nlm_lock_begin(struct nlm *nlm, struct nlm_request *request)
+nlm_lock_begin(struct nlm *nlm, struct nlm_request *request, struct nlm_block *block)
 {
 	unsigned bucket = bucket_of(request->ref.fileid);
 	struct nlm_request **head = &nlm->asking[bucket];
@@ -435,20 +445,36 @@ nlm_lock_begin(struct nlm *nlm, struct nlm_request *request)
 		if (request->next)
 			request->next->prev = &request->next;
 		*head = request;
+		if (block)
+			link_locked(block, nlm->waits);
 	}
 	dfs_lock_release(&nlm->mu);
 	return !b;
 }
 
-void
-nlm_lock_end(struct nlm *nlm, struct nlm_request *request, bool granted)
+static void
+know_locked(struct nlm_block *head, const struct nlm_request *request)
 {
+	for (struct nlm_block *b = head; b; b = b->next)
+		b->unsure |= meets(b, request);
+}
+
+void
+nlm_lock_end(struct nlm *nlm, struct nlm_request *request, struct nlm_block *block, bool granted)
+{
+	unsigned bucket = bucket_of(request->ref.fileid);
+
 	dfs_lock_acquire(&nlm->mu);
 	*request->prev = request->next;
 	if (request->next)
 		request->next->prev = request->prev;
-	if (granted)
+	if (block)
+		unlink_locked(block);
+	if (granted) {
 		settle_locked(nlm, request);
+		know_locked(nlm->grants[bucket], request);
+		know_locked(nlm->waits[bucket], request);
+	}
 	dfs_lock_release(&nlm->mu);
 }
 

@@ -34,38 +34,33 @@ released(enum dfs_status status)
 	}
 }
 
-/* In the order of their ends: what waits may be granted before dfs_fs_lock is back. */
+/* A request that may wait has its block before it is asked: it may be granted before dfs_fs_lock is back. */
 static enum dfs_status
-lock_or_wait(struct nfs_call *call, struct nlm_request *r, uint32_t flags)
+lock(struct nfs_call *call, struct nlm_request *r, uint32_t flags)
 {
+	struct nlm *nlm = nlm_of(call);
 	struct nlm_block *block = NULL;
 	enum dfs_status status;
 
 	if (r->args->reclaim)
 		flags |= DFS_LOCK_RECLAIM;
-	if (r->args->block && !r->args->reclaim && nlm_of(call)->outside.send) {
+	if (r->args->block && !r->args->reclaim && nlm->outside.send) {
 		block = nlm_block_new(call, r);
 		if (!block)
 			return DFS_NOMEM;
 	}
+	if (!nlm_lock_begin(nlm, r, block)) {
+		nlm_block_free(block);
+		return DFS_DELAY;
+	}
 	status = dfs_fs_lock(&call->ctx, &r->ref, &r->who, &r->range, flags,
 			     block ? &block->wait : NULL, NULL);
-	if (status == DFS_BUSY && block)
-		return DFS_EXIST; /* it waits, and the block is not ours any more */
+	if (status == DFS_BUSY && block) {
+		block = NULL; /* it waits, and the block is not ours any more */
+		status = DFS_EXIST;
+	}
+	nlm_lock_end(nlm, r, block, status == DFS_OK);
 	nlm_block_free(block);
-	return status;
-}
-
-static enum dfs_status
-lock(struct nfs_call *call, struct nlm_request *r, uint32_t flags)
-{
-	struct nlm *nlm = nlm_of(call);
-	enum dfs_status status;
-
-	if (!nlm_lock_begin(nlm, r))
-		return DFS_DELAY;
-	status = lock_or_wait(call, r, flags);
-	nlm_lock_end(nlm, r, status == DFS_OK);
 	return status;
 }
 

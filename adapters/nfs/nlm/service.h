@@ -64,7 +64,7 @@ struct nlm_block {
 	int64_t due;                    /* mu: of the next one */
 	uint32_t stat;                  /* mu: what GRANTED_RES said, if ANSWERED */
 	bool told;                      /* mu: the last one may have arrived; no answer has come */
-	bool unsure;                    /* mu: the same of an earlier one */
+	bool unsure; /* mu: the same of an earlier one, or of a LOCK granted at once */
 	union nfs_address peer, local;
 	uint32_t version;
 	bool datagram; /* came by UDP, and is answered so */
@@ -98,6 +98,7 @@ struct nlm {
 	struct nlm_peer *peers[NLM_PEER_BUCKETS]; /* peers_mu */
 	uint32_t n_peers;                         /* peers_mu */
 	struct dfs_lock mu;
+	struct nlm_block *waits[NLM_GRANT_BUCKETS];    /* mu */
 	struct nlm_block *grants[NLM_GRANT_BUCKETS];   /* mu */
 	uint32_t n_grants;                             /* mu */
 	struct nlm_request *asking[NLM_GRANT_BUCKETS]; /* mu: LOCKs under way */
@@ -128,11 +129,14 @@ void nlm_tell(struct dfs_task *task);
 /* The owner knows that it has what was granted: no more call-backs for ranges within this one.
  * True: there was one, for exactly this. */
 bool nlm_grants_settle(struct nlm *nlm, const struct nlm_request *request);
-/* Around a LOCK, which nothing is taken back from meanwhile.  False: something of this owner is being
- * taken back there: the client is to come again, and nothing is to be ended. */
-bool nlm_lock_begin(struct nlm *nlm, struct nlm_request *request);
-/* granted: it was at once, and its grants are settled. */
-void nlm_lock_end(struct nlm *nlm, struct nlm_request *request, bool granted);
+/* Around a LOCK, during which nothing that it asks for is taken back.  block: its own, may be NULL.
+ * False: something of this owner is being taken back there: the client is to come again, and there is
+ * nothing to end. */
+bool nlm_lock_begin(struct nlm *nlm, struct nlm_request *request, struct nlm_block *block);
+/* block: NULL also if it waits now.  granted: at once, and that is told: grants within are settled, and
+ * of what else is there nothing is taken back any more. */
+void nlm_lock_end(struct nlm *nlm, struct nlm_request *request, struct nlm_block *block,
+		  bool granted);
 /* Forget a client's grants. */
 void nlm_grants_drop(struct nlm *nlm, const struct nlm_client *client);
 /* GRANTED_RES has come. */

@@ -611,11 +611,11 @@ test_what_is_given_up_is_to_be_asked_for_again(void)
 	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
 }
 
-/* A LOCK of process 2 of host_b for the whole file. */
+/* A LOCK of the whole file. */
 static void
-make_request(struct nlm_request *r)
+make_request(struct nlm_request *r, const char *host, uint32_t svid)
 {
-	const struct nlm_args args = {.svid = 2, .oh = {(const unsigned char *)"oh", 2}};
+	const struct nlm_args args = {.svid = svid, .oh = {(const unsigned char *)"oh", 2}};
 	union nfs_address peer;
 
 	memset(r, 0, sizeof *r);
@@ -623,7 +623,7 @@ make_request(struct nlm_request *r)
 	r->ref = file;
 	r->range = (struct dfs_lock_range){0, DFS_LOCK_EOF, true};
 	nfs_address_set(&peer, &conn.access.peer.sa);
-	nlm_client_of(&r->client, &peer, host_b, sizeof host_b - 1);
+	nlm_client_of(&r->client, &peer, host, (uint32_t)strlen(host));
 	r->who = (struct dfs_lock_who){r->client.bytes, r->owner, r->client.len,
 				       nlm_lock_owner(&args, r->owner)};
 }
@@ -634,12 +634,12 @@ test_what_its_owner_asks_for_is_not_given_up(void)
 {
 	struct nlm_request request;
 
-	make_request(&request);
-	g_assert_true(nlm_lock_begin(nlm, &request));
+	make_request(&request, host_b, 2);
+	g_assert_true(nlm_lock_begin(nlm, &request, NULL));
 	out.stat = NLM_DENIED;
 	block_and_grant();
 	g_assert_cmpuint(nlm_grants(nlm), ==, 1);
-	nlm_lock_end(nlm, &request, true);
+	nlm_lock_end(nlm, &request, NULL, true);
 	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
 	g_assert_false(is_free());
 }
@@ -649,14 +649,54 @@ test_what_its_owner_has_asked_for_in_vain_is_given_up(void)
 {
 	struct nlm_request request;
 
-	make_request(&request);
-	g_assert_true(nlm_lock_begin(nlm, &request));
+	make_request(&request, host_b, 2);
+	g_assert_true(nlm_lock_begin(nlm, &request, NULL));
 	out.stat = NLM_DENIED;
 	block_and_grant();
-	nlm_lock_end(nlm, &request, false);
+	nlm_lock_end(nlm, &request, NULL, false);
 	tick_to(2);
 	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
 	g_assert_true(is_free());
+}
+
+/* The lock manager has granted it, which NLM has not heard yet, when the LOCK comes again. */
+static void
+test_granted_by_the_reply_is_kept(void)
+{
+	struct dfs_locks *locks = world.one->locks;
+	struct nlm_request holder;
+	struct dfs_lock_owner *owner;
+	struct dfs_lock_done done;
+
+	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, 0);
+	g_assert_cmpuint(take(host_b, 2, 0, 0, true), ==, NLM_BLOCKED);
+	make_request(&holder, host_a, 1);
+	owner = dfs_lock_owner_find(locks, &holder.who);
+	dfs_lock_done_init(&done);
+	g_assert_cmpint(dfs_locks_unlock(locks, owner, file.fileid, &holder.range, &done), ==,
+			DFS_OK);
+	dfs_lock_owner_put(locks, owner);
+	g_assert_cmpuint(take(host_b, 2, 0, 0, true), ==, 0);
+	out.stat = NLM_DENIED; /* it waits for nothing any more */
+	dfs_lock_done_run(locks, &done);
+	wait_sent(1);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_false(is_free());
+}
+
+/* A part of what was granted is given to the same owner by another LOCK. */
+static void
+test_granted_in_part_by_a_reply_is_kept(void)
+{
+	out.status = DFS_NOENT;
+	block_and_grant();
+	g_assert_cmpuint(take(host_b, 2, 5, 1, false), ==, 0);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 1);
+	out.status = DFS_OK;
+	out.stat = NLM_DENIED;
+	tick_to(2);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_false(is_free());
 }
 
 static void
@@ -835,6 +875,8 @@ main(int argc, char **argv)
 	    test_what_its_owner_asks_for_is_not_given_up);
 	add("/nlm/what-its-owner-has-asked-for-in-vain-is-given-up",
 	    test_what_its_owner_has_asked_for_in_vain_is_given_up);
+	add("/nlm/granted-by-the-reply-is-kept", test_granted_by_the_reply_is_kept);
+	add("/nlm/granted-in-part-by-a-reply-is-kept", test_granted_in_part_by_a_reply_is_kept);
 	add("/nlm/blocks-are-bounded", test_blocks_are_bounded);
 	add("/nlm/a-wait-that-comes-after-the-stop-ends",
 	    test_a_wait_that_comes_after_the_stop_ends);
