@@ -19,7 +19,6 @@ dist_check_SCRIPTS += \
 	tests/protocol/libnfs.sh \
 	tests/protocol/quota.py \
 	tests/protocol/portmap.py \
-	tests/protocol/recovery.py \
 	tests/protocol/rpcbind.py \
 	tests/protocol/statd.py \
 	tests/server/lifecycle.sh \
@@ -37,7 +36,6 @@ TESTS += \
 	tests/protocol/libnfs.sh \
 	tests/protocol/quota.py \
 	tests/protocol/portmap.py \
-	tests/protocol/recovery.py \
 	tests/protocol/rpcbind.py \
 	tests/protocol/statd.py \
 	$(long_tests)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""NLM by hand: a client's calls, and a client's side of call-backs (its rpcbind and lock manager).
+"""NLM by hand: a client's calls, and a client's side of call-backs (its rpcbind, lock manager, status monitor).
 
 own_network() puts the test into a network of its own, where a client's rpcbind may have port 111.
 """
@@ -35,11 +35,11 @@ def own_network():
 
 
 class Client:
-    """A host's lock manager as a caller, under one name from one address."""
+    """A host's lock manager as a caller, under one name from one address; state: its status monitor's."""
 
-    def __init__(self, port, name=b"alpha", version=4, address="127.0.0.2", cred=rpc.ROOT):
-        self.name, self.version, self.address = name, version, address
-        self.conn = rpc.Conn(port, source=address, cred=cred)
+    def __init__(self, port, name=b"alpha", version=4, address="127.0.0.2", cred=rpc.ROOT, to="127.0.0.1", state=1):
+        self.name, self.version, self.address, self.state = name, version, address, state
+        self.conn = rpc.Conn(port, address=to, source=address, cred=cred)
         self.cookies = 0
         self.holder = None
 
@@ -65,7 +65,8 @@ class Client:
 
     def lock(self, fh, svid=1, start=0, length=0, exclusive=True, block=False, reclaim=False, oh=b"oh", proc=LOCK,
              cookie=None):
-        return self.call(proc, u32(block, exclusive) + self.alock(fh, svid, start, length, oh) + u32(reclaim, 1), cookie)[0]
+        return self.call(proc, u32(block, exclusive) + self.alock(fh, svid, start, length, oh) +
+                         u32(reclaim, self.state), cookie)[0]
 
     def test(self, fh, svid=1, start=0, length=0, exclusive=True, oh=b"oh"):
         stat, r = self.call(TEST, u32(exclusive) + self.alock(fh, svid, start, length, oh))
@@ -96,33 +97,51 @@ class Client:
 
 
 class Listener:
-    """What a host answers: its rpcbind on port 111, its lock manager on another, both TCP.
+    """What a host answers: its rpcbind on port 111 by TCP and UDP, its lock manager by TCP and its status monitor by UDP.
 
     Each call to the lock manager is put into calls as (version, procedure, body); reply(version, procedure, body)
-    makes the result, None: there is no answer.
+    makes the result, None: there is no answer.  Each to the status monitor is put into notices as (address that it
+    came from, procedure, name, words behind it).
     """
 
     def __init__(self, address="127.0.0.2", reply=None):
-        self.calls = queue.Queue()
+        self.calls, self.notices = queue.Queue(), queue.Queue()
         self.reply = reply or (lambda version, proc, body: granted(body))
         self.address = address
         self.nlm = self.listen(0, self.serve_nlm)
-        self.rpcbind = self.listen(111, self.serve_rpcbind)
+        self.nsm = self.receive(0, self.serve_nsm)
+        self.rpcbind = self.listen(111, self.serve_rpcbind), self.receive(111, self.serve_rpcbind)
 
-    def listen(self, port, serve):
-        s = socket.socket()
+    def socket(self, kind, port):
+        s = socket.socket(socket.AF_INET, kind)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind((self.address, port))
+        return s
+
+    def listen(self, port, serve):
+        s = self.socket(socket.SOCK_STREAM, port)
         s.listen(16)
 
         def accept():
             while True:
                 try:
-                    c, _ = s.accept()
+                    c, peer = s.accept()
                 except OSError:
                     return
-                threading.Thread(target=self.converse, args=(c, serve), daemon=True).start()
+                threading.Thread(target=self.converse, args=(c, peer, serve), daemon=True).start()
         threading.Thread(target=accept, daemon=True).start()
+        return s
+
+    def receive(self, port, serve):
+        s = self.socket(socket.SOCK_DGRAM, port)
+
+        def answer():
+            while True:
+                data, peer = s.recvfrom(65536)
+                result = self.answer(data, peer, serve)
+                if result:
+                    s.sendto(result, peer)
+        threading.Thread(target=answer, daemon=True).start()
         return s
 
     @staticmethod
@@ -135,32 +154,43 @@ class Listener:
             data += more
         return data
 
-    def converse(self, c, serve):
+    @staticmethod
+    def answer(data, peer, serve):
+        xid, _, _, prog, vers, proc = struct.unpack_from(">6I", data)
+        at = 24
+        for _ in range(2):  # credential and verifier
+            n = struct.unpack_from(">I", data, at + 4)[0]
+            at += 8 + ((n + 3) & ~3)
+        result = serve(peer, prog, vers, proc, data[at:])
+        return None if result is None else u32(xid, 1, 0, 0, 0, 0) + result
+
+    def converse(self, c, peer, serve):
         try:
             while True:
                 mark = struct.unpack(">I", self.take(c, 4))[0]
-                data = self.take(c, mark & 0x7fffffff)
-                xid, _, _, prog, vers, proc = struct.unpack_from(">6I", data)
-                at = 24
-                for _ in range(2):  # credential and verifier
-                    n = struct.unpack_from(">I", data, at + 4)[0]
-                    at += 8 + ((n + 3) & ~3)
-                result = serve(prog, vers, proc, data[at:])
-                if result is not None:
-                    c.sendall(rpc.record(u32(xid, 1, 0, 0, 0, 0) + result))
+                result = self.answer(self.take(c, mark & 0x7fffffff), peer, serve)
+                if result:
+                    c.sendall(rpc.record(result))
         except OSError:
             pass
 
-    def serve_rpcbind(self, prog, vers, proc, body):
+    def serve_rpcbind(self, peer, prog, vers, proc, body):
         assert (prog, vers, proc) == (PMAP, 2, 3), (prog, vers, proc)
-        want = struct.unpack_from(">I", body)[0]
-        return u32(self.nlm.getsockname()[1] if want == NLM else 0)
+        want, _, protocol = struct.unpack_from(">3I", body)
+        here = {(NLM, socket.IPPROTO_TCP): self.nlm, (NSM, socket.IPPROTO_UDP): self.nsm}.get((want, protocol))
+        return u32(here.getsockname()[1] if here else 0)
 
-    def serve_nlm(self, prog, vers, proc, body):
+    def serve_nlm(self, peer, prog, vers, proc, body):
         if proc == 0:
             return b""
         self.calls.put((vers, proc, body))
         return self.reply(vers, proc, body)
+
+    def serve_nsm(self, peer, prog, vers, proc, body):
+        r = rpc.Reply(body)
+        name = r.opaque()
+        self.notices.put((peer[0], proc, name, list(struct.unpack(">%dI" % (len(r.data[r.at:]) // 4), r.data[r.at:]))))
+        return b""
 
     def expect(self, proc, seconds=30):
         """The next call, which must be of this procedure: its version, a cursor over its body."""
