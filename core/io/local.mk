@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 core_libdittofs_la_SOURCES += \
+	core/io/bind.c \
+	core/io/bind.h \
 	core/io/conn.c \
 	core/io/conn.h \
 	core/io/conn_out.c \

@@ -7,7 +7,6 @@
  * Locks: mu guards the two counts and is held for a few instructions.
  */
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include "base/cond.h"
 #include "base/container.h"
 #include "base/log.h"
+#include "io/bind.h"
 #include "io/net.h"
 
 #define LISTENERS_MAX 32
@@ -266,14 +266,14 @@ listener_ready(struct dfs_watch *watch, uint32_t events)
 }
 
 static void
-set_options(int fd, const struct dfs_conn_limits *limits, int family)
+set_options(void *arg, int fd, int family)
 {
+	const struct dfs_net *net = arg;
 	int one = 1, keep_idle = 60, keep_interval = 10, keep_count = 3;
-	unsigned stall = (unsigned)(limits->stall / 1000000);
+	unsigned stall = (unsigned)(net->limits.stall / 1000000);
 
+	(void)family;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	if (family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
 	/* Inherited by accepted sockets: */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
@@ -284,55 +284,27 @@ set_options(int fd, const struct dfs_conn_limits *limits, int family)
 }
 
 static enum dfs_status
-listen_one(struct dfs_net *net, const char *address, const struct addrinfo *ai)
+add_listener(void *arg, int fd)
 {
-	struct listener *l = &net->listeners[net->n_listeners];
-	int err, fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	uint16_t port = ntohs(((struct sockaddr_in *)ai->ai_addr)->sin_port); /* same place in v6 */
+	struct dfs_net *net = arg;
 
-	if (fd < 0)
-		return dfs_fail(DFS_IO, "cannot listen on %s: %s", address, strerror(errno));
-	set_options(fd, &net->limits, ai->ai_family);
-	if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || listen(fd, 4096) < 0) {
-		err = errno;
-		close(fd);
-		return dfs_fail(err == EADDRINUSE      ? DFS_BUSY
-				: err == EADDRNOTAVAIL ? DFS_CONFIG
-						       : DFS_IO,
-				"cannot listen on %s port %u: %s", address, port, strerror(err));
-	}
-	l->watch = (struct dfs_watch){.ready = listener_ready, .fd = fd};
-	l->net = net;
-	net->n_listeners++;
+	if (net->n_listeners == LISTENERS_MAX)
+		return dfs_fail(DFS_CONFIG, "more than %u addresses to listen on", LISTENERS_MAX);
+	net->listeners[net->n_listeners++] =
+		(struct listener){.watch = {.ready = listener_ready, .fd = fd}, .net = net};
 	return DFS_OK;
 }
 
 enum dfs_status
 dfs_net_listen(struct dfs_net *net, const char *address, uint16_t port)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-				 .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-	struct addrinfo *list, *ai;
-	enum dfs_status status = DFS_OK;
-	char text[8];
-	int err;
+	const struct dfs_bind how = {.type = SOCK_STREAM,
+				     .what = "listen on",
+				     .prepare = set_options,
+				     .take = add_listener,
+				     .arg = net};
 
-	snprintf(text, sizeof text, "%u", port);
-	err = getaddrinfo(address, text, &hints, &list);
-	if (err)
-		return dfs_fail(DFS_CONFIG, "cannot listen on \"%s\": %s", address,
-				gai_strerror(err));
-	for (ai = list; ai && status == DFS_OK; ai = ai->ai_next) {
-		if (ai->ai_family != AF_INET && ai->ai_family != AF_INET6)
-			continue;
-		if (net->n_listeners == LISTENERS_MAX)
-			status = dfs_fail(DFS_CONFIG, "more than %u addresses to listen on",
-					  LISTENERS_MAX);
-		else
-			status = listen_one(net, address, ai);
-	}
-	freeaddrinfo(list);
-	return status;
+	return dfs_bind_each(&how, address, port);
 }
 
 uint16_t

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <netdb.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,6 +13,7 @@
 #include "base/container.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "io/bind.h"
 
 #define SOCKETS_MAX 64u
 #define READS 64u              /* of one event */
@@ -241,67 +240,53 @@ nfs_datagram_put_out(struct dfs_conn *io)
 	sendmsg(conn->socket->watch.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static enum dfs_status
-listen_one(struct nfs_udp *udp, const char *address, const struct addrinfo *ai, bool portmap)
+/* What dfs_bind_each works for. */
+struct listening {
+	struct nfs_udp *udp;
+	bool portmap;
+};
+
+static void
+set_options(void *arg, int fd, int family)
 {
-	struct nfs_udp_socket *s = &udp->sockets[udp->n];
-	uint16_t port = ntohs(((struct sockaddr_in *)ai->ai_addr)->sin_port); /* same place in v6 */
-	int one = 1, room = RECEIVE_ROOM, err;
-	int fd = socket(ai->ai_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int one = 1, room = RECEIVE_ROOM;
+
+	(void)arg;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+	if (family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof one);
+	else
+		setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof one);
+}
+
+static enum dfs_status
+add_socket(void *arg, int fd)
+{
+	struct listening *l = arg;
+	struct nfs_udp *udp = l->udp;
 	union nfs_address bound;
 
-	if (fd < 0)
-		return dfs_fail(DFS_IO, "cannot receive on %s: %s", address, strerror(errno));
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
-	if (ai->ai_family == AF_INET6) {
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof one);
-	} else {
-		setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof one);
-	}
-	if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0) {
-		err = errno;
-		close(fd);
-		return dfs_fail(err == EADDRINUSE      ? DFS_BUSY
-				: err == EADDRNOTAVAIL ? DFS_CONFIG
-						       : DFS_IO,
-				"cannot receive on %s UDP port %u: %s", address, port,
-				strerror(err));
-	}
+	if (udp->n == SOCKETS_MAX)
+		return dfs_fail(DFS_CONFIG, "more than %u UDP sockets", SOCKETS_MAX);
 	nfs_address_of_socket(&bound, fd);
-	*s = (struct nfs_udp_socket){.watch = {.ready = ready, .fd = fd},
-				     .udp = udp,
-				     .portmap = portmap,
-				     .port = nfs_address_port(&bound)};
-	udp->n++;
+	udp->sockets[udp->n++] = (struct nfs_udp_socket){.watch = {.ready = ready, .fd = fd},
+							 .udp = udp,
+							 .portmap = l->portmap,
+							 .port = nfs_address_port(&bound)};
 	return DFS_OK;
 }
 
 enum dfs_status
 nfs_udp_listen(struct nfs_udp *udp, const char *address, uint16_t port, bool portmap)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM,
-				 .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-	struct addrinfo *list, *ai;
-	enum dfs_status status = DFS_OK;
-	char text[8];
-	int err;
+	struct listening listening = {udp, portmap};
+	const struct dfs_bind how = {.type = SOCK_DGRAM,
+				     .what = "receive on",
+				     .prepare = set_options,
+				     .take = add_socket,
+				     .arg = &listening};
 
-	snprintf(text, sizeof text, "%u", port);
-	err = getaddrinfo(address, text, &hints, &list);
-	if (err)
-		return dfs_fail(DFS_CONFIG, "cannot receive on \"%s\": %s", address,
-				gai_strerror(err));
-	for (ai = list; ai && status == DFS_OK; ai = ai->ai_next) {
-		if (ai->ai_family != AF_INET && ai->ai_family != AF_INET6)
-			continue;
-		if (udp->n == SOCKETS_MAX)
-			status = dfs_fail(DFS_CONFIG, "more than %u UDP sockets", SOCKETS_MAX);
-		else
-			status = listen_one(udp, address, ai, portmap);
-	}
-	freeaddrinfo(list);
-	return status;
+	return dfs_bind_each(&how, address, port);
 }
 
 bool
