@@ -4,6 +4,7 @@
  * status monitor, and call-backs that are answered in all ways.
  */
 #include <glib.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #define xdr_opaque tirpc_xdr_opaque
@@ -13,6 +14,7 @@
 #include "adapters/nfs/nlm/service.h"
 #include "adapters/nfs/test-runtime.h"
 #include "adapters/nfs/test-world.h"
+#include "base/cond.h"
 #include "base/log.h"
 #include "io/worker.h"
 
@@ -25,8 +27,8 @@ static struct dfs_ref file;
 
 /* What was sent, and how each is answered. */
 static struct {
-	GMutex mu;
-	GCond cond;
+	pthread_mutex_t mu; /* not GLib's, which the thread sanitizer does not see */
+	pthread_cond_t cond;
 	unsigned n;
 	uint32_t procedure, version, len;
 	unsigned char args[NFS_CALL_ARGS_MAX];
@@ -59,7 +61,7 @@ send_out(void *arg, const struct nfs_target *target, uint32_t procedure, const v
 	(void)arg;
 	(void)deadline;
 	g_assert_cmpuint(target->program, ==, NLM_PROGRAM);
-	g_mutex_lock(&out.mu);
+	pthread_mutex_lock(&out.mu);
 	out.procedure = procedure;
 	out.version = target->version;
 	out.len = len;
@@ -70,15 +72,15 @@ send_out(void *arg, const struct nfs_target *target, uint32_t procedure, const v
 	out.done_arg = done_arg;
 	xdr_put_fixed(&body, zero, 4); /* an empty cookie */
 	xdr_put_u32(&body, out.stat);
-	g_mutex_unlock(&out.mu);
+	pthread_mutex_unlock(&out.mu);
 	if (!hold) {
 		in = (struct xdr_in){.p = reply, .end = status == DFS_OK ? body.p : reply};
 		done(done_arg, status, &in);
 	}
-	g_mutex_lock(&out.mu);
+	pthread_mutex_lock(&out.mu);
 	out.n++;
-	g_cond_signal(&out.cond);
-	g_mutex_unlock(&out.mu);
+	pthread_cond_signal(&out.cond);
+	pthread_mutex_unlock(&out.mu);
 	return DFS_OK;
 }
 
@@ -86,13 +88,13 @@ send_out(void *arg, const struct nfs_target *target, uint32_t procedure, const v
 static void
 wait_sent(unsigned n)
 {
-	gint64 end = g_get_monotonic_time() + 30 * G_TIME_SPAN_SECOND;
+	int64_t end = dfs_clock_mono() + 30 * DFS_SECOND;
 
-	g_mutex_lock(&out.mu);
+	pthread_mutex_lock(&out.mu);
 	while (out.n < n)
-		g_assert_true(g_cond_wait_until(&out.cond, &out.mu, end));
+		g_assert_true(dfs_cond_until(&out.cond, &out.mu, end));
 	g_assert_cmpuint(out.n, ==, n);
-	g_mutex_unlock(&out.mu);
+	pthread_mutex_unlock(&out.mu);
 }
 
 static enum dfs_status
@@ -848,6 +850,8 @@ main(int argc, char **argv)
 
 	g_test_init(&argc, &argv, NULL);
 	test_world_init(&world);
+	pthread_mutex_init(&out.mu, NULL);
+	dfs_cond_init(&out.cond);
 	workers = dfs_workers_new(2);
 	make_file();
 	add("/nlm/holder-is-told-in-both-widths", test_holder_is_told_in_both_widths);
