@@ -21,8 +21,10 @@ const struct dfs_config_item dfs_server_table[] = {
 	 "unless all have come back earlier."},
 	{"max_locks", DFS_CONFIG_INT, 0, SERVER(max_locks), 1, 1000000000, "1000000", NULL,
 	 "Locks that may be held in all, at about 150 bytes each and up to 256 for their owners."},
-	{"max_client_locks", DFS_CONFIG_INT, 0, SERVER(max_client_locks), 1, 1000000000, "65536", NULL,
-	 "Locks that one client may hold on one share."},
+	{"max_client_locks", DFS_CONFIG_INT, 0, SERVER(max_client_locks), 1, 1000000000, "65536",
+	 NULL,
+	 "Locks that one client may hold on one share; unlocking the midst of some may leave "
+	 "twice as many."},
 	{.type = DFS_CONFIG_END},
 };
 

@@ -140,7 +140,7 @@ enum dfs_status dfs_locks_test(struct dfs_locks *locks, const struct dfs_lock_ow
 			       uint64_t fileid, const struct dfs_lock_range *range,
 			       struct dfs_lock_conflict *conflict);
 /* Of the range only start and end count.  DFS_NOMEM: splitting a lock needs memory, of which there is
- * none; nothing was unlocked. */
+ * none, or the client or the server holds twice what it may; nothing was unlocked. */
 enum dfs_status dfs_locks_unlock(struct dfs_locks *locks, struct dfs_lock_owner *owner,
 				 uint64_t fileid, const struct dfs_lock_range *range,
 				 struct dfs_lock_done *done);

@@ -8,6 +8,7 @@
 #include "metadata/lock/table.h"
 
 #define BYTES_EACH 256 /* of owners and clients, for each lock that the server may hold */
+#define SPLIT_LIMITS 2 /* what is split by an unlock may pass the limits of locks so many times */
 
 static bool
 charge(struct dfs_locks *locks, size_t bytes)
@@ -272,14 +273,15 @@ lock_owners_clear(struct dfs_locks *locks)
 }
 
 bool
-lock_count(struct dfs_locks *locks, struct lock_client *client, uint64_t n, bool force)
+lock_count(struct dfs_locks *locks, struct lock_client *client, uint64_t n, bool split)
 {
 	struct dfs_lock_domain *d = locks->domain;
+	uint64_t times = split ? SPLIT_LIMITS : 1;
 	uint64_t all = atomic_fetch_add_explicit(&d->locks, n, memory_order_relaxed) + n;
 	bool good;
 
 	dfs_lock_acquire(&client->mu);
-	good = force || (all <= d->max_locks && client->n_locks + n <= d->max_client_locks);
+	good = all <= times * d->max_locks && client->n_locks + n <= times * d->max_client_locks;
 	if (good)
 		client->n_locks += n;
 	dfs_lock_release(&client->mu);

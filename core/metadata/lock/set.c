@@ -2,6 +2,8 @@
  *
  * Changing what an owner has in a file: POSIX's rules of replacing, splitting and merging.
  */
+#include <assert.h>
+
 #include "metadata/lock/table.h"
 
 #define OWN_LIST_MAX 64 /* ranges of an owner that are looked through rather than searched for */
@@ -125,10 +127,9 @@ settle_count(struct change *c, uint64_t reserved)
 	struct lock_client *client = c->owner->client;
 	uint64_t have = c->removed + reserved;
 
+	assert(c->added <= reserved);
 	if (have > c->added)
 		lock_uncount(c->locks, client, have - c->added);
-	else if (have < c->added)
-		lock_count(c->locks, client, c->added - have, true);
 }
 
 enum dfs_status
@@ -140,18 +141,17 @@ lock_set(struct dfs_locks *locks, struct lock_file *file, struct dfs_lock_owner 
 	const bool *touching = how == LOCK_SET_NONE ? NULL : &exclusive;
 	struct lock_range *r = own_meeting(file, owner, start, end, touching);
 	unsigned need = how == LOCK_SET_NONE ? (r && r->start < start && r->end > end) : r ? 2 : 1;
-	uint64_t reserved = how == LOCK_SET_NONE ? 0 : need, s = start, e = end;
+	uint64_t s = start, e = end;
 
 	if (!r && how == LOCK_SET_NONE)
 		return DFS_OK;
 	if (r && touching && lock_range_exclusive(r) == exclusive && r->start <= start &&
 	    r->end >= end)
 		return DFS_OK;
-	if (reserved && !lock_count(locks, owner->client, reserved, false))
+	if (need && !lock_count(locks, owner->client, need, how == LOCK_SET_NONE))
 		return DFS_NOMEM;
 	if (!spare_more(&c, need)) {
-		if (reserved)
-			lock_uncount(locks, owner->client, reserved);
+		lock_uncount(locks, owner->client, need);
 		for (; c.spare; c.spare = r) {
 			r = c.spare->left;
 			lock_range_free(c.spare);
@@ -172,7 +172,7 @@ lock_set(struct dfs_locks *locks, struct lock_file *file, struct dfs_lock_owner 
 	}
 	if (touching)
 		add(&c, s, e, exclusive);
-	settle_count(&c, reserved);
+	settle_count(&c, need);
 	for (; c.spare; c.spare = r) {
 		r = c.spare->left;
 		lock_range_free(c.spare);

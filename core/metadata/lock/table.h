@@ -215,8 +215,9 @@ void lock_client_put(struct dfs_locks *locks, struct lock_client *client);
 struct lock_client **lock_clients_list(struct dfs_locks *locks,
 				       bool (*fn)(void *arg, const void *client, uint32_t len),
 				       void *arg, uint32_t *n);
-/* Count n locks more; false: a limit, which `force` passes over. */
-bool lock_count(struct dfs_locks *locks, struct lock_client *client, uint64_t n, bool force);
+/* Count n locks more; false: a limit.  split: they come of an unlock, which may pass the limits by as
+ * much again: nobody is to hold what he wants to be rid of, nor to make locks without end. */
+bool lock_count(struct dfs_locks *locks, struct lock_client *client, uint64_t n, bool split);
 void lock_uncount(struct dfs_locks *locks, struct lock_client *client, uint64_t n);
 
 /* --- set.c --- */

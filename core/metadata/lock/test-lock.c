@@ -225,12 +225,33 @@ a_client_has_a_limit(struct bed *bed)
 	assert_status(bed_share(bed, "a/1", 3, DFS_SHARE_READ, 0), DFS_NOMEM);
 	assert_status(bed_lock(bed, "a/1", 1, 2, 4, EXCLUSIVE), DFS_OK); /* it has that */
 	assert_status(bed_lock(bed, "b/1", 3, 0, 9, EXCLUSIVE), DFS_OK);
-	/* Unlocking always works, although it leaves two. */
+	/* Unlocking works, although it leaves two. */
 	assert_status(bed_unlock(bed, "a/1", 1, 4, 4), DFS_OK);
 	g_assert_cmpuint(dfs_locks_held(bed->locks), ==, 5);
 	bed_drop_client(bed, "a");
 	g_assert_cmpuint(dfs_locks_held(bed->locks), ==, 1);
 	assert_status(bed_lock(bed, "a/1", 3, 10, 11, EXCLUSIVE), DFS_OK);
+}
+
+static void
+splits_have_a_limit(struct bed *bed)
+{
+	bed->domain.max_client_locks = 3;
+	assert_status(bed_lock(bed, "a/1", 1, 0, END, EXCLUSIVE), DFS_OK);
+	for (uint64_t i = 1; i < 6; i++)
+		assert_status(bed_unlock(bed, "a/1", 1, 2 * i, 2 * i), DFS_OK);
+	g_assert_cmpuint(dfs_locks_held(bed->locks), ==, 6);
+	assert_status(bed_unlock(bed, "a/1", 1, 20, 20), DFS_NOMEM);
+	assert_status(bed_test(bed, "b/1", 1, 20, 20, SHARED), DFS_BUSY);
+	/* What leaves no more than there was works. */
+	assert_status(bed_unlock(bed, "a/1", 1, 20, END), DFS_OK);
+	assert_status(bed_unlock(bed, "a/1", 1, 0, 3), DFS_OK);
+	g_assert_cmpuint(dfs_locks_held(bed->locks), ==, 4);
+	bed->domain.max_client_locks = 50000;
+	bed->domain.max_locks = 2;
+	assert_status(bed_unlock(bed, "a/1", 1, 15, 15), DFS_NOMEM);
+	assert_status(bed_unlock(bed, "a/1", 1, 0, END), DFS_OK);
+	g_assert_cmpuint(dfs_locks_held(bed->locks), ==, 0);
 }
 
 static void
@@ -311,6 +332,7 @@ main(int argc, char **argv)
 	bed_add("/lock/a-file-has-so-many-share-modes", a_file_has_so_many_share_modes);
 	bed_add("/lock/own-share-mode-is-replaced", own_share_mode_is_replaced);
 	bed_add("/lock/a-client-has-a-limit", a_client_has_a_limit);
+	bed_add("/lock/splits-have-a-limit", splits_have_a_limit);
 	bed_add("/lock/the-server-has-a-limit", the_server_has_a_limit);
 	bed_add("/lock/names-of-owners-have-a-limit", names_of_owners_have_a_limit);
 	bed_add("/lock/dropping-an-owner-leaves-the-others", dropping_an_owner_leaves_the_others);
