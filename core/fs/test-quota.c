@@ -352,6 +352,28 @@ a_soft_limit_binds_when_its_grace_is_over(void)
 }
 
 static void
+a_clock_that_is_put_back_gives_no_more_than_the_grace(void)
+{
+	g_autofree struct dfs_quota_rules *r = limits();
+	struct fixture f = share_with("test-durable", r);
+	struct dfs_ref ref;
+
+	r->rules[0].limit.bytes_soft = 8 * KIB;
+	r->rules[0].limit.grace = 100 * DFS_SECOND;
+	test_time = 10000 * DFS_SECOND;
+	open_for_all(&f);
+	dfs_quota_set_clock(f.share->ns->quota, test_now);
+	ref = user_file(&f, "a");
+	assert_status(write_as(&f, USER, &ref, 0, 12 * KIB), DFS_OK);
+	test_time = 1000 * DFS_SECOND;
+	assert_status(write_as(&f, USER, &ref, 12 * KIB, 4 * KIB), DFS_OK);
+	test_time += 100 * DFS_SECOND;
+	assert_status(write_as(&f, USER, &ref, 16 * KIB, 4 * KIB), DFS_DQUOT);
+	assert_sound(&f);
+	fixture_close(&f);
+}
+
+static void
 other_limits_hold_at_once(void)
 {
 	g_autofree struct dfs_quota_rules *r = limits();
@@ -877,6 +899,7 @@ static const struct {
 	TEST(an_open_file_counts_until_it_is_closed),
 	TEST(a_clone_is_charged),
 	TEST(a_soft_limit_binds_when_its_grace_is_over),
+	TEST(a_clock_that_is_put_back_gives_no_more_than_the_grace),
 	TEST(other_limits_hold_at_once),
 	TEST(statfs_tells_what_the_caller_may_take),
 	TEST(a_share_without_quotas_keeps_no_sums),

@@ -157,12 +157,13 @@ drop_empty_locked(struct dfs_quota *q, uint32_t kind, uint32_t id)
 	q->n--;
 }
 
+/* A time that is still to come, of a clock that was put back, would give as much more grace. */
 static void
 watch(int64_t used, uint64_t soft, int64_t now, int64_t *since)
 {
 	if (!soft || used <= (int64_t)soft)
 		*since = 0;
-	else if (!*since)
+	else if (!*since || *since > now)
 		*since = now;
 }
 
