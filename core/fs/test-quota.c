@@ -373,6 +373,79 @@ a_clock_that_is_put_back_gives_no_more_than_the_grace(void)
 	fixture_close(&f);
 }
 
+/* Since when the store says that USER is above his soft limit of bytes; 0: it says nothing. */
+static int64_t
+stored_since(struct fixture *f)
+{
+	g_autofree char *key = g_strdup_printf("quota.since.%u.%u", DFS_USAGE_USER, USER);
+	struct dfs_metadata_store *st = f->metadata;
+	unsigned char value[64] = {0};
+	uint32_t len = sizeof value;
+	struct dfs_txn *txn;
+	uint64_t bytes;
+
+	assert_status(dfs_metadata_begin(st, NULL, DFS_TXN_READ, &txn), DFS_OK);
+	st->ops.get_state(st->inst, txn, f->share->ns->rec.id, key, (uint32_t)strlen(key), value,
+			  &len);
+	dfs_metadata_abort(st, txn);
+	memcpy(&bytes, value + 1, sizeof bytes);
+	return (int64_t)GUINT64_FROM_LE(bytes);
+}
+
+static void
+a_limit_that_is_passed_by_being_lowered_has_one_time(void)
+{
+	g_autofree struct dfs_quota_rules *r = limits();
+	struct fixture f = share_with("test-durable", r);
+	struct dfs_ref ref;
+	int64_t since;
+
+	open_for_all(&f);
+	ref = user_file(&f, "a");
+	assert_status(write_as(&f, USER, &ref, 0, 16 * KIB), DFS_OK);
+	assert_sound(&f);
+	r->rules[0].limit.bytes_soft = 8 * KIB;
+	fixture_reopen(&f);
+	since = stored_since(&f);
+	g_assert_cmpint(since, !=, 0);
+	fixture_reopen(&f);
+	g_assert_cmpint(stored_since(&f), ==, since);
+	r->rules[0].limit.bytes_soft = 16 * KIB;
+	fixture_reopen(&f);
+	g_assert_cmpint(stored_since(&f), ==, 0);
+	assert_sound(&f);
+	fixture_close(&f);
+}
+
+static void
+times_end_with_the_quotas(void)
+{
+	g_autofree struct dfs_quota_rules *r = limits();
+	struct fixture f = share_with("test-durable", r);
+	struct dfs_ref ref;
+
+	r->rules[0].limit.bytes_soft = 8 * KIB;
+	r->rules[0].limit.grace = 86400 * DFS_SECOND;
+	test_time = dfs_clock_real() - 10 * 86400 * DFS_SECOND;
+	open_for_all(&f);
+	dfs_quota_set_clock(f.share->ns->quota, test_now);
+	ref = user_file(&f, "a");
+	assert_status(write_as(&f, USER, &ref, 0, 12 * KIB), DFS_OK);
+	assert_sound(&f);
+	g_assert_cmpint(stored_since(&f), ==, test_time);
+	f.quotas = NULL;
+	fixture_reopen(&f);
+	g_assert_cmpint(stored_since(&f), ==, 0);
+	/* The grace begins with the sums that begin. */
+	f.quotas = r;
+	fixture_reopen(&f);
+	fixture_reopen(&f);
+	g_assert_cmpint(stored_since(&f), >, test_time);
+	assert_status(write_as(&f, USER, &ref, 12 * KIB, 4 * KIB), DFS_OK);
+	assert_sound(&f);
+	fixture_close(&f);
+}
+
 static void
 other_limits_hold_at_once(void)
 {
@@ -900,6 +973,8 @@ static const struct {
 	TEST(a_clone_is_charged),
 	TEST(a_soft_limit_binds_when_its_grace_is_over),
 	TEST(a_clock_that_is_put_back_gives_no_more_than_the_grace),
+	TEST(a_limit_that_is_passed_by_being_lowered_has_one_time),
+	TEST(times_end_with_the_quotas),
 	TEST(other_limits_hold_at_once),
 	TEST(statfs_tells_what_the_caller_may_take),
 	TEST(a_share_without_quotas_keeps_no_sums),

@@ -388,6 +388,28 @@ dfs_quota_room(struct dfs_quota *q, uint32_t uid, uint32_t gid, struct dfs_quota
 	dfs_lock_release(&q->lock);
 }
 
+static bool
+is_unstored(const struct sum *s)
+{
+	return !s->stored_known || s->stored.bytes != s->since.bytes ||
+	       s->stored.files != s->since.files;
+}
+
+unsigned
+dfs_quota_since_unstored(struct dfs_quota *q, struct dfs_usage_record *list, unsigned n)
+{
+	unsigned found = 0;
+
+	dfs_lock_acquire(&q->lock);
+	for (uint32_t i = 0; i <= q->mask; i++)
+		for (const struct sum *s = q->table[i]; s && found < n; s = s->next)
+			if (is_unstored(s))
+				list[found++] = (struct dfs_usage_record){
+					.size = sizeof *list, .kind = s->kind, .id = s->id};
+	dfs_lock_release(&q->lock);
+	return found;
+}
+
 bool
 dfs_quota_since_changed(struct dfs_quota *q, uint32_t kind, uint32_t id,
 			struct dfs_quota_since *since)
@@ -398,8 +420,7 @@ dfs_quota_since_changed(struct dfs_quota *q, uint32_t kind, uint32_t id,
 	dfs_lock_acquire(&q->lock);
 	s = *place_of(q, kind, id);
 	if (s) {
-		changed = !s->stored_known || s->stored.bytes != s->since.bytes ||
-			  s->stored.files != s->since.files;
+		changed = is_unstored(s);
 		*since = s->stored = s->since;
 		s->stored_known = true;
 		drop_empty_locked(q, kind, id);

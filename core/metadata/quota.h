@@ -71,6 +71,9 @@ struct dfs_quota_since {
 /* True: it differs from what was given to _stored or answered here last; the caller stores it. */
 bool dfs_quota_since_changed(struct dfs_quota *quota, uint32_t kind, uint32_t id,
 			     struct dfs_quota_since *since);
+/* Fill list with kind and id of at most n sums for which it would answer true; how many. */
+unsigned dfs_quota_since_unstored(struct dfs_quota *quota, struct dfs_usage_record *list,
+				  unsigned n);
 /* What the store has, at opening. */
 void dfs_quota_since_stored(struct dfs_quota *quota, uint32_t kind, uint32_t id,
 			    const struct dfs_quota_since *since);

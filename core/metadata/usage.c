@@ -69,6 +69,7 @@ dfs_usage_put_since(struct dfs_namespace *ns, struct dfs_txn *txn, uint32_t kind
 
 /* A piece of a visit in pieces. */
 struct piece {
+	struct dfs_namespace *ns;
 	unsigned n;
 	struct dfs_usage_record sums[PIECE];
 };
@@ -143,6 +144,37 @@ load_since(void *arg, const char *key, uint32_t key_len, const void *value, uint
 	return 1;
 }
 
+static enum dfs_status
+put_times(void *arg, struct dfs_txn *txn)
+{
+	struct piece *p = arg;
+	enum dfs_status status = DFS_OK;
+
+	for (unsigned i = 0; i < p->n && status == DFS_OK; i++) {
+		const struct dfs_usage_record *sum = &p->sums[i];
+		struct dfs_quota_since since = {0, 0};
+
+		/* Whatever it answers: the transaction may be one that is tried again. */
+		dfs_quota_since_changed(p->ns->quota, sum->kind, sum->id, &since);
+		status = dfs_usage_put_since(p->ns, txn, sum->kind, sum->id, &since);
+	}
+	return status;
+}
+
+/* A limit that was passed by being lowered has a time of which no transaction told the store: it would
+ * begin anew at every start. */
+static enum dfs_status
+store_times(struct dfs_namespace *ns)
+{
+	struct piece piece = {.ns = ns};
+	enum dfs_status status = DFS_OK;
+
+	while (status == DFS_OK &&
+	       (piece.n = dfs_quota_since_unstored(ns->quota, piece.sums, PIECE)) > 0)
+		status = dfs_metadata_update(ns->store, put_times, &piece, NULL);
+	return status;
+}
+
 enum dfs_status
 dfs_usage_load(struct dfs_namespace *ns)
 {
@@ -158,7 +190,7 @@ dfs_usage_load(struct dfs_namespace *ns)
 	status = st->ops.scan_state(st->inst, txn, ns->rec.id, since_prefix,
 				    sizeof since_prefix - 1, load_since, ns->quota);
 	dfs_metadata_abort(st, txn);
-	return status;
+	return status == DFS_OK ? store_times(ns) : status;
 }
 
 struct sums {
@@ -192,6 +224,60 @@ clear(void *arg, struct dfs_txn *txn)
 	return status == DFS_OK ? st->ops.clear_usage(st->inst, txn, ns->rec.id) : status;
 }
 
+struct keys {
+	struct dfs_namespace *ns;
+	unsigned n;
+	uint32_t len[PIECE];
+	char key[PIECE][DFS_STATE_KEY_MAX];
+};
+
+static int
+take_key(void *arg, const char *key, uint32_t key_len, const void *value, uint32_t value_len)
+{
+	struct keys *k = arg;
+
+	memcpy(k->key[k->n], key, key_len);
+	k->len[k->n++] = key_len;
+	return k->n < PIECE;
+}
+
+static enum dfs_status
+clear_times_piece(void *arg, struct dfs_txn *txn)
+{
+	struct keys *k = arg;
+	struct dfs_metadata_store *st = k->ns->store;
+	enum dfs_status status;
+
+	k->n = 0;
+	status = st->ops.scan_state(st->inst, txn, k->ns->rec.id, since_prefix,
+				    sizeof since_prefix - 1, take_key, k);
+	for (unsigned i = 0; i < k->n && status == DFS_OK; i++)
+		status = st->ops.del_state(st->inst, txn, k->ns->rec.id, k->key[i], k->len[i]);
+	return status;
+}
+
+/* The sums, and since when they are above limits.  Those times are left until the sums are begun anew
+ * where the server ends in between: without sums nobody reads them. */
+static enum dfs_status
+clear_all(struct sums *sums)
+{
+	struct keys *keys = malloc(sizeof *keys);
+	enum dfs_status status;
+
+	if (!keys)
+		return dfs_fail(DFS_NOMEM, "no memory to clear the sums of usage");
+	keys->ns = sums->ns;
+	status = dfs_metadata_update(sums->ns->store, clear, sums, NULL);
+	do {
+		keys->n = 0;
+		if (status == DFS_OK)
+			status =
+				dfs_metadata_update(sums->ns->store, clear_times_piece, keys, NULL);
+	} while (status == DFS_OK && keys->n == PIECE);
+	free(keys);
+	return status;
+}
+
 static enum dfs_status
 write_piece(void *arg, struct dfs_txn *txn)
 {
@@ -216,7 +302,7 @@ dfs_usage_begin(struct dfs_namespace *ns, struct dfs_quota *quota)
 	enum dfs_status status;
 
 	dfs_quota_each(quota, collect, &sums);
-	status = dfs_metadata_update(ns->store, clear, &sums, NULL);
+	status = clear_all(&sums);
 	DFS_FAILPOINT("usage-cleared");
 	do {
 		if (status == DFS_OK)
@@ -225,7 +311,7 @@ dfs_usage_begin(struct dfs_namespace *ns, struct dfs_quota *quota)
 	} while (status == DFS_OK && sums.at < sums.n);
 	DFS_FAILPOINT("usage-kept");
 	free(sums.list);
-	return status;
+	return status == DFS_OK ? store_times(ns) : status;
 }
 
 enum dfs_status
@@ -235,5 +321,5 @@ dfs_usage_end(struct dfs_namespace *ns)
 
 	if (!dfs_usage_supported(ns->store))
 		return DFS_OK;
-	return dfs_metadata_update(ns->store, clear, &sums, NULL);
+	return clear_all(&sums);
 }

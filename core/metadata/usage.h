@@ -19,12 +19,12 @@
 bool dfs_usage_supported(const struct dfs_metadata_store *store);
 /* Whether the share's are kept. */
 enum dfs_status dfs_usage_kept(struct dfs_namespace *ns, bool *kept);
-/* Sums and times of the store into ns->quota, which is empty. */
+/* Sums and times of the store into ns->quota, which is empty; times that begin now into the store. */
 enum dfs_status dfs_usage_load(struct dfs_namespace *ns);
 /* The sums of quota, a recount, become those of the store, which from now on are kept.  Transactions
  * are bounded; the row comes with the last. */
 enum dfs_status dfs_usage_begin(struct dfs_namespace *ns, struct dfs_quota *quota);
-/* They are not kept any more. */
+/* They are not kept any more, nor are the times. */
 enum dfs_status dfs_usage_end(struct dfs_namespace *ns);
 
 /* Visit the store's sums in pieces that are each a transaction; for a share that stands still. */
