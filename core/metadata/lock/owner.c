@@ -11,12 +11,12 @@
 #define SPLIT_LIMITS 2 /* what is split by an unlock may pass the limits of locks so many times */
 
 static bool
-charge(struct dfs_locks *locks, size_t bytes)
+charge(struct dfs_locks *locks, size_t bytes, bool force)
 {
 	struct dfs_lock_domain *d = locks->domain;
 	uint64_t now = atomic_fetch_add_explicit(&d->bytes, bytes, memory_order_relaxed) + bytes;
 
-	if (now <= d->max_locks * BYTES_EACH)
+	if (force || now <= d->max_locks * BYTES_EACH)
 		return true;
 	atomic_fetch_sub_explicit(&d->bytes, bytes, memory_order_relaxed);
 	return false;
@@ -56,14 +56,14 @@ lock_client_find(struct dfs_locks *locks, const void *bytes, uint32_t len)
 }
 
 struct lock_client *
-lock_client_get(struct dfs_locks *locks, const void *bytes, uint32_t len)
+lock_client_get(struct dfs_locks *locks, const void *bytes, uint32_t len, bool force)
 {
 	uint64_t id = dfs_siphash(&locks->key, bytes, len);
 	struct lock_client *client;
 
 	dfs_lock_acquire(&locks->clients_mu);
 	client = find_client_locked(locks, id, bytes, len);
-	if (!client && charge(locks, sizeof *client + len)) {
+	if (!client && charge(locks, sizeof *client + len, force)) {
 		client = calloc(1, sizeof *client + len);
 		if (client) {
 			client->link.id = id;
@@ -185,11 +185,11 @@ owner_new(struct dfs_locks *locks, uint64_t id, const struct dfs_lock_who *who)
 	size_t size = sizeof(struct dfs_lock_owner) + who->owner_len;
 	struct dfs_lock_owner *owner;
 
-	if (!charge(locks, size))
+	if (!charge(locks, size, false))
 		return NULL;
 	owner = calloc(1, size);
 	if (owner)
-		owner->client = lock_client_get(locks, who->client, who->client_len);
+		owner->client = lock_client_get(locks, who->client, who->client_len, false);
 	if (!owner || !owner->client) {
 		uncharge(locks, size);
 		free(owner);

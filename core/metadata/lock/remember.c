@@ -38,19 +38,29 @@ state_key(const void *client, uint32_t len, char key[KEY_LEN + 1])
 
 /* --- at a start --- */
 
+struct load {
+	struct dfs_locks *locks;
+	bool no_memory;
+};
+
+/* Whatever the limit of names is now: a record that nobody knows of would be erased by no end of a
+ * grace period, and let its client reclaim at a later start what others had in between. */
 static int
 load_one(void *arg, const char *key, uint32_t key_len, const void *value, uint32_t len)
 {
-	struct dfs_locks *locks = arg;
+	struct load *load = arg;
+	struct dfs_locks *locks = load->locks;
 	struct lock_client *client;
 
 	(void)key;
 	(void)key_len;
 	if (len == 0 || len > DFS_LOCK_CLIENT_MAX)
 		return 1;
-	client = lock_client_get(locks, value, len);
-	if (!client)
-		return 1;
+	client = lock_client_get(locks, value, len, true);
+	if (!client) {
+		load->no_memory = true;
+		return 0;
+	}
 	/* The reference goes with the record. */
 	client->saved = LOCK_SAVED;
 	client->known = client->waiting = true;
@@ -63,6 +73,7 @@ lock_clients_load(struct dfs_locks *locks)
 {
 	struct dfs_metadata_store *st = locks->store;
 	uint64_t grace = (uint64_t)locks->domain->grace;
+	struct load load = {locks, false};
 	enum dfs_status status;
 	struct dfs_txn *txn;
 
@@ -72,8 +83,10 @@ lock_clients_load(struct dfs_locks *locks)
 	if (status != DFS_OK)
 		return status;
 	status = st->ops.scan_state(st->inst, txn, locks->share, PREFIX, PREFIX_LEN, load_one,
-				    locks);
+				    &load);
 	dfs_metadata_abort(st, txn);
+	if (status == DFS_OK && load.no_memory)
+		return dfs_fail(DFS_NOMEM, "no memory for the clients that held locks");
 	if (status == DFS_OK && atomic_load(&locks->unreclaimed) > 0) {
 		locks->grace_end = dfs_clock_mono() + (int64_t)grace;
 		atomic_store(&locks->phase, LOCK_PHASE_GRACE);

@@ -209,7 +209,9 @@ lock_owner_ref(struct dfs_lock_owner *owner)
 void lock_owners_clear(struct dfs_locks *locks);
 /* A reference if it is there. */
 struct lock_client *lock_client_find(struct dfs_locks *locks, const void *bytes, uint32_t len);
-struct lock_client *lock_client_get(struct dfs_locks *locks, const void *bytes, uint32_t len);
+/* NULL: no memory, or the limit of names, which `force` passes over. */
+struct lock_client *lock_client_get(struct dfs_locks *locks, const void *bytes, uint32_t len,
+				    bool force);
 void lock_client_put(struct dfs_locks *locks, struct lock_client *client);
 /* References of all clients that fn accepts (NULL: all); *n of them, free() the array. */
 struct lock_client **lock_clients_list(struct dfs_locks *locks,

@@ -337,6 +337,25 @@ collect(void *arg, const void *client, uint32_t len)
 	g_string_append_len(arg, client, len);
 }
 
+/* As when the server is started with lower limits. */
+static void
+who_does_not_fit_any_more_is_known_until_the_grace_ends(struct world *w)
+{
+	struct dfs_locks_options o = {.domain = &w->bed.domain,
+				      .share = 3,
+				      .durability = DFS_DURABILITY_POWER,
+				      .store = w->store};
+
+	for (char name[] = "a/1"; name[0] < 'k'; name[0]++)
+		assert_status(lock(w, name, (uint64_t)name[0], false), DFS_OK);
+	dfs_locks_close(w->bed.locks);
+	w->bed.domain.max_locks = 2;
+	w->bed.domain.grace = 0;
+	assert_status(dfs_locks_open(&o, &w->bed.locks), DFS_OK);
+	dfs_locks_tidy(w->bed.locks);
+	g_assert_cmpuint(remembered(w), ==, 0);
+}
+
 static void
 the_remembered_can_be_listed(struct world *w)
 {
@@ -400,6 +419,8 @@ main(int argc, char **argv)
 	add("/reclaim/erasing-that-fails-is-tried-again", erasing_that_fails_is_tried_again);
 	add("/reclaim/who-was-perhaps-erased-is-written-anew",
 	    who_was_perhaps_erased_is_written_anew);
+	add("/reclaim/who-does-not-fit-any-more-is-known-until-the-grace-ends",
+	    who_does_not_fit_any_more_is_known_until_the_grace_ends);
 	add("/reclaim/the-remembered-can-be-listed", the_remembered_can_be_listed);
 	return g_test_run();
 }
