@@ -121,13 +121,27 @@ cut(struct change *c, struct lock_range *r, uint64_t start, uint64_t end)
 		add(c, end + 1, last, lock_range_exclusive(r));
 }
 
+/* How many more locks there may be after it than before.  r: any of the owner's that it meets; one that
+ * goes beyond both ends is the only one. */
+static unsigned
+growth(const struct lock_range *r, uint64_t start, uint64_t end, const bool *touching)
+{
+	bool left = r && r->start < start, right = r && r->end > end;
+
+	if (!touching)
+		return left && right;
+	if (!r)
+		return 1;
+	return lock_range_exclusive(r) == *touching ? 0 : (unsigned)left + right;
+}
+
 static void
 settle_count(struct change *c, uint64_t reserved)
 {
 	struct lock_client *client = c->owner->client;
 	uint64_t have = c->removed + reserved;
 
-	assert(c->added <= reserved);
+	assert(have >= c->added);
 	if (have > c->added)
 		lock_uncount(c->locks, client, have - c->added);
 }
@@ -140,7 +154,7 @@ lock_set(struct dfs_locks *locks, struct lock_file *file, struct dfs_lock_owner 
 	bool exclusive = how == LOCK_SET_EXCLUSIVE;
 	const bool *touching = how == LOCK_SET_NONE ? NULL : &exclusive;
 	struct lock_range *r = own_meeting(file, owner, start, end, touching);
-	unsigned need = how == LOCK_SET_NONE ? (r && r->start < start && r->end > end) : r ? 2 : 1;
+	unsigned more = growth(r, start, end, touching);
 	uint64_t s = start, e = end;
 
 	if (!r && how == LOCK_SET_NONE)
@@ -148,10 +162,10 @@ lock_set(struct dfs_locks *locks, struct lock_file *file, struct dfs_lock_owner 
 	if (r && touching && lock_range_exclusive(r) == exclusive && r->start <= start &&
 	    r->end >= end)
 		return DFS_OK;
-	if (need && !lock_count(locks, owner->client, need, how == LOCK_SET_NONE))
+	if (more && !lock_count(locks, owner->client, more, how == LOCK_SET_NONE))
 		return DFS_NOMEM;
-	if (!spare_more(&c, need)) {
-		lock_uncount(locks, owner->client, need);
+	if (!spare_more(&c, touching && !more ? 1 : more)) {
+		lock_uncount(locks, owner->client, more);
 		for (; c.spare; c.spare = r) {
 			r = c.spare->left;
 			lock_range_free(c.spare);
@@ -172,7 +186,7 @@ lock_set(struct dfs_locks *locks, struct lock_file *file, struct dfs_lock_owner 
 	}
 	if (touching)
 		add(&c, s, e, exclusive);
-	settle_count(&c, need);
+	settle_count(&c, more);
 	for (; c.spare; c.spare = r) {
 		r = c.spare->left;
 		lock_range_free(c.spare);

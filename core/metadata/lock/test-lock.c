@@ -233,6 +233,26 @@ a_client_has_a_limit(struct bed *bed)
 	assert_status(bed_lock(bed, "a/1", 3, 10, 11, EXCLUSIVE), DFS_OK);
 }
 
+/* At the limit goes what leaves no more locks than there were. */
+static void
+at_the_limit_locks_are_replaced(struct bed *bed)
+{
+	bed->domain.max_client_locks = 3;
+	assert_status(bed_lock(bed, "a/1", 1, 0, 9, EXCLUSIVE), DFS_OK);
+	assert_status(bed_lock(bed, "a/1", 1, 20, 29, SHARED), DFS_OK);
+	assert_status(bed_lock(bed, "a/1", 1, 40, 49, EXCLUSIVE), DFS_OK);
+	assert_status(bed_lock(bed, "a/1", 1, 0, 9, SHARED), DFS_OK);
+	assert_status(bed_lock(bed, "a/1", 1, 2, 3, EXCLUSIVE), DFS_NOMEM);
+	assert_status(bed_lock(bed, "a/1", 1, 5, 9, EXCLUSIVE), DFS_NOMEM);
+	assert_status(bed_test(bed, "b/1", 1, 0, 9, SHARED), DFS_OK);
+	assert_status(bed_lock(bed, "a/1", 1, 15, 29, SHARED), DFS_OK);
+	g_assert_cmpuint(dfs_locks_held(bed->locks), ==, 3);
+	assert_status(bed_lock(bed, "a/1", 1, 0, 29, EXCLUSIVE), DFS_OK);
+	g_assert_cmpuint(dfs_locks_held(bed->locks), ==, 2);
+	assert_status(bed_lock(bed, "a/1", 1, 25, 29, SHARED), DFS_OK);
+	g_assert_cmpuint(dfs_locks_held(bed->locks), ==, 3);
+}
+
 static void
 splits_have_a_limit(struct bed *bed)
 {
@@ -332,6 +352,7 @@ main(int argc, char **argv)
 	bed_add("/lock/a-file-has-so-many-share-modes", a_file_has_so_many_share_modes);
 	bed_add("/lock/own-share-mode-is-replaced", own_share_mode_is_replaced);
 	bed_add("/lock/a-client-has-a-limit", a_client_has_a_limit);
+	bed_add("/lock/at-the-limit-locks-are-replaced", at_the_limit_locks_are_replaced);
 	bed_add("/lock/splits-have-a-limit", splits_have_a_limit);
 	bed_add("/lock/the-server-has-a-limit", the_server_has_a_limit);
 	bed_add("/lock/names-of-owners-have-a-limit", names_of_owners_have_a_limit);
