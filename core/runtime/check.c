@@ -67,6 +67,25 @@ check_share(struct dfs_metadata_store *store, struct dfs_inode_cache *inodes,
 	return status;
 }
 
+/* A path that the store cannot be without and that is not there; NULL: none.  To open such a store would
+ * make it. */
+static const char *
+missing_path(const struct dfs_config_store *row)
+{
+	const struct dfs_config_item *item = row->options.table;
+
+	for (; item && item->type != DFS_CONFIG_END; item++) {
+		const char *path;
+
+		if (item->type != DFS_CONFIG_PATH || !(item->flags & DFS_CONFIG_REQUIRED))
+			continue;
+		path = *(const char *const *)((const char *)row->options.values + item->offset);
+		if (path && !g_file_test(path, G_FILE_TEST_EXISTS))
+			return path;
+	}
+	return NULL;
+}
+
 /* All shares with quotas on one store. */
 static bool
 check_store(const struct dfs_config *config, const struct dfs_config_store *row,
@@ -75,13 +94,17 @@ check_store(const struct dfs_config *config, const struct dfs_config_store *row,
 {
 	struct dfs_metadata_store *store = NULL;
 	enum dfs_status status = DFS_OK;
-	const char *failed = NULL;
+	const char *failed = NULL, *missing = missing_path(row);
 
 	for (unsigned i = 0; i < config->n_shares && status == DFS_OK; i++) {
 		const struct dfs_config_share *share = &config->shares[i];
 
 		if (share->metadata != row || !share->quotas)
 			continue;
+		if (missing) {
+			printf("share %s: there is none yet: no %s\n", share->name, missing);
+			continue;
+		}
 		failed = row->name;
 		if (!store)
 			status = dfs_metadata_store_open(

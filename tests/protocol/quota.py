@@ -154,6 +154,13 @@ def run(metadata, blocks):
     server.stop()
     found = server.check_quotas()
     check("%s: and agrees" % name, found[0] == 0, found)
+    if metadata != "leveldb":
+        return
+    server.shares = [(s[0], s[1].replace("export-meta", "elsewhere"), *s[2:]) for s in server.shares]
+    server.write_config()
+    found = server.check_quotas()
+    check("%s: a recount in a wrong place says so and makes nothing" % name,
+          "none yet: no %s/elsewhere" % server.state in found[1] and not os.path.exists(server.state + "/elsewhere"), found)
 
 
 def crowd(metadata, blocks):
