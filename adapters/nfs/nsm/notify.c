@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
 #include "adapters/nfs/nsm/table.h"
 #include "base/log.h"
 
-#define AT_ONCE 16u
+typedef char peer_name[NSM_NAME_MAX + 1];
 
-/* The peers at this address that go by this name and whose notice is a new one, at most n; they
- * are noted as told of. */
+/* The peers at this address that go by this name and whose notice is a new one, of whom there are
+ * NSM_PEERS_ADDRESS_MAX at most; they are noted as told of. */
 static unsigned
 take_restarted(struct nfs_nsm *nsm, const union nfs_address *from, const char *name, uint32_t state,
-	       char names[][NSM_NAME_MAX + 1], unsigned n)
+	       peer_name *names)
 {
 	char text[NFS_ADDRESS_TEXT];
 	unsigned found = 0;
 
 	nfs_address_text(from, text);
 	pthread_mutex_lock(&nsm->mu);
-	for (struct nsm_peer *p = *nsm_bucket(nsm, from); p && found < n; p = p->next) {
+	for (struct nsm_peer *p = *nsm_bucket(nsm, from); p && found < NSM_PEERS_ADDRESS_MAX;
+	     p = p->next) {
 		if (!p->held || !nfs_address_same(&p->address, from) ||
 		    (!nsm_name_matches(p->name, name) && strcmp(name, text) != 0))
 			continue;
@@ -33,8 +36,9 @@ enum dfs_status
 nsm1_notify(struct nfs_call *call)
 {
 	struct nfs_nsm *nsm = call->access->service->nsm;
-	char names[AT_ONCE][NSM_NAME_MAX + 1], name[NSM_NAME_MAX + 1], text[NFS_ADDRESS_TEXT];
+	char text[NFS_ADDRESS_TEXT];
 	union nfs_address from;
+	peer_name name, *names;
 	uint32_t len, state;
 	const unsigned char *bytes = xdr_opaque(&call->args, NSM_STRING_MAX, &len);
 	unsigned n;
@@ -46,9 +50,12 @@ nsm1_notify(struct nfs_call *call)
 		return DFS_OK; /* nobody is remembered by such a name */
 	if (call->ctx.nonblock)
 		return DFS_AGAIN; /* dropping locks can take a while */
+	names = malloc(NSM_PEERS_ADDRESS_MAX * sizeof *names);
+	if (!names)
+		return DFS_NOMEM; /* it comes again */
 	nfs_address_set(&from, &call->access->peer.sa);
 	nfs_address_text(&from, text);
-	n = take_restarted(nsm, &from, name, state, names, AT_ONCE);
+	n = take_restarted(nsm, &from, name, state, names);
 	if (n == 0)
 		dfs_log(DFS_LOG_DEBUG, "%s says that %.64s has restarted: nothing is held by it",
 			text, name);
@@ -58,6 +65,7 @@ nsm1_notify(struct nfs_call *call)
 		if (nsm->restarted)
 			nsm->restarted(nsm->restarted_arg, &from, names[i]);
 	}
+	free(names);
 	nsm_pass_on(nsm, name, &from, state);
 	return DFS_OK;
 }

@@ -468,6 +468,23 @@ test_hosts_behind_one_address_are_told_apart(void)
 }
 
 static void
+test_a_notice_is_for_every_name_of_the_host(void)
+{
+	g_auto(GStrv) names = NULL;
+	char name[32];
+
+	begin();
+	for (unsigned i = 0; i < NSM_PEERS_ADDRESS_MAX; i++) {
+		g_snprintf(name, sizeof name, "client.net%u", i);
+		hold(name, 5);
+	}
+	notify("client", 7);
+	names = g_strsplit(dropped->str, ",", 0);
+	g_assert_cmpuint(g_strv_length(names), ==, NSM_PEERS_ADDRESS_MAX);
+	end();
+}
+
+static void
 test_same_notice_again_drops_nothing(void)
 {
 	begin();
@@ -670,6 +687,8 @@ main(int argc, char **argv)
 	    test_first_label_and_address_are_names_too);
 	add("nsm/hosts-behind-one-address-are-told-apart",
 	    test_hosts_behind_one_address_are_told_apart);
+	add("nsm/a-notice-is-for-every-name-of-the-host",
+	    test_a_notice_is_for_every_name_of_the_host);
 	add("nsm/same-notice-again-drops-nothing", test_same_notice_again_drops_nothing);
 	add("nsm/notice-works-for-a-client-that-tells-no-state",
 	    test_notice_works_for_a_client_that_tells_no_state);
