@@ -111,30 +111,38 @@ replay_content(void *arg, const struct dfs_recovered_slice *slices, uint32_t n)
 	return DFS_OK;
 }
 
-static enum dfs_status
-count_slices(void *arg, const struct dfs_recovered_slice *slices, uint32_t n)
-{
-	uint64_t *sum = arg;
+struct given_up {
+	uint64_t
+		returned; /* up to there all is in the stores, though a segment that others hold has it, too */
+	uint64_t n;
+};
 
-	(void)slices;
-	*sum += n;
+static enum dfs_status
+count_given_up(void *arg, const struct dfs_recovered_slice *slices, uint32_t n)
+{
+	struct given_up *g = arg;
+
+	for (uint32_t i = 0; i < n; i++)
+		g->n += slices[i].lsn > g->returned;
 	return DFS_OK;
 }
 
-/* Whoever had the share since then has gone on without them.  Those of a share that was given back lie in
- * a segment that others hold. */
+/* Whoever had the share since then has gone on without them. */
 static enum dfs_status
 give_up(struct dfs_share *share, struct dfs_recovered *recovered)
 {
-	uint64_t n = 0;
-	enum dfs_status status = dfs_recovered_take(recovered, share->uuid, count_slices, &n);
+	struct given_up g = {.returned = share->ns->lease.returned};
+	enum dfs_status status = dfs_recovered_take(recovered, share->uuid, count_given_up, &g);
 
-	if (n && !share->ns->lease.returned)
+	if (g.n)
 		dfs_log(DFS_LOG_ERROR,
-			"share %s: another server has taken it over since this one wrote to it; "
-			"%llu "
-			"slices that only this log had are given up",
-			share->name, (unsigned long long)n);
+			"share %s: %llu slices that only this log had are given up: another server "
+			"has "
+			"taken the share over since, or its metadata store was put back to an "
+			"earlier "
+			"state",
+			share->name, (unsigned long long)g.n);
+	share->ns->log_settled = status == DFS_OK;
 	return status;
 }
 
@@ -152,6 +160,7 @@ dfs_share_replay(struct dfs_share *share, struct dfs_recovered *recovered)
 
 	if (status != DFS_OK)
 		return status;
+	share->ns->log_settled = true;
 	dfs_counter_add(dfs_payload_metrics()->replay_bytes, (int64_t)replay.bytes);
 	dfs_counter_add(dfs_payload_metrics()->replay_orphans, (int64_t)replay.gone);
 	if (replay.bytes || replay.gone)

@@ -104,7 +104,7 @@ dfs_lease_take(struct dfs_metadata_store *store, struct dfs_txn *txn, struct dfs
 		return status;
 	*lease = (struct dfs_lease){
 		.same = had.held && ours,
-		.returned = had.version && !had.held && ours,
+		.returned = had.version && !had.held && ours ? get64(had.lsn) : 0,
 		.lsn = get64(had.lsn),
 	};
 	lease->held = had.held && !lease->same;
@@ -138,7 +138,7 @@ dfs_lease_take(struct dfs_metadata_store *store, struct dfs_txn *txn, struct dfs
 
 enum dfs_status
 dfs_lease_give_back(struct dfs_metadata_store *store, struct dfs_txn *txn,
-		    const struct dfs_share_record *rec, uint64_t log_last)
+		    const struct dfs_share_record *rec, uint64_t log_last, bool settled)
 {
 	struct lease_value lease;
 	enum dfs_status status = get(store, txn, rec, &lease);
@@ -146,6 +146,8 @@ dfs_lease_give_back(struct dfs_metadata_store *store, struct dfs_txn *txn,
 	if (status != DFS_OK)
 		return status;
 	lease.held = 0;
+	if (!settled)
+		memset(lease.id, 0, sizeof lease.id);
 	/* Without a log there were none, but those that were there before. */
 	if (log_last)
 		put64(lease.lsn, log_last > get64(lease.begin) ? log_last : get64(lease.begin));

@@ -39,8 +39,9 @@ struct dfs_lease {
 	bool follow; /* it was not taken: another server writes to the share, or may begin to */
 	bool held;   /* another server has it, or had until now */
 	bool same;   /* it was ours before: what our log has of the share goes on */
-	/* It was ours, was given back, and nobody had it since: what our log has is in the stores. */
-	bool returned;
+	/* It was ours, was given back, and nobody had it since: what our log has of the share up to this LSN is in
+	 * the stores; 0: nothing is known. */
+	uint64_t returned;
 	/* Ours begin above: neither a record of the share that another server wrote nor a slice of ours from
 	 * before that has a higher one. */
 	uint64_t lsn;
@@ -53,8 +54,10 @@ enum dfs_status dfs_lease_take(struct dfs_metadata_store *store, struct dfs_txn 
 			       struct dfs_share_record *rec, const struct dfs_server_identity *self,
 			       enum dfs_lease_wish wish, uint64_t log_last,
 			       struct dfs_lease *lease);
-/* Inside a write transaction of the holder, who writes no more: nobody holds it. */
+/* Inside a write transaction of the holder, who writes no more: nobody holds it.  log_last: as above.
+ * settled: what the log had of the share up to there is in the stores, or was reported as given up. */
 enum dfs_status dfs_lease_give_back(struct dfs_metadata_store *store, struct dfs_txn *txn,
-				    const struct dfs_share_record *rec, uint64_t log_last);
+				    const struct dfs_share_record *rec, uint64_t log_last,
+				    bool settled);
 
 #endif

@@ -306,7 +306,7 @@ give_back(void *arg, struct dfs_txn *txn)
 {
 	const struct leaving *l = arg;
 
-	return dfs_lease_give_back(l->ns->store, txn, &l->ns->rec, l->log_last);
+	return dfs_lease_give_back(l->ns->store, txn, &l->ns->rec, l->log_last, l->ns->log_settled);
 }
 
 void

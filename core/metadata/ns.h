@@ -22,6 +22,7 @@ struct dfs_namespace {
 	struct dfs_inode_cache *cache;
 	struct dfs_share_record rec;
 	struct dfs_lease lease; /* as it was when opened */
+	bool log_settled;       /* what an earlier run left in the log was taken over or given up */
 	_Atomic bool fenced;    /* another server has taken the share over */
 	_Atomic bool uncached;  /* follow or fenced: nothing is served from memory alone */
 	struct dfs_namespace *leased_next; /* store->leased_lock: of those with a lease */

@@ -221,10 +221,10 @@ finish(struct recovery *r)
 	struct dfs_wal *wal = r->wal;
 	uint64_t now = (uint64_t)dfs_clock_real();
 	enum dfs_status status;
-	int error;
 
 	for (unsigned i = 0; i < r->n; i++) {
 		struct wal_segment *seg = r->order[i];
+		int error;
 
 		if (seg->state != WAL_CLOSED)
 			continue;
@@ -233,10 +233,6 @@ finish(struct recovery *r)
 			return dfs_fail(DFS_IO, "syncing segment %u of %s: %s", seg->index,
 					wal->path, strerror(-error));
 	}
-	/* The slot that was read may be with the kernel alone, and the other is written next. */
-	error = wal->disk->datasync(wal->disk->ctx, wal->super_fd);
-	if (error != 0)
-		return dfs_fail(DFS_IO, "syncing %s/SUPER: %s", wal->path, strerror(-error));
 	if (r->durable > r->highest)
 		r->highest = r->durable;
 	wal->durable = wal->written = r->highest >= now ? r->highest : now - 1;

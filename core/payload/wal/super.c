@@ -49,9 +49,10 @@ super_create(struct dfs_wal *wal, bool unsound)
 	if (r < 0)
 		return dfs_fail(DFS_IO, "cannot list %s: %s", wal->path, strerror(-r));
 	if (segments)
-		return dfs_fail(DFS_CORRUPT, unsound ? "%s/SUPER: neither superblock is sound, but "
-						       "there are segments"
-						     : "%s/SUPER is missing, but there are segments",
+		return dfs_fail(DFS_CORRUPT,
+				unsound ? "%s/SUPER: neither superblock is sound, but "
+					  "there are segments"
+					: "%s/SUPER is missing, but there are segments",
 				wal->path);
 	if (unsound)
 		dfs_log(DFS_LOG_WARN, "wal %s: its creation was interrupted; it begins anew",
@@ -126,7 +127,10 @@ wal_super_open(struct dfs_wal *wal, bool *created, struct wal_super *super)
 				wal->path, (unsigned long long)super->incompat);
 	if (!plausible(super))
 		return dfs_fail(DFS_CORRUPT, "%s/SUPER holds numbers that cannot be", wal->path);
-	return DFS_OK;
+	/* The slot may be with the kernel alone: before the other is written, or a segment removed that only
+	 * the other lists, it is what the disk has. */
+	r = disk->datasync(disk->ctx, wal->super_fd);
+	return r == 0 ? DFS_OK : dfs_fail(DFS_IO, "syncing %s/SUPER: %s", wal->path, strerror(-r));
 }
 
 void
