@@ -33,6 +33,7 @@ struct dfs_gate {
 	bool stop;                            /* guarded by mu */
 	enum dfs_status failed;               /* the gate's thread only, once running */
 	bool retry;                           /* set before the first waiter */
+	bool spared;                          /* the gate's thread only: the call lost nothing */
 	pthread_t thread;
 };
 
@@ -89,6 +90,7 @@ gate_round(struct dfs_gate *gate, struct dfs_gate_waiter *list)
 			level = w->level;
 	}
 	if (needed && (gate->failed == DFS_OK || gate->retry)) {
+		gate->spared = false;
 		answer = gate->sync(gate->arg, seq, level, &durable);
 		if (answer == DFS_DELAY && gate_put_back(gate, list)) {
 			usleep(GATE_PAUSE);
@@ -98,7 +100,7 @@ gate_round(struct dfs_gate *gate, struct dfs_gate_waiter *list)
 			assert(durable >= seq);
 			gate_advance(gate, level, durable);
 			gate->failed = DFS_OK;
-		} else if (answer != DFS_DELAY) {
+		} else if (answer != DFS_DELAY && !gate->spared) {
 			if (gate->failed == DFS_OK)
 				dfs_log(DFS_LOG_ERROR,
 					"%s: sync failed (%s): %s; its writes fail %s", gate->name,
@@ -167,6 +169,12 @@ void
 dfs_gate_retry(struct dfs_gate *gate)
 {
 	gate->retry = true;
+}
+
+void
+dfs_gate_spare(struct dfs_gate *gate)
+{
+	gate->spared = true;
 }
 
 void

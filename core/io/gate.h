@@ -6,8 +6,8 @@
  * One gate and one thread for each metadata store and each block store.  The owner's sync function
  * runs on the gate's thread; while it runs, new waiters gather for the next round.
  * A failed sync fails the waiters of that round and every later one, until the gate is replaced, unless
- * its owner can try again (dfs_gate_retry).  One that answers DFS_DELAY has failed nothing: what it was to
- * make durable is out of reach for now, its waiters go on waiting, and it is called again.
+ * its owner can try again (dfs_gate_retry, dfs_gate_spare).  One that answers DFS_DELAY has failed nothing:
+ * what it was to make durable is out of reach for now, its waiters go on waiting, and it is called again.
  */
 #ifndef DFS_IO_GATE_H
 #define DFS_IO_GATE_H
@@ -39,6 +39,9 @@ struct dfs_gate *dfs_gate_new(const char *name, dfs_gate_sync_fn sync, void *arg
  * state anew each time, so that what an earlier round left behind does not matter.  Before the
  * first waiter. */
 void dfs_gate_retry(struct dfs_gate *gate);
+/* For the sync function, of the call that it is in: it fails before anything was lost, and has said so
+ * itself.  Its round alone is told. */
+void dfs_gate_spare(struct dfs_gate *gate);
 /* Runs what waits, once, then ends the thread. */
 void dfs_gate_free(struct dfs_gate *gate);
 

@@ -18,7 +18,8 @@ struct disk {
 	_Atomic uint32_t last_level;
 	_Atomic uint64_t extra; /* the sync reaches this much further than asked */
 	_Atomic int status;
-	_Atomic unsigned away; /* so many syncs find nobody there */
+	_Atomic unsigned away;  /* so many syncs find nobody there */
+	struct dfs_gate *spare; /* failures lose nothing */
 	bool held;
 };
 
@@ -38,6 +39,8 @@ disk_sync(void *arg, uint64_t seq, uint32_t level, uint64_t *durable)
 		d->away--;
 		return DFS_DELAY;
 	}
+	if (d->spare)
+		dfs_gate_spare(d->spare);
 	*durable = seq + d->extra;
 	return (enum dfs_status)d->status;
 }
@@ -250,6 +253,27 @@ test_owner_that_can_tries_again(void)
 }
 
 static void
+test_failure_that_lost_nothing_is_its_rounds_alone(void)
+{
+	struct disk *d = disk_new(false);
+	struct dfs_gate *gate = dfs_gate_new("t", disk_sync, d);
+
+	d->spare = gate;
+	d->status = DFS_NOSPC;
+	g_assert_cmpint(dfs_gate_wait_sync(gate, 1, DFS_SYNC_POWER, soon()), ==, DFS_NOSPC);
+	d->status = DFS_OK;
+	g_assert_cmpint(dfs_gate_wait_sync(gate, 1, DFS_SYNC_POWER, soon()), ==, DFS_OK);
+	/* The next one that does not say so counts. */
+	d->spare = NULL;
+	d->status = DFS_IO;
+	g_assert_cmpint(dfs_gate_wait_sync(gate, 2, DFS_SYNC_POWER, soon()), ==, DFS_IO);
+	d->status = DFS_OK;
+	g_assert_cmpint(dfs_gate_wait_sync(gate, 2, DFS_SYNC_POWER, soon()), ==, DFS_IO);
+	dfs_gate_free(gate);
+	g_free(d);
+}
+
+static void
 test_blocking_wait_ends_at_deadline(void)
 {
 	struct disk *d = disk_new(true);
@@ -323,6 +347,8 @@ main(int argc, char **argv)
 	g_test_add_func("/gate/end-does-not-wait-for-a-store-that-is-away",
 			test_end_does_not_wait_for_a_store_that_is_away);
 	g_test_add_func("/gate/owner-that-can-tries-again", test_owner_that_can_tries_again);
+	g_test_add_func("/gate/failure-that-lost-nothing-is-its-rounds-alone",
+			test_failure_that_lost_nothing_is_its_rounds_alone);
 	g_test_add_func("/gate/blocking-wait-ends-at-deadline",
 			test_blocking_wait_ends_at_deadline);
 	g_test_add_func("/gate/free-runs-what-waits", test_free_runs_what_waits);

@@ -211,8 +211,12 @@ gate_sync(void *arg, uint64_t seq, uint32_t level, uint64_t *durable)
 	/* Which share is another server's could not be read now: no reason for all to fail. */
 	if (status == DFS_FENCED)
 		status = DFS_DELAY;
-	if (status != DFS_OK)
+	if (status != DFS_OK) {
+		/* What could not be written is still in memory, and the next round tries again. */
+		if (store->gate)
+			dfs_gate_spare(store->gate);
 		return status;
+	}
 	DFS_FAILPOINT("names-written");
 	if (serial)
 		dfs_lock_acquire(&store->serial);

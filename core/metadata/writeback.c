@@ -24,6 +24,7 @@ struct dfs_writeback {
 	int64_t oldest; /* guarded by lock: when the list began, monotonic ns */
 	_Atomic bool queued;
 	_Atomic bool broken;      /* the last run failed: do not make operations wait for another */
+	_Atomic int told;         /* status that the log told last */
 	pthread_rwlock_t batches; /* held for reading while any thread writes a batch */
 	_Atomic uint64_t last_seq; /* of the batches' commits */
 	struct dfs_task task;
@@ -227,6 +228,23 @@ write_some(struct dfs_metadata_store *store, struct batch *batch, unsigned max)
 	return status;
 }
 
+/* Once, however often it is tried. */
+static void
+tell(struct dfs_metadata_store *store, enum dfs_status status, unsigned n)
+{
+	int before = atomic_exchange(&store->dirty->told, (int)status);
+
+	if (before == (int)status)
+		return;
+	if (status == DFS_OK)
+		dfs_log(DFS_LOG_INFO, "%s: inodes are written back again", store->name);
+	else
+		dfs_log(DFS_LOG_WARN,
+			"%s: %u inodes could not be written back (%s): %s; they are kept and tried "
+			"again",
+			store->name, n, dfs_status_name(status), dfs_fail_text());
+}
+
 static enum dfs_status
 run_once(struct dfs_metadata_store *store, unsigned max)
 {
@@ -234,9 +252,8 @@ run_once(struct dfs_metadata_store *store, unsigned max)
 	enum dfs_status status = write_some(store, &batch, max);
 	unsigned n = batch.n;
 
-	if (status != DFS_OK)
-		dfs_log(DFS_LOG_WARN, "%s: %u inodes could not be written back (%s): %s",
-			store->name, n, dfs_status_name(status), dfs_fail_text());
+	if (n)
+		tell(store, status, n);
 	for (unsigned i = 0; i < n; i++) {
 		if (status != DFS_OK)
 			dfs_inode_mark_dirty(batch.inodes[i]);

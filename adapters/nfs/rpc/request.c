@@ -110,9 +110,9 @@ finish(struct dfs_post *post)
 	int gate = atomic_load_explicit(&req->gate_status, memory_order_relaxed);
 
 	if (gate != DFS_OK) {
-		/* Done in memory, not durable, and the store takes no more writes. */
+		/* Done in memory, not durable; a store that is full may take writes again. */
 		nfs_reply_discard(&call->out);
-		req->refusal = DFS_IO;
+		req->refusal = gate == DFS_NOSPC ? DFS_NOSPC : DFS_IO;
 	}
 	/* Also for a client that has gone: it may ask anew. */
 	if (req->refusal == DFS_OK && req->accept == RPC_SUCCESS)

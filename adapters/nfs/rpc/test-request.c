@@ -53,16 +53,28 @@ test_hundreds_wait_for_one_sync(struct fixture *f, gconstpointer data)
 }
 
 static void
-test_failed_sync_fails_the_reply(struct fixture *f, gconstpointer data)
+expect_of_failed_sync(struct fixture *f, enum dfs_status sync, enum dfs_status answer)
 {
 	int log = log_away();
 
-	sync_status = DFS_NOSPC;
+	sync_status = sync;
 	send_simple(f->fd, 34, T_GATED, 17);
 	sem_post(&sync_go);
 	expect_accepted(f->fd, 34, RPC_SUCCESS);
-	g_assert_cmpuint(BODY(0), ==, 1000 + DFS_IO);
+	g_assert_cmpuint(BODY(0), ==, 1000 + answer);
 	log_back(log);
+}
+
+static void
+test_failed_sync_fails_the_reply(struct fixture *f, gconstpointer data)
+{
+	expect_of_failed_sync(f, DFS_CORRUPT, DFS_IO);
+}
+
+static void
+test_full_store_is_told_as_such(struct fixture *f, gconstpointer data)
+{
+	expect_of_failed_sync(f, DFS_NOSPC, DFS_NOSPC);
 }
 
 static void
@@ -333,6 +345,7 @@ main(int argc, char **argv)
 	TEST("reply-waits-for-its-gate", test_reply_waits_for_its_gate);
 	TEST("hundreds-wait-for-one-sync", test_hundreds_wait_for_one_sync);
 	TEST("failed-sync-fails-the-reply", test_failed_sync_fails_the_reply);
+	TEST("full-store-is-told-as-such", test_full_store_is_told_as_such);
 	TEST("reply-after-close-is-dropped", test_reply_after_close_is_dropped);
 	TEST("full-lane-is-told", test_full_lane_is_told);
 	TEST("duplicate-gets-the-first-reply", test_duplicate_gets_the_first_reply);
