@@ -215,7 +215,8 @@ flush_one(struct dfs_file *file, enum dfs_flush what, int64_t deadline)
 		int64_t now = dfs_clock_mono(), said = atomic_load(&last_said);
 
 		dfs_counter_add(dfs_counter_get("payload_flush_failures"), 1);
-		if (now - said > DFS_SECOND &&
+		/* A store that is away for long is no news each second. */
+		if ((!said || now - said > (st == DFS_DELAY ? 60 : 1) * DFS_SECOND) &&
 		    atomic_compare_exchange_strong(&last_said, &said, now))
 			dfs_log(DFS_LOG_WARN,
 				"share %s: writing dirty data: %s (%s): kept, tried again",
