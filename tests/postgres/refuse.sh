@@ -57,6 +57,13 @@ chmod 600 "$work/pgpass"
 ok "which is told once" test "$(grep -c 'has group or world access' "$work/out")" -le 2
 ok "a damaged connection string is refused" refused 'CONFIG.*no connection string' open_with "conninfo=host='x passw0rdpiece"
 ok "and is not told" sh -c "! grep -q passw0rdpiece '$work/out'"
+ok "nor is a piece of a password that a URI's own signs take apart" refused 'CONFIG.*no number' open_with schema=one \
+	"conninfo=postgresql://dittofs:passw0rd/piece@127.0.0.1:$pg_port/dittofs"
+ok "whatever the sign" refused 'CONFIG.*host with an @' open_with schema=one \
+	"conninfo=postgresql://dittofs:pass@w0rdpiece@127.0.0.1:$pg_port/dittofs"
+is "and is not told either" "$(grep -cE 'passw0rd|w0rdpiece' "$work/out")" 0
+sql_in postgres "CREATE DATABASE \"host=nowhere\" OWNER dittofs"
+ok "a database's name is no connection string" by_socket "dbname=host=nowhere"
 ok "a database that is not there is refused" refused 'CONFIG.*"nowhere" does not exist' by_socket dbname=nowhere
 sql "CREATE ROLE guest LOGIN"
 by_guest() { by_socket user=guest "$@"; }

@@ -24,18 +24,44 @@ refuse(struct dfs_diag *diag, const char *key, const char *text)
 	return DFS_CONFIG;
 }
 
+static const char *
+value_of(const PQconninfoOption *parsed, const char *key)
+{
+	while (parsed->keyword && strcmp(parsed->keyword, key) != 0)
+		parsed++;
+	return parsed->keyword && parsed->val ? parsed->val : "";
+}
+
+/* A URI with a password that holds one of the URI's own signs is taken apart at the wrong places, and
+ * pieces of it would be told as a host or a port. */
+static bool
+misread(const PQconninfoOption *parsed)
+{
+	const char *port = value_of(parsed, "port");
+
+	return strchr(value_of(parsed, "host"), '@') || port[strspn(port, "0123456789,")] ||
+	       (strchr(value_of(parsed, "dbname"), '@') && !value_of(parsed, "user")[0]);
+}
+
 enum dfs_status
 conninfo_check(const struct postgres_config *cfg, struct dfs_diag *diag)
 {
 	if (cfg->conninfo) {
 		PQconninfoOption *parsed = PQconninfoParse(cfg->conninfo, NULL);
+		bool bad;
 
 		/* libpq's own sentence could hold a piece of a password. */
 		if (!parsed)
 			return refuse(diag, "conninfo",
 				      "it is no connection string of PostgreSQL; psql tells what "
 				      "is wrong with it");
+		bad = misread(parsed);
 		PQconninfoFree(parsed);
+		if (bad)
+			return refuse(
+				diag, "conninfo",
+				"it has a port that is no number or a host with an @: in a URI, "
+				"such signs of a password are written as %40, %2F and so on");
 	}
 	if (!cfg->schema || !cfg->schema[0])
 		return refuse(diag, "schema", "a name is needed");
@@ -96,14 +122,18 @@ make_settings(struct store *s)
 
 	/* Plans go by the indexes alone, so that what a transaction has read is known by its keys and
 	 * not as a whole table.  There is no statement_timeout, which would let a commit return that
-	 * waits for a standby: who has waited long enough ends the connection. */
+	 * waits for a standby: who has waited long enough ends the connection.  Nor is there another
+	 * limit that the role or the database may set for people. */
 	return quoted(s->schema, schema, sizeof(schema)) &&
 	       asprintf(&s->settings,
 			"SET search_path = %s;"
 			"SET application_name = '%s';"
 			"SET synchronous_commit = off;"
 			"SET default_transaction_isolation = 'serializable';"
+			"SET default_transaction_deferrable = off;"
 			"SET statement_timeout = 0;"
+			"SET lock_timeout = 0;"
+			"SET idle_session_timeout = 0;"
 			"SET idle_in_transaction_session_timeout = 0;"
 			"SET tcp_keepalives_idle = 10;"
 			"SET tcp_keepalives_interval = 3;"
@@ -111,6 +141,8 @@ make_settings(struct store *s)
 			"SET tcp_user_timeout = %lld;"
 			"SET client_min_messages = error;"
 			"SET plan_cache_mode = force_generic_plan;"
+			"SET enable_indexscan = on;"
+			"SET enable_nestloop = on;"
 			"SET enable_seqscan = off;"
 			"SET enable_bitmapscan = off;"
 			"SET enable_hashjoin = off;"
@@ -134,7 +166,9 @@ conninfo_make(struct store *s, const struct postgres_config *cfg)
 	return make_settings(s) && pair(s, "target_session_attrs", "read-write") &&
 	       pair(s, "client_encoding", "UTF8") && pair(s, "keepalives_idle", "10") &&
 	       pair(s, "keepalives_interval", "3") && pair(s, "keepalives_count", "3") &&
-	       pair(s, "tcp_user_timeout", "%lld", patience) && given(s, "dbname", cfg->conninfo) &&
+	       pair(s, "tcp_user_timeout", "%lld", patience) &&
+	       /* libpq takes the first dbname alone for a connection string. */
+	       pair(s, "dbname", "%s", cfg->conninfo ? cfg->conninfo : "") &&
 	       given(s, "host", cfg->host) && given(s, "port", cfg->port) &&
 	       given(s, "dbname", cfg->dbname) && given(s, "user", cfg->user) &&
 	       given(s, "password", cfg->password) && given(s, "passfile", cfg->passfile) &&
