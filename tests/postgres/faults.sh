@@ -5,36 +5,10 @@
 # is its long run.
 . "$DFS_SRCDIR/tests/lib.sh"
 . "$DFS_SRCDIR/tests/postgres/lib.sh"
+. "$DFS_SRCDIR/tests/postgres/hammer.sh"
 # The log's writer comes late, so that a crash takes something away.
 start_postgres "wal_writer_delay = 5s" "wal_writer_flush_after = 0" "checkpoint_timeout = 1h" "restart_after_crash = on"
 rounds=${DFS_PG_ROUNDS:-5}
-runs=0
-
-# hammer SETTING...
-hammer() {
-	runs=$((runs + 1))
-	rm -f "$work/status" "$work/stop"
-	mapfile -t options < <(pg_options | grep =)
-	"$DFS_BUILDDIR/tests/postgres/hammer" --status "$work/status" --stop "$work/stop" "${options[@]}" \
-		"schema=run$runs" "$@" >"$work/hammer" 2>&1 &
-	hammer=$!
-	at_exit "kill $hammer 2>/dev/null"
-	more 0 200 || { cat "$work/hammer"; echo "Bail out! the hammer does nothing"; exit 1; }
-}
-figure() { cut -d ' ' -f "$(($1 + 1))" "$work/status"; }
-above() { [ "$(figure "$1")" -gt "$2" ]; }
-# more FIGURE N: until commits (0), delays (1) or syncs (2) have grown by N
-more() {
-	wait_for 60 test -s "$work/status" || return 1
-	wait_for 60 above "$1" "$(($(figure "$1") + $2))"
-}
-ends_well() {
-	touch "$work/stop"
-	wait "$hammer"
-	rc=$?
-	cat "$work/hammer"
-	return $rc
-}
 
 hammer request_timeout=30s max_conns=6
 for ((i = 0; i < 10 * rounds; i++)); do

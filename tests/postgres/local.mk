@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 # The PostgreSQL metadata store on real servers.
-EXTRA_DIST += tests/postgres/lib.sh
+EXTRA_DIST += tests/postgres/hammer.sh tests/postgres/lib.sh tests/postgres/proxy.py
 postgres_scripts = \
 	tests/postgres/conform.sh \
 	tests/postgres/disturbed.sh \
 	tests/postgres/faults.sh \
+	tests/postgres/hostile.sh \
+	tests/postgres/mend.sh \
 	tests/postgres/plans.sh \
 	tests/postgres/quota.sh \
 	tests/postgres/refuse.sh \

@@ -73,7 +73,8 @@ read_rows(struct claim *k)
 	if (st != DFS_OK)
 		return st;
 	param_bytes(&p, k->c->s->instance, UUID_BYTES);
-	st = ask(k, "SELECT slot, number FROM commit_slots WHERE instance = $1::uuid", &p, &res);
+	st = ask(k, "SELECT slot::int4, number::int8 FROM commit_slots WHERE instance = $1::uuid",
+		 &p, &res);
 	for (int i = 0; st == DFS_OK && i < PQntuples(res); i++) {
 		uint32_t slot = get_be32(PQgetvalue(res, i, 0));
 
@@ -222,16 +223,26 @@ session_claim(struct session *c, int64_t deadline)
 	struct store *s = c->s;
 	struct claim k = {.c = c, .deadline = deadline};
 	enum dfs_status st;
+	struct timespec until = {deadline / 1000000000, deadline % 1000000000};
 	uint64_t acked, number;
 
-	pthread_mutex_lock(&s->claim_mu);
+	/* Who has it may wait for the database for longer than we may. */
+	if (pthread_mutex_clocklock(&s->claim_mu, CLOCK_MONOTONIC, &until) != 0) {
+		session_drop(c);
+		snprintf(c->error, sizeof(c->error), "the database does not answer in time");
+		return LOST;
+	}
 	/* A commit may have been answered before the crash and its thread not know it yet. */
 	st = journal_answered(&s->journal, journal_sent(&s->journal), deadline);
 	if (st == DFS_OK)
 		journal_pin(&s->journal, true);
 	do {
-		if (st == DFS_DELAY)
+		if (st == DFS_DELAY) {
+			session_drop(c);
+			snprintf(c->error, sizeof(c->error),
+				 "commits under way are not answered in time");
 			break;
+		}
 		memset(k.row, 0, sizeof(k.row));
 		memset(k.acked, 0, sizeof(k.acked));
 		k.lost = 0;
@@ -244,7 +255,7 @@ session_claim(struct session *c, int64_t deadline)
 			journal_durable(&s->journal, acked);
 			journal_slot(&s->journal, c->slot, number);
 		}
-	} while (st == DFS_AGAIN && clock_ns() < deadline);
+	} while (st == DFS_AGAIN && c->pg && clock_ns() < deadline);
 	journal_pin(&s->journal, false);
 	pthread_mutex_unlock(&s->claim_mu);
 	if (st == DFS_OK && k.lost)
@@ -267,6 +278,7 @@ session_open(struct session *c, int64_t deadline)
 	else if (c->backend)
 		c->before[PREDECESSORS_MAX - 1] = c->backend;
 	c->backend = 0;
+	c->proven = false;
 	st = session_connect(c, deadline);
 	if (st == DFS_OK)
 		st = session_prepare(c, deadline);
@@ -276,6 +288,7 @@ session_open(struct session *c, int64_t deadline)
 		st = session_claim(c, deadline);
 	if (st == DFS_OK)
 		c->n_before = 0;
+	c->proven = false;
 	return st;
 }
 
@@ -286,13 +299,13 @@ slots_clean(struct session *c, bool own, int64_t deadline)
 	struct params p = {0};
 
 	param_bytes(&p, c->s->instance, UUID_BYTES);
-	/* Of an instance that has not committed for a day and is not connected: nobody waits as long to
-	 * learn what became of a commit. */
+	/* Of an instance that has not committed for a season and is not connected.  One that is alive and
+	 * had nothing to do would take its missing rows for durable commits that were lost. */
 	run(&k,
 	    own ? "DELETE FROM commit_slots WHERE instance = $1::uuid"
 		: "DELETE FROM commit_slots c WHERE instance <> $1::uuid AND NOT EXISTS"
 		  " (SELECT 1 FROM commit_slots o WHERE o.instance = c.instance AND"
-		  " o.touched >= now() - interval '1 day') AND NOT EXISTS"
+		  " o.touched >= now() - interval '90 days') AND NOT EXISTS"
 		  " (SELECT 1 FROM pg_stat_activity a WHERE a.application_name ="
 		  " 'dittofs ' || left(c.instance::text, 8))",
 	    &p);

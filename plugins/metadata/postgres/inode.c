@@ -153,7 +153,8 @@ give_row(struct wanted *w, const struct row *row, unsigned at)
 {
 	uint64_t id;
 
-	if (row->len[at + INODE_FILEID] < 0 || row_int(row, at + INODE_SHARE) != w->share)
+	/* A listing has NULLs where there is no inode. */
+	if (!row_fits(row, &kinds[K_INODE], at) || row_int(row, at + INODE_SHARE) != w->share)
 		return;
 	id = row_int(row, at + INODE_FILEID);
 	for (unsigned i = w->heads[slot_of(id)]; i; i = w->next[i - 1])
@@ -223,8 +224,9 @@ ask_rest(struct wanted *w)
 	for (int i = 0; st == DFS_OK && i < PQntuples(res); i++) {
 		struct row row;
 
-		row_of_result(&row, res, i);
-		give_row(w, &row, 0);
+		st = row_of_record(w->txn->s, &row, res, i, K_INODE, 0);
+		if (st == DFS_OK)
+			give_row(w, &row, 0);
 	}
 	PQclear(res);
 	return st;

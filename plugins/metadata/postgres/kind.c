@@ -2,11 +2,13 @@
  *
  * The tables' columns, keys first, in the order of the migrations.
  */
+#include <dittofs/metadata_store.h>
+
 #include "kind.h"
 
 const struct type_info types[] = {
-	[T_INT2] = {"int2", 21},   [T_INT4] = {"int4", 23},   [T_INT8] = {"int8", 20},
-	[T_BYTEA] = {"bytea", 17}, [T_UUID] = {"uuid", 2950},
+	[T_INT2] = {"int2", 21, 2},   [T_INT4] = {"int4", 23, 4},    [T_INT8] = {"int8", 20, 8},
+	[T_BYTEA] = {"bytea", 17, 0}, [T_UUID] = {"uuid", 2950, 16},
 };
 
 static const struct column share_columns[] = {
@@ -38,8 +40,13 @@ static const struct column map_columns[] = {
 };
 
 static const struct column object_columns[] = {
-	{"share", T_INT8}, {"version", T_INT8, true}, {"content", T_UUID}, {"block", T_INT8},
-	{"refs", T_INT8},  {"length", T_INT8},        {"hash", T_BYTEA},
+	{"share", T_INT8},
+	{"version", T_INT8, true},
+	{"content", T_UUID},
+	{"block", T_INT8},
+	{"refs", T_INT8},
+	{"length", T_INT8},
+	{"hash", T_BYTEA, .nullable = true},
 };
 
 static const struct column dead_columns[] = {
@@ -51,7 +58,7 @@ static const struct column orphan_columns[] = {
 	{"share", T_INT8}, {"fileid", T_INT8, true}, {"content", T_UUID}};
 
 static const struct column state_columns[] = {
-	{"share", T_INT8}, {"key", T_BYTEA}, {"value", T_BYTEA}};
+	{"share", T_INT8}, {"key", T_BYTEA, .max = DFS_STATE_KEY_MAX}, {"value", T_BYTEA}};
 
 #define KIND(table, columns, n_keys)                                                               \
 	{                                                                                          \

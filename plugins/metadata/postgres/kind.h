@@ -33,6 +33,8 @@ struct column {
 	/* Part of a key that is scanned in the order of unsigned numbers: the index is over the
 	 * value with its highest bit turned (see BIAS). */
 	bool biased;
+	bool nullable;
+	int max; /* bytes; 0: any number */
 };
 
 struct kind_info {
@@ -46,6 +48,7 @@ extern const struct kind_info kinds[KINDS];
 struct type_info {
 	const char *name;
 	unsigned oid;
+	int width; /* bytes, 0: any number */
 };
 
 extern const struct type_info types[];

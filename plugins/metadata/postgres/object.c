@@ -55,12 +55,12 @@ object_find(void *inst, struct dfs_txn *txn, uint32_t share, const uint8_t hash[
 	st = txn_ask(txn, S_FIND_OBJECT, &p, true, &res);
 	if (st != DFS_OK)
 		return st;
-	if (PQntuples(res) == 0) {
+	if (PQntuples(res) == 0)
 		st = DFS_NOENT;
-	} else {
-		row_of_result(&row, res, 0);
+	else
+		st = row_of_record(inst, &row, res, 0, K_OBJECT, 0);
+	if (st == DFS_OK)
 		got_object(rec, &row);
-	}
 	PQclear(res);
 	return st;
 }

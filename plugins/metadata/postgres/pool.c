@@ -10,6 +10,7 @@
 
 #define BACKOFF_FIRST INT64_C(20000000)  /* 20 ms */
 #define BACKOFF_MAX INT64_C(1000000000)  /* 1 s */
+#define TELL_EVERY INT64_C(30000000000)  /* between two sentences in the log */
 #define REOPEN_TURN INT64_C(30000000000) /* one attempt of pool_reopen */
 
 bool
@@ -55,12 +56,18 @@ wait_locked(struct pool *p, int64_t until)
 	pthread_cond_timedwait(&p->changed, &p->mu, &ts);
 }
 
-/* Between half of the interval and all of it. */
+/* The next attempt is between half of the interval and all of it away. */
 static void
 failed_locked(struct pool *p, const struct session *c)
 {
 	int64_t now = clock_ns(), wait = BACKOFF_MAX;
 
+	if (!p->told && (!p->told_at || now - p->told_at > TELL_EVERY)) {
+		c->s->host->log(c->s->host->ctx, DFS_LOG_WARN,
+				"%s: the database does not serve: %s", c->s->schema, c->error);
+		p->told = true;
+		p->told_at = now;
+	}
 	if (p->failures < 6)
 		wait = BACKOFF_FIRST << p->failures;
 	p->failures++;
@@ -85,16 +92,9 @@ open_locked(struct pool *p, struct session *c, int64_t deadline)
 	pthread_mutex_lock(&p->mu);
 	p->trying = false;
 	if (st == DFS_OK) {
-		if (p->away_since)
-			c->s->host->log(c->s->host->ctx, DFS_LOG_INFO,
-					"%s: the database serves again", c->s->schema);
-		p->failures = 0;
+		c->fresh = true;
 		p->away_since = 0;
 	} else {
-		if (!p->away_since)
-			c->s->host->log(c->s->host->ctx, DFS_LOG_WARN,
-					"%s: the database does not serve: %s", c->s->schema,
-					c->error);
 		failed_locked(p, c);
 	}
 	pthread_cond_broadcast(&p->changed);
@@ -119,7 +119,7 @@ pool_take(struct pool *p, int64_t deadline, struct session **out)
 	for (;;) {
 		int64_t now = clock_ns(), until = deadline;
 
-		if (p->idle) {
+		if (p->idle && !p->starved) {
 			c = p->idle;
 			p->idle = c->next;
 			if (session_alive(c))
@@ -135,7 +135,7 @@ pool_take(struct pool *p, int64_t deadline, struct session **out)
 			pthread_mutex_unlock(&p->mu);
 			return s->host->fail(s->host->ctx, DFS_DELAY, "%s: %s", s->schema, error);
 		}
-		if (p->unmade && my_turn_locked(p)) {
+		if (p->unmade && !p->starved && my_turn_locked(p)) {
 			c = p->unmade;
 			p->unmade = c->next;
 			if (open_locked(p, c, deadline) == DFS_OK)
@@ -144,7 +144,7 @@ pool_take(struct pool *p, int64_t deadline, struct session **out)
 			p->unmade = c;
 			continue;
 		}
-		if (p->failures && p->unmade && !p->trying && p->next_try < until)
+		if (p->failures && p->unmade && !p->starved && !p->trying && p->next_try < until)
 			until = p->next_try;
 		wait_locked(p, until);
 	}
@@ -153,16 +153,48 @@ pool_take(struct pool *p, int64_t deadline, struct session **out)
 	return DFS_OK;
 }
 
+/* One that was opened has served. */
+static void
+served_locked(struct pool *p, const struct session *c)
+{
+	if (p->told)
+		c->s->host->log(c->s->host->ctx, DFS_LOG_INFO, "%s: the database serves again",
+				c->s->schema);
+	p->told = false;
+	p->failures = 0;
+}
+
+static void
+close_idle_locked(struct pool *p)
+{
+	struct session *c = p->idle;
+
+	if (!c)
+		return;
+	p->idle = c->next;
+	session_drop(c);
+	c->next = p->unmade;
+	p->unmade = c;
+}
+
 void
 pool_give(struct pool *p, struct session *c)
 {
 	pthread_mutex_lock(&p->mu);
+	if (c->fresh && c->proven)
+		served_locked(p, c);
+	c->fresh = false;
 	if (c->pg) {
 		/* It may still refuse further ones. */
 		p->away_since = 0;
 		c->next = p->idle;
 		p->idle = c;
+		if (p->starved)
+			close_idle_locked(p);
 	} else {
+		/* One that went before it served is no better than one that did not come to be. */
+		if (!c->proven)
+			failed_locked(p, c);
 		c->next = p->unmade;
 		p->unmade = c;
 	}
@@ -173,6 +205,8 @@ pool_give(struct pool *p, struct session *c)
 void
 pool_reopen(struct pool *p, struct session *c)
 {
+	bool starved = false;
+
 	pthread_mutex_lock(&p->mu);
 	for (;;) {
 		int64_t now = clock_ns();
@@ -180,10 +214,18 @@ pool_reopen(struct pool *p, struct session *c)
 		if (my_turn_locked(p)) {
 			if (open_locked(p, c, now + REOPEN_TURN) == DFS_OK)
 				break;
+			if (!starved && !strcmp(c->sqlstate, "53300")) {
+				starved = true;
+				p->starved++;
+			}
+			if (starved)
+				close_idle_locked(p);
 			continue;
 		}
 		wait_locked(p, p->trying ? now + BACKOFF_MAX : p->next_try);
 	}
+	p->starved -= starved;
+	pthread_cond_broadcast(&p->changed);
 	pthread_mutex_unlock(&p->mu);
 }
 

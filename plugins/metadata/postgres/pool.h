@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The sessions: at most so many, opened when they are needed by who needs them.
+ * The sessions: at most so many, opened when they are needed by who needs them.  Who has to know what
+ * became of a commit needs the commit's own: when the database grants no further one, others are closed
+ * for it.
  *
  * While the database does not answer, one thread at a time tries, at growing, jittered intervals; the
  * others wait for it until their deadlines, or, once it has been away for longer than a request
@@ -27,10 +29,13 @@ struct pool {
 	struct session *unmade; /* guarded by mu: not connected */
 	bool trying;            /* guarded by mu: while it is away, a thread tries to connect */
 	unsigned failures;      /* guarded by mu: in a row */
-	int64_t away_since;     /* guarded by mu: monotonic ns, 0: the database serves */
-	int64_t next_try;       /* guarded by mu */
-	uint64_t chance;        /* guarded by mu: jitter */
-	char error[400];        /* guarded by mu: why it is away */
+	unsigned starved; /* guarded by mu: threads of pool_reopen that were refused a connection */
+	int64_t away_since; /* guarded by mu: monotonic ns, 0: the database serves */
+	int64_t told_at;    /* guarded by mu: when the log said that it is away; 0: never */
+	bool told;          /* guarded by mu: and has not taken it back */
+	int64_t next_try;   /* guarded by mu */
+	uint64_t chance;    /* guarded by mu: jitter */
+	char error[400];    /* guarded by mu: why it is away */
 };
 
 bool pool_init(struct pool *p, struct store *s, unsigned n);

@@ -174,7 +174,7 @@ open_first(struct store *s, struct dfs_diag *diag)
 		session_drop(c);
 		/* Both may start at the same time, after a loss of power for instance. */
 		if ((st != LOST && st != DFS_AGAIN) || clock_ns() + 2 * pause > deadline)
-			return st == LOST || st == DFS_AGAIN ? DFS_IO : st;
+			return st == LOST || st == DFS_AGAIN || st == REFUSED ? DFS_IO : st;
 		if (!told)
 			s->host->log(s->host->ctx, DFS_LOG_WARN,
 				     "%s: waiting for the database, up to %lld s: %s", s->schema,

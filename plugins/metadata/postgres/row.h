@@ -8,6 +8,7 @@
 #define POSTGRES_ROW_H
 
 #include <endian.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -48,6 +49,22 @@ put_be64(void *p, uint64_t v)
 {
 	v = htobe64(v);
 	memcpy(p, &v, 8);
+}
+
+/* Whether the columns from `at` on are a record of the kind: none is NULL that may not be, each has its width.
+ * What the database answers is looked at like this once, before anything reads it. */
+static inline bool
+row_fits(const struct row *r, const struct kind_info *k, unsigned at)
+{
+	for (unsigned i = 0; i < k->n_columns; i++) {
+		const struct column *c = &k->columns[i];
+		int32_t len = r->len[at + i];
+		int width = types[c->type].width;
+
+		if (len < 0 ? !c->nullable : (width && len != width) || (c->max && len > c->max))
+			return false;
+	}
+	return true;
 }
 
 /* A number of whatever width; 0 for NULL. */

@@ -47,18 +47,23 @@ behind(struct cursor *k, const struct scan_info *info, const struct row *row)
 	return false;
 }
 
-static int
-rows_before_stop(PGresult *res, row_fn fn, void *arg)
+/* *stop: how many rows there were when fn wanted no more; 0: it has had all. */
+static enum dfs_status
+give_rows(struct store *s, enum kind kind, PGresult *res, row_fn fn, void *arg, int *stop)
 {
 	int n = PQntuples(res);
 	struct row row;
 
-	for (int i = 0; i < n; i++) {
-		row_of_result(&row, res, i);
+	*stop = 0;
+	for (int i = 0; i < n && !*stop; i++) {
+		enum dfs_status st = row_of_record(s, &row, res, i, kind, 0);
+
+		if (st != DFS_OK)
+			return st;
 		if (!fn(arg, &row))
-			return i + 1;
+			*stop = i + 1;
 	}
-	return 0;
+	return DFS_OK;
 }
 
 /* Of a listing: what get_inodes may ask next. */
@@ -121,7 +126,11 @@ txn_scan(struct dfs_txn *txn, enum statement scan, struct params *p, row_fn fn, 
 		if (st != DFS_OK)
 			return st;
 		n = PQntuples(res);
-		stop = rows_before_stop(res, fn, arg);
+		st = give_rows(txn->s, info.kind, res, fn, arg, &stop);
+		if (st != DFS_OK) {
+			PQclear(res);
+			return st;
+		}
 		if (stop)
 			learn(txn, scan, seen + (unsigned)stop);
 		if (n)

@@ -34,6 +34,8 @@ ask_alone(struct store *s, enum statement stmt, int64_t deadline, PGresult **res
 		}
 		store_explain(s, c, st);
 		pool_give(&s->pool, c);
+		if (st == REFUSED)
+			return DFS_DELAY;
 	} while ((st == LOST || st == DFS_AGAIN) && clock_ns() < deadline);
 	return st;
 }
@@ -66,8 +68,9 @@ store_sync(void *inst, uint64_t seq, uint32_t level)
 		return DFS_OK;
 	atomic_store_explicit(&s->syncing, (uintptr_t)pthread_self(), memory_order_relaxed);
 	st = ask_alone(s, S_SYNC, clock_ns() + (int64_t)s->request_timeout, &res);
+	/* A commit that fails has lost nothing: all that waits for it is still in the journal. */
 	if (st != DFS_OK)
-		return st;
+		return atomic_load(&s->failed) ? DFS_IO : DFS_DELAY;
 	PQclear(res);
 	journal_durable(&s->journal, acked);
 	return DFS_OK;

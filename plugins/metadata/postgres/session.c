@@ -58,6 +58,8 @@ sqlstate_status(const char *sqlstate)
 		{"53300", LOST},      {"55P03", DFS_AGAIN},   {"57014", DFS_AGAIN},
 		{"57P", LOST},        {"08", LOST},           {"25006", LOST},
 		{"25P03", LOST},      {"XX001", DFS_CORRUPT}, {"XX002", DFS_CORRUPT},
+		{"53", REFUSED},      {"3F", REFUSED},        {"42", REFUSED},
+		{"0A000", LOST}, /* a plan whose table was altered */
 	};
 
 	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++)
@@ -66,18 +68,23 @@ sqlstate_status(const char *sqlstate)
 	return DFS_IO;
 }
 
-/* The first line of a message of libpq. */
+/* The first line of a message of libpq, which may hold whatever the other side has sent. */
 static void
 note(struct session *c, const char *message)
 {
 	size_t n = strcspn(message, "\n");
 
 	snprintf(c->error, sizeof(c->error), "%.*s", (int)n, message);
+	for (char *p = c->error; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
 }
 
 static enum dfs_status
 lost(struct session *c)
 {
+	if (!c->pg)
+		return LOST; /* said when it went */
 	note(c, PQerrorMessage(c->pg)[0] ? PQerrorMessage(c->pg) : "the connection has ended");
 	session_drop(c);
 	return LOST;
@@ -308,6 +315,7 @@ session_finish(struct session *c, int64_t deadline)
 		return lost(c);
 	}
 	PQclear(res);
+	c->proven = true;
 	return first;
 }
 
@@ -484,6 +492,8 @@ session_connect(struct session *c, int64_t deadline)
 	PQsetnonblocking(c->pg, 1);
 	c->backend = PQbackendPID(c->pg);
 	st = session_script(c, s->settings, deadline);
+	if (st == DFS_OK && PQserverVersion(c->pg) >= 170000)
+		st = session_script(c, "SET transaction_timeout = 0", deadline);
 	/* So that a statement does not outlive its connection; some systems cannot tell. */
 	if (st == DFS_OK &&
 	    session_script(c, "SET client_connection_check_interval = '2s'", deadline) == LOST)

@@ -23,6 +23,9 @@ struct store;
 
 /* The connection is gone or never came to be; what was asked may or may not have happened. */
 #define LOST DFS_DELAY
+/* The database refuses what its administrator can mend: a right, a table that is gone.  Clients are told to
+ * come again later. */
+#define REFUSED DFS_BUSY
 
 #define PARAMS_MAX 32
 #define PREDECESSORS_MAX 8
@@ -49,6 +52,8 @@ struct session {
 	unsigned skip;     /* batches before it whose answers nobody wants */
 	uint64_t claimed;  /* what its slot's row held when this session took it over */
 	uint64_t claiming; /* the first claim since then, which may be in the row; 0: none */
+	bool fresh;        /* it was opened, and has not come back to the pool since */
+	bool proven;       /* it has served a request since it was opened */
 	char error[400];   /* the last failure, one line */
 	char sqlstate[6];
 	struct session *next; /* in the pool's list */

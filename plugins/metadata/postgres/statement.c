@@ -34,16 +34,23 @@ static const char *const fixed[S_SCAN_LISTING] = {
 			" SET bytes = u.bytes + excluded.bytes, files = u.files + excluded.files",
 	[S_USAGE_CLEAR] = "DELETE FROM usage WHERE share = $1::int8",
 	[S_USAGE_SCAN] =
-		"SELECT kind, id, "
+		"SELECT kind::int8, id::int8, "
 		" greatest(least(sum(bytes), 9223372036854775807), -9223372036854775808)::int8,"
 		" greatest(least(sum(files), 9223372036854775807), -9223372036854775808)::int8 "
 		"FROM usage"
 		" WHERE share = $1::int8 AND (kind, id) >= ($2::int8, $3::int8)"
 		" GROUP BY kind, id ORDER BY kind, id LIMIT $4::int8",
-	[S_FIND_OBJECT] = "SELECT share, version, content, block, refs, length, hash FROM objects"
-			  " WHERE share = $1::int8 AND hash = $2::bytea LIMIT 1",
-	[S_GET_INODES] = "SELECT i.* FROM unnest($2::int8[]) AS u (fileid)"
-			 " JOIN inodes i ON i.share = $1::int8 AND i.fileid = u.fileid",
+};
+
+/* Those that answer whole records, by what comes after the columns. */
+static const struct {
+	enum kind kind;
+	const char *from;
+} selecting[S_SCAN_LISTING] = {
+	[S_FIND_OBJECT] = {K_OBJECT, " FROM objects t WHERE share = $1::int8 AND hash = $2::bytea"
+				     " LIMIT 1"},
+	[S_GET_INODES] = {K_INODE, " FROM unnest($2::int8[]) AS u (fileid)"
+				   " JOIN inodes t ON t.share = $1::int8 AND t.fileid = u.fileid"},
 };
 
 /* ---- texts ---- */
@@ -77,6 +84,15 @@ names(struct text *t, const struct kind_info *k, unsigned n, const char *before)
 {
 	for (unsigned i = 0; i < n; i++)
 		add(t, "%s%s%s", i ? ", " : "", before, k->columns[i].name);
+}
+
+/* The columns of an answer, cast: who alters a table under a session gets no answer of another form. */
+static void
+selected(struct text *t, const struct kind_info *k, const char *before)
+{
+	for (unsigned i = 0; i < k->n_columns; i++)
+		add(t, "%s%s%s::%s", i ? ", " : "", before, k->columns[i].name,
+		    type(&k->columns[i]));
 }
 
 /* A column as its index has it. */
@@ -143,7 +159,7 @@ static void
 make_get(struct text *t, const struct kind_info *k)
 {
 	add(t, "SELECT ");
-	names(t, k, k->n_columns, "");
+	selected(t, k, "");
 	add(t, " FROM %s", k->table);
 	key_equals(t, k);
 }
@@ -233,10 +249,10 @@ make_scan(struct text *t, enum statement scan)
 	unsigned param = s.n_equal + s.n_ordered;
 
 	add(t, "SELECT ");
-	names(t, k, k->n_columns, "t.");
+	selected(t, k, "t.");
 	if (scan == S_SCAN_LISTING) {
 		add(t, ", ");
-		names(t, &kinds[K_INODE], INODE_COLUMNS, "i.");
+		selected(t, &kinds[K_INODE], "i.");
 	}
 	add(t, " FROM %s t", k->table);
 	if (scan == S_SCAN_LISTING)
@@ -267,12 +283,17 @@ statements_make(struct statements *s)
 	for (unsigned i = 0; i < STATEMENTS; i++) {
 		struct text t = {buf, 0, sizeof(buf)};
 
-		if (i < S_SCAN_LISTING)
+		if (i < S_SCAN_LISTING && selecting[i].from) {
+			add(&t, "SELECT ");
+			selected(&t, &kinds[selecting[i].kind], "t.");
+			add(&t, "%s", selecting[i].from);
+		} else if (i < S_SCAN_LISTING) {
 			add(&t, "%s", fixed[i]);
-		else if (i < S_GET)
+		} else if (i < S_GET) {
 			make_scan(&t, i);
-		else
+		} else {
 			makers[(i - S_GET) / KINDS](&t, &kinds[(i - S_GET) % KINDS]);
+		}
 		snprintf(s->name[i], sizeof(s->name[i]), "d%u", i);
 		s->text[i] = strdup(buf);
 		if (!s->text[i]) {

@@ -49,6 +49,7 @@ struct store {
 	_Atomic unsigned piece;    /* rows that the last scan that was stopped had looked at */
 	_Atomic bool listing;      /* readers of folders have wanted the inodes, too */
 	_Atomic uintptr_t syncing; /* which thread has called sync last */
+	_Atomic int64_t told_at;   /* when a refusal was logged last, monotonic ns; 0: never */
 	_Atomic int64_t stats_at;  /* when inodes was read, monotonic ns; 0: never */
 	_Atomic uint64_t inodes;
 };

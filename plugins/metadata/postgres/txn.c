@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "txn.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define BLIND_TRIES 8
+#define TELL_EVERY INT64_C(60000000000) /* 60 s */
 
 static int64_t
 deadline_of(const struct store *s)
@@ -11,11 +13,29 @@ deadline_of(const struct store *s)
 	return clock_ns() + (int64_t)s->request_timeout;
 }
 
+/* The client learns a number only; whoever runs the server learns what to mend, now and then. */
+static void
+tell(struct store *s, const struct session *c)
+{
+	int64_t now = clock_ns(), last = atomic_load(&s->told_at);
+
+	if ((last && now - last < TELL_EVERY) ||
+	    !atomic_compare_exchange_strong(&s->told_at, &last, now))
+		return;
+	s->host->log(
+		s->host->ctx, DFS_LOG_ERROR,
+		"%s: the database refuses: %s (SQLSTATE %s); requests that need it fail or are "
+		"put off until that is mended",
+		s->schema, c->error, c->sqlstate);
+}
+
 enum dfs_status
 store_explain(struct store *s, const struct session *c, enum dfs_status st)
 {
 	if (st == DFS_OK || st == DFS_AGAIN)
 		return st;
+	if (st == REFUSED || st == DFS_NOSPC || st == DFS_IO || st == DFS_CORRUPT)
+		tell(s, c);
 	return s->host->fail(s->host->ctx, st, "%s: %s", s->schema, c->error);
 }
 
@@ -112,6 +132,8 @@ give_up(struct dfs_txn *txn, enum dfs_status st)
 	journal_release(&txn->s->journal, &txn->holder);
 	if (st == LOST && !txn->has_read)
 		return DFS_DELAY;
+	if (st == REFUSED)
+		return txn->failed = DFS_DELAY;
 	/* What was read belongs to a transaction that is no more. */
 	return txn->failed = st == LOST ? DFS_AGAIN : st;
 }
@@ -192,6 +214,17 @@ row_of_result(struct row *row, const PGresult *res, int i)
 	}
 }
 
+enum dfs_status
+row_of_record(struct store *s, struct row *row, const PGresult *res, int i, enum kind kind,
+	      unsigned at)
+{
+	row_of_result(row, res, i);
+	if (row_fits(row, &kinds[kind], at))
+		return DFS_OK;
+	return s->host->fail(s->host->ctx, DFS_CORRUPT, "%s: a row of the table %s is damaged",
+			     s->schema, kinds[kind].table);
+}
+
 void
 txn_key(struct writeset *ws, enum kind kind, enum ws_op op, const struct params *p)
 {
@@ -262,12 +295,12 @@ txn_get(struct dfs_txn *txn, enum kind kind, const struct params *p, row_fn fn, 
 	st = txn_ask(txn, S_GET + kind, p, false, &res);
 	if (st != DFS_OK)
 		return st;
-	if (PQntuples(res) == 0) {
+	if (PQntuples(res) == 0)
 		st = DFS_NOENT;
-	} else {
-		row_of_result(&row, res, 0);
+	else
+		st = row_of_record(txn->s, &row, res, 0, kind, 0);
+	if (st == DFS_OK)
 		fn(arg, &row);
-	}
 	PQclear(res);
 	return st;
 }
@@ -348,8 +381,11 @@ commit_once(struct dfs_txn *txn, struct entry *e, int64_t deadline, uint64_t *se
 	e->holder = txn->holder.id;
 	journal_send(j, e, durable);
 	st = try_commit(txn, e, durable, deadline);
-	if (!txn->c->pg)
+	if (!txn->c->pg) {
 		st = took_effect(txn, e) ? DFS_OK : LOST;
+		snprintf(txn->c->error, sizeof(txn->c->error),
+			 "the connection ended before the commit took effect");
+	}
 	if (st != DFS_OK) {
 		journal_void(j, e);
 		e->ws = NULL;
@@ -403,7 +439,7 @@ commit_writes(struct dfs_txn *txn, uint64_t *seq)
 			st = DFS_DELAY;
 			tries++;
 		}
-	} while (st == DFS_DELAY && tries < BLIND_TRIES && clock_ns() < deadline);
+	} while (st == DFS_DELAY && !txn->failed && tries < BLIND_TRIES && clock_ns() < deadline);
 	free(e);
 	return tries == BLIND_TRIES ? DFS_AGAIN : st;
 }

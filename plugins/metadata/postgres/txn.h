@@ -55,6 +55,9 @@ enum dfs_status txn_scan(struct dfs_txn *txn, enum statement scan, struct params
 
 /* Row i of an answer. */
 void row_of_result(struct row *row, const PGresult *res, int i);
+/* The same for a record; DFS_CORRUPT, said: it is none. */
+enum dfs_status row_of_record(struct store *s, struct row *row, const PGresult *res, int i,
+			      enum kind kind, unsigned at);
 /* In a set: the keys of a row that is to be looked up or deleted. */
 void txn_key(struct writeset *ws, enum kind kind, enum ws_op op, const struct params *p);
 /* A deletion by key. */

@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The PostgreSQL store under administrators who take away its rights, tables and connections, alter its columns, lock
+# its tables and set limits for its role, and behind a network that loses answers: requests are put off, nothing that was
+# answered is lost, the log says what is wrong without end, and all goes on by itself when it is mended.
+. "$DFS_SRCDIR/tests/lib.sh"
+. "$DFS_SRCDIR/tests/postgres/lib.sh"
+. "$DFS_SRCDIR/tests/postgres/hammer.sh"
+requires python3
+start_postgres "log_min_messages = warning"
+
+hammer request_timeout=1s
+sql "REVOKE ALL ON ALL TABLES IN SCHEMA $schema FROM dittofs"
+ok "requests are put off while the role has no rights" more 1 10
+sql "GRANT ALL ON ALL TABLES IN SCHEMA $schema TO dittofs"
+ok "and go on when it has them again" more 0 50
+sql "ALTER TABLE $schema.dirents RENAME TO away"
+ok "requests are put off while a table is not there" more 1 10
+sql "ALTER TABLE $schema.away RENAME TO dirents"
+ok "and go on when it is there again" more 0 50
+ok "with nothing lost or done twice" ends_well
+is "the log has told what is wrong, once" "$(grep -c 'log 0: .*permission denied for table.*SQLSTATE 42501' "$work/hammer")" 1
+
+sql "ALTER ROLE dittofs SET lock_timeout = '1ms'" "ALTER ROLE dittofs SET idle_session_timeout = '2s'" \
+	"ALTER ROLE dittofs SET default_transaction_deferrable = on"
+hammer request_timeout=30s
+lock_table dirents
+waits() { sql "SELECT 'waits' FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND now() - query_start > interval '200ms'" | grep waits; }
+ok "who waits for a lock goes on waiting, whatever limits the role has" wait_for 20 waits
+unlock_table
+more 0 50
+ok "and goes on" ends_well
+is "none has ended a statement" "$(grep -cE 'due to lock timeout' "$work/postgres.log")" 0
+sql "ALTER ROLE dittofs RESET ALL"
+
+hammer request_timeout=1s
+lock_table commit_slots
+ok "requests are put off while a table is locked" more 1 10 20
+sql "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'dittofs'" >/dev/null
+ok "and go on being when sessions are lost meanwhile" more 1 10 20
+unlock_table
+ok "and go on when it is free" more 0 50
+ok "with nothing lost or done twice" ends_well
+
+hammer request_timeout=1s max_conns=6
+sql "ALTER ROLE dittofs CONNECTION LIMIT 2" \
+	"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'dittofs'" >/dev/null
+ok "fewer connections than it may have are enough" more 0 300
+sql "ALTER ROLE dittofs CONNECTION LIMIT -1"
+ok "with nothing lost or done twice" ends_well
+ok "and the log does not repeat itself" [ "$(grep -c 'too many connections' "$work/hammer")" -le 2 ]
+
+# A server that had nothing to do for two days is away when another one starts.
+hammer request_timeout=30s
+kill -STOP "$hammer"
+sql "UPDATE $schema.commit_slots SET touched = now() - interval '2 days'" \
+	"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'dittofs'" >/dev/null
+mapfile -t options < <(pg_options)
+"$DFS_BUILDDIR/tools/conform/dfs-conform-metadata" --plugin "$DFS_BUILDDIR/.plugins/metadata_postgres.so" \
+	"${options[@]}" --set "schema=$schema" --only 'life/an instance opens and closes' >"$work/second" 2>&1
+kill -CONT "$hammer"
+ok "who was idle for long goes on" more 0 50
+ok "with nothing lost or done twice" ends_well
+
+# A network that fails.
+proxy_port=$(free_port)
+echo pass >"$work/mode"
+python3 "$DFS_SRCDIR/tests/postgres/proxy.py" "$proxy_port" "$pg_port" "$work/mode" &
+proxy=$!
+at_exit "kill $proxy"
+through=("host=127.0.0.1" "port=$proxy_port" password=secret)
+hammer request_timeout=30s connect_timeout=30s "${through[@]}"
+echo lose 0.02 >"$work/mode"
+more 0 400
+echo pass >"$work/mode"
+ok "answers may be lost, those to commits as well" ends_well
+ok "and the log does not repeat itself" [ "$(grep -c 'does not serve' "$work/hammer")" -le 1 ]
+hammer request_timeout=1s connect_timeout=1s "${through[@]}"
+for harm in "half 0.05" silent talk "lose 1"; do
+	echo "$harm" >"$work/mode"
+	sql "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'dittofs'" >/dev/null
+	ok "requests are put off: $harm" more 1 5
+	echo pass >"$work/mode"
+	ok "and go on" more 0 20
+done
+ok "with nothing lost or done twice" ends_well
+finish
