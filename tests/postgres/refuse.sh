@@ -82,6 +82,13 @@ ok "a server without TLS is refused where TLS is wanted" refused 'SSL' by_tcp sc
 sql "INSERT INTO one.schema_version (version, product) VALUES (99, 'dittofs metadata')"
 ok "a newer schema is refused" refused 'VERSION.*it has version 99; this program knows versions up to' by_socket schema=one
 sql "DELETE FROM one.schema_version WHERE version = 99"
+sql "UPDATE one.schema_version SET version = -5"
+ok "and so is one that no release has made" refused 'VERSION.*it holds something else' by_socket schema=one
+sql "UPDATE one.schema_version SET version = 1"
+by_socket schema=broken
+sql "ALTER TABLE broken.orphans RENAME TO elsewhere"
+ok "one that lacks a table is refused, by its name" refused 'IO.*schema broken: relation "orphans" does not exist' \
+	by_socket schema=broken request_timeout=1s
 sql "CREATE SCHEMA foreigner AUTHORIZATION dittofs" "CREATE TABLE foreigner.letters (letter text)" \
 	"GRANT ALL ON SCHEMA foreigner TO dittofs"
 ok "a schema of something else is refused" refused 'VERSION.*it holds something else' by_socket schema=foreigner

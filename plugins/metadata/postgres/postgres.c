@@ -189,7 +189,8 @@ open_first(struct store *s, struct dfs_diag *diag)
 	c->backend = 0;
 	st = pool_take(&s->pool, deadline, &c);
 	if (st != DFS_OK) {
-		snprintf(diag->text, sizeof(diag->text), "%s", s->pool.error);
+		snprintf(diag->text, sizeof(diag->text), "schema %.64s: %.400s", s->schema,
+			 s->pool.error);
 		return DFS_IO;
 	}
 	slots_clean(c, false, deadline);

@@ -106,8 +106,9 @@ read_version(struct session *c, int64_t deadline, long *version)
 	*version = FOREIGN;
 	if (product != 2)
 		return DFS_OK;
-	st = ask_number(c, "SELECT max(version) FROM schema_version WHERE product = '" PRODUCT "'",
-			deadline, version);
+	st = ask_number(
+		c, "SELECT max(version)::int8 FROM schema_version WHERE product = '" PRODUCT "'",
+		deadline, version);
 	if (st == DFS_OK && *version < 0)
 		*version = FOREIGN;
 	return st;
