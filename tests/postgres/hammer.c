@@ -44,9 +44,11 @@ struct worker {
 __attribute__((format(printf, 1, 2))) static void
 failed(const char *fmt, ...)
 {
+	static __thread unsigned told;
 	va_list ap;
 
-	if (atomic_fetch_add(&failures, 1) > 20)
+	atomic_fetch_add(&failures, 1);
+	if (told++ > 5)
 		return;
 	va_start(ap, fmt);
 	fputs("# ", stdout);
@@ -198,9 +200,11 @@ change(const struct worker *w, struct dfs_txn *txn, uint64_t i, bool common)
 static void
 count(enum dfs_status st, const char *what)
 {
-	if (st == DFS_DELAY)
+	if (st == DFS_DELAY) {
 		atomic_fetch_add(&delays, 1);
-	else if (st != DFS_OK && st != DFS_AGAIN)
+		/* "Come again later". */
+		g_usleep(2000);
+	} else if (st != DFS_OK && st != DFS_AGAIN)
 		failed("%s answers %d", what, (int)st);
 }
 
