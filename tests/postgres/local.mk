@@ -4,6 +4,7 @@ EXTRA_DIST += tests/postgres/hammer.sh tests/postgres/lib.sh tests/postgres/prox
 postgres_scripts = \
 	tests/postgres/conform.sh \
 	tests/postgres/disturbed.sh \
+	tests/postgres/failover.sh \
 	tests/postgres/faults.sh \
 	tests/postgres/hostile.sh \
 	tests/postgres/mend.sh \
@@ -15,7 +16,7 @@ postgres_scripts = \
 dist_check_SCRIPTS += $(postgres_scripts)
 TESTS += $(postgres_scripts)
 
-# Of faults.sh.
+# Of failover.sh and faults.sh.
 check_PROGRAMS += tests/postgres/hammer
 tests_postgres_hammer_SOURCES = tests/postgres/hammer.c
 tests_postgres_hammer_LDADD = core/libdittofs.la $(GLIB_LIBS) -lpthread

@@ -194,10 +194,12 @@ claim(struct claim *k, uint64_t number)
 		st = run(k, c->s->statements.text[S_DURABLE], NULL);
 	if (st == DFS_OK)
 		st = read_rows(k);
-	if (st == DFS_OK && !atomic_load(&c->s->failed))
+	/* What is missing may build on what is missing for good. */
+	if (st == DFS_OK && !atomic_load(&c->s->failed)) {
 		st = check_durable(k);
-	if (st == DFS_OK)
-		st = restore(k);
+		if (st == DFS_OK)
+			st = restore(k);
+	}
 	param_bytes(&p, c->s->instance, UUID_BYTES);
 	param_int4(&p, c->slot);
 	param_int8(&p, number);
@@ -252,6 +254,8 @@ session_claim(struct session *c, int64_t deadline)
 		st = claim(&k, number);
 		if (st == DFS_OK) {
 			c->claiming = 0;
+			if (atomic_load(&s->failed))
+				break;
 			journal_durable(&s->journal, acked);
 			journal_slot(&s->journal, c->slot, number);
 		}

@@ -46,6 +46,12 @@ store_is_syncing(struct store *s)
 	return atomic_load_explicit(&s->syncing, memory_order_relaxed) == (uintptr_t)pthread_self();
 }
 
+static enum dfs_status
+refuse_failed(struct store *s)
+{
+	return s->host->fail(s->host->ctx, DFS_IO, "%s: the store has failed", s->schema);
+}
+
 /* The commits are in the database already, so they outlive this process.  The power's loss is another
  * matter: one commit that waits for the disk takes all before it along. */
 enum dfs_status
@@ -56,14 +62,14 @@ store_sync(void *inst, uint64_t seq, uint32_t level)
 	PGresult *res;
 	enum dfs_status st;
 
+	if (atomic_load(&s->failed))
+		return refuse_failed(s);
 	if (journal_is_durable(&s->journal, acked < seq ? acked : seq)) {
 		if (level >= DFS_SYNC_POWER)
 			atomic_store_explicit(&s->syncing, (uintptr_t)pthread_self(),
 					      memory_order_relaxed);
 		return DFS_OK;
 	}
-	if (atomic_load(&s->failed))
-		return s->host->fail(s->host->ctx, DFS_IO, "%s: the store has failed", s->schema);
 	if (level < DFS_SYNC_POWER && !pool_away(&s->pool))
 		return DFS_OK;
 	atomic_store_explicit(&s->syncing, (uintptr_t)pthread_self(), memory_order_relaxed);
@@ -72,6 +78,9 @@ store_sync(void *inst, uint64_t seq, uint32_t level)
 	if (st != DFS_OK)
 		return atomic_load(&s->failed) ? DFS_IO : DFS_DELAY;
 	PQclear(res);
+	/* Perhaps this was the database that has lost commits, which is known before it is asked. */
+	if (atomic_load(&s->failed))
+		return refuse_failed(s);
 	journal_durable(&s->journal, acked);
 	return DFS_OK;
 }
@@ -106,7 +115,7 @@ store_health(void *inst)
 	enum dfs_status st;
 
 	if (atomic_load(&s->failed))
-		return s->host->fail(s->host->ctx, DFS_IO, "%s: the store has failed", s->schema);
+		return refuse_failed(s);
 	st = ask_alone(s, S_PING, clock_ns() + HEALTH_WAIT, &res);
 	if (st == DFS_OK)
 		PQclear(res);

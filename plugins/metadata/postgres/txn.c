@@ -45,6 +45,15 @@ store_refuse(struct store *s, enum dfs_status st, const char *what)
 	return s->host->fail(s->host->ctx, st, "%s is outside of what a store keeps", what);
 }
 
+static enum dfs_status
+refuse_changes(struct store *s)
+{
+	return s->host->fail(s->host->ctx, DFS_IO,
+			     "%s: the database has lost durable commits; the store takes no "
+			     "changes until it is opened anew",
+			     s->schema);
+}
+
 enum dfs_status
 txn_begin(void *inst, uint32_t mode, struct dfs_txn **out)
 {
@@ -53,11 +62,7 @@ txn_begin(void *inst, uint32_t mode, struct dfs_txn **out)
 	struct dfs_txn *txn;
 
 	if (write && atomic_load(&s->failed))
-		return s->host->fail(
-			s->host->ctx, DFS_IO,
-			"%s: the database has lost durable commits; the store takes no "
-			"changes until it is opened anew",
-			s->schema);
+		return refuse_changes(s);
 	txn = calloc(1, sizeof(*txn));
 	if (!txn)
 		return DFS_NOMEM;
@@ -422,6 +427,9 @@ commit_writes(struct dfs_txn *txn, uint64_t *seq)
 		/* Nobody may know of this one before what it has seen is certain. */
 		if (st == DFS_OK && txn->has_read)
 			st = journal_settled(&s->journal, txn->read_after, &txn->reads, deadline);
+		/* A session to the database that has lost commits is opened after this is known. */
+		if (st == DFS_OK && atomic_load(&s->failed))
+			st = refuse_changes(s);
 		if (st != DFS_OK)
 			break;
 		st = commit_once(txn, e, deadline, seq);
