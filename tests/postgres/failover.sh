@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The PostgreSQL store and two databases of which the one follows the other: the primary is killed and the standby
-# promoted.  With a synchronous standby nothing that was answered gets
+# The PostgreSQL store and two databases of which the one follows the other: the primary is killed, hangs or is
+# fenced off, and the standby promoted.  With a synchronous standby nothing that was answered gets
 # lost or happens twice; with another one the store tells what it cannot make good, and changes nothing.
 . "$DFS_SRCDIR/tests/lib.sh"
 . "$DFS_SRCDIR/tests/postgres/lib.sh"
@@ -40,6 +40,7 @@ of_other() {
 	"$@"
 	use_postgres "$now"
 }
+everybody() { echo "$pg_pid $(pgrep -d ' ' -P "$pg_pid")"; }
 told() { grep -q -e "$1" "$work/hammer"; }
 
 hammer_on() {
@@ -86,6 +87,26 @@ ok "requests are put off while the standby is away" more 1 10
 of_other run_postgres
 ok "and go on when it is back" more 2 10
 ok "with nothing lost or done twice" ends_well
+
+settings=(request_timeout=2s connect_timeout=500ms)
+hammer_on sync
+hung=$(everybody)
+at_exit "kill -CONT $hung 2>/dev/null"
+kill -STOP $hung
+fail_over
+ok "a primary that hangs: the promoted standby is found" more 0 100
+ok "and keeps what is synced" more 2 5
+ok "with nothing lost or done twice" ends_well
+of_other eval 'kill -KILL $hung; wait $pg_pid 2>/dev/null; pg_pid='
+
+settings=(request_timeout=2s)
+hammer_on sync
+as_postgres sed -i '1i local dittofs dittofs reject' "$pg_dir/pg_hba.conf"
+sql "SELECT pg_reload_conf()" "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'dittofs %'" >/dev/null
+fail_over
+ok "a primary that lets nobody in any more: the promoted standby is found" more 0 100
+ok "with nothing lost or done twice" ends_well
+of_other stop_postgres immediate
 
 # A standby that has missed what was durable on the primary's disk.
 contents() {

@@ -55,6 +55,13 @@ ok "a password file that others can read does not count" refused \
 	'CONFIG.*/pgpass .*nobody else may be able to read it' by_tcp schema=one "passfile=$work/pgpass"
 chmod 600 "$work/pgpass"
 ok "which is told once" test "$(grep -c 'has group or world access' "$work/out")" -le 2
+ok "one of several hosts that refuses the login is passed over" open_with "host=127.0.0.1,$pg_host" "port=$pg_port" \
+	schema=one password=wr0ngw0rd
+ok "when all do, it is refused" refused 'CONFIG.*authentication failed.*authentication failed' \
+	open_with host=127.0.0.1,127.0.0.1 "port=$pg_port,$pg_port" schema=one password=wr0ngw0rd
+ok "ports that do not go with the hosts are refused" refused 'CONFIG.*one for each of the hosts' open_with host=a,b,c port=1,2
+ok "a connection string that does with a standby is refused" refused 'CONFIG.*target_session_attrs' \
+	open_with "conninfo=host=$pg_host target_session_attrs=any"
 ok "a damaged connection string is refused" refused 'CONFIG.*no connection string' open_with "conninfo=host='x passw0rdpiece"
 ok "and is not told" sh -c "! grep -q passw0rdpiece '$work/out'"
 ok "nor is a piece of a password that a URI's own signs take apart" refused 'CONFIG.*no number' open_with schema=one \

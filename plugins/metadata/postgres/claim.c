@@ -284,8 +284,9 @@ session_open(struct session *c, int64_t deadline)
 	c->backend = 0;
 	c->proven = false;
 	st = session_connect(c, deadline);
-	if (st == DFS_OK)
-		st = session_prepare(c, deadline);
+	if (st != DFS_OK)
+		return st;
+	st = session_prepare(c, deadline);
 	for (unsigned i = 0; st == DFS_OK && i < c->n_before; i++)
 		st = end_backend(&k, c->before[i]);
 	if (st == DFS_OK)
@@ -293,6 +294,8 @@ session_open(struct session *c, int64_t deadline)
 	if (st == DFS_OK)
 		c->n_before = 0;
 	c->proven = false;
+	/* It may be a primary whose standby has left it, and the standby the one to ask. */
+	atomic_store(&c->s->hosts.first, st == DFS_OK ? c->at : (c->at + 1) % c->s->hosts.n);
 	return st;
 }
 

@@ -11,8 +11,6 @@
 
 #include "store.h"
 
-#define PAIRS_MAX 24
-
 static const char *const sslmodes[] = {NULL,      "disable",   "allow",      "prefer",
 				       "require", "verify-ca", "verify-full"};
 
@@ -43,12 +41,21 @@ misread(const PQconninfoOption *parsed)
 	       (strchr(value_of(parsed, "dbname"), '@') && !value_of(parsed, "user")[0]);
 }
 
+/* Whether a database that takes no changes would do. */
+static bool
+takes_followers(const PQconninfoOption *parsed)
+{
+	const char *attrs = value_of(parsed, "target_session_attrs");
+
+	return *attrs && strcmp(attrs, "read-write") && strcmp(attrs, "primary");
+}
+
 enum dfs_status
 conninfo_check(const struct postgres_config *cfg, struct dfs_diag *diag)
 {
 	if (cfg->conninfo) {
 		PQconninfoOption *parsed = PQconninfoParse(cfg->conninfo, NULL);
-		bool bad;
+		bool bad, follows;
 
 		/* libpq's own sentence could hold a piece of a password. */
 		if (!parsed)
@@ -56,13 +63,19 @@ conninfo_check(const struct postgres_config *cfg, struct dfs_diag *diag)
 				      "it is no connection string of PostgreSQL; psql tells what "
 				      "is wrong with it");
 		bad = misread(parsed);
+		follows = takes_followers(parsed);
 		PQconninfoFree(parsed);
 		if (bad)
 			return refuse(
 				diag, "conninfo",
 				"it has a port that is no number or a host with an @: in a URI, "
 				"such signs of a password are written as %40, %2F and so on");
+		if (follows)
+			return refuse(diag, "conninfo",
+				      "target_session_attrs is not read-write or primary");
 	}
+	if (!hosts_agree(cfg->host, cfg->port))
+		return refuse(diag, "port", "one is needed, or one for each of the hosts");
 	if (!cfg->schema || !cfg->schema[0])
 		return refuse(diag, "schema", "a name is needed");
 	if (!strncmp(cfg->schema, "pg_", 3) || !strcmp(cfg->schema, "information_schema"))
@@ -174,12 +187,13 @@ conninfo_make(struct store *s, const struct postgres_config *cfg)
 	       given(s, "password", cfg->password) && given(s, "passfile", cfg->passfile) &&
 	       given(s, "sslmode", sslmodes[cfg->sslmode]) &&
 	       given(s, "sslrootcert", cfg->sslrootcert) && given(s, "sslcert", cfg->sslcert) &&
-	       given(s, "sslkey", cfg->sslkey);
+	       given(s, "sslkey", cfg->sslkey) && hosts_make(s);
 }
 
 void
 conninfo_free(struct store *s)
 {
+	hosts_free(s);
 	for (unsigned i = 0; s->keywords && i < PAIRS_MAX; i++)
 		free(s->keywords[i]);
 	for (unsigned i = 0; s->values && i < PAIRS_MAX; i++) {

@@ -5,6 +5,7 @@ postgres_sources = \
 	plugins/metadata/postgres/conninfo.c \
 	plugins/metadata/postgres/dirent.c \
 	plugins/metadata/postgres/fence.c \
+	plugins/metadata/postgres/hosts.c \
 	plugins/metadata/postgres/inode.c \
 	plugins/metadata/postgres/journal.c \
 	plugins/metadata/postgres/journal.h \

@@ -461,8 +461,8 @@ handshake(struct session *c, int64_t deadline)
 	return DFS_OK;
 }
 
-enum dfs_status
-session_connect(struct session *c, int64_t deadline)
+static enum dfs_status
+connect_one(struct session *c, int64_t deadline)
 {
 	struct store *s = c->s;
 	int64_t latest = clock_ns() + (int64_t)s->connect_timeout;
@@ -471,8 +471,7 @@ session_connect(struct session *c, int64_t deadline)
 	if (latest < deadline)
 		deadline = latest;
 	c->sqlstate[0] = 0;
-	c->pg = PQconnectStartParams((const char *const *)s->keywords,
-				     (const char *const *)s->values, 1);
+	c->pg = hosts_connect(s, c->at);
 	if (!c->pg)
 		return DFS_NOMEM;
 	/* So that the text of a refusal holds its code, which libpq does not tell otherwise. */
@@ -498,6 +497,36 @@ session_connect(struct session *c, int64_t deadline)
 	if (st == DFS_OK &&
 	    session_script(c, "SET client_connection_check_interval = '2s'", deadline) == LOST)
 		st = LOST;
+	return st;
+}
+
+enum dfs_status
+session_connect(struct session *c, int64_t deadline)
+{
+	struct hosts *h = &c->s->hosts;
+	unsigned first = atomic_load(&h->first), i = 0;
+	char errors[sizeof(c->error)] = "";
+	bool all_refuse = true;
+	enum dfs_status st;
+	int said = 0;
+
+	do {
+		c->at = (first + i) % h->n;
+		st = connect_one(c, deadline);
+		if (st == DFS_OK)
+			return st;
+		session_drop(c);
+		all_refuse &= st == DFS_CONFIG;
+		said += snprintf(errors + said, sizeof(errors) - (size_t)said, "%s%s",
+				 said ? "; " : "", c->error);
+		if (said >= (int)sizeof(errors))
+			said = sizeof(errors) - 1;
+	} while (++i < h->n && clock_ns() < deadline);
+	/* Time is up at one that does not answer: the next attempt begins with the one after it. */
+	atomic_store(&h->first, (first + i) % h->n);
+	memcpy(c->error, errors, sizeof(errors));
+	if (st == DFS_CONFIG && (!all_refuse || i < h->n))
+		return LOST;
 	return st;
 }
 

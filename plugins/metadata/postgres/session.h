@@ -45,6 +45,7 @@ struct session {
 	struct store *s;
 	unsigned slot;
 	PGconn *pg;                   /* NULL: not connected */
+	unsigned at;                  /* which of the hosts, of pg or of the last attempt */
 	int backend;                  /* of pg */
 	int before[PREDECESSORS_MAX]; /* backends that may still hold the slot's row */
 	unsigned n_before;
@@ -61,7 +62,8 @@ struct session {
 
 int64_t clock_ns(void);
 
-/* Connects and makes the session's settings; DFS_CONFIG: the server refuses and will go on to. */
+/* Connects to one of the hosts and makes the session's settings; DFS_CONFIG: all refuse, and will go on
+ * to. */
 enum dfs_status session_connect(struct session *c, int64_t deadline);
 enum dfs_status session_prepare(struct session *c, int64_t deadline);
 void session_drop(struct session *c);

@@ -24,6 +24,15 @@ struct fences {
 	unsigned n;            /* guarded by mu */
 };
 
+#define PAIRS_MAX 24 /* of the connection's parameters */
+#define HOST_KEYS 3  /* host, hostaddr, port */
+
+struct hosts {
+	unsigned n;
+	char *(*places)[HOST_KEYS]; /* n of them; NULL: all is in the parameters */
+	_Atomic unsigned first;     /* whom to ask first */
+};
+
 struct postgres_config {
 	const char *conninfo, *host, *port, *dbname, *user, *password, *passfile;
 	const char *sslrootcert, *sslcert, *sslkey, *schema;
@@ -40,6 +49,7 @@ struct store {
 	unsigned char instance[UUID_BYTES];
 	char tag[40];                              /* of the sessions' application name */
 	uint64_t connect_timeout, request_timeout; /* ns */
+	struct hosts hosts;
 	struct statements statements;
 	struct journal journal;
 	struct pool pool;
@@ -58,6 +68,14 @@ struct store {
 bool conninfo_make(struct store *s, const struct postgres_config *cfg);
 void conninfo_free(struct store *s);
 enum dfs_status conninfo_check(const struct postgres_config *cfg, struct dfs_diag *diag);
+
+/* hosts.c: finds them in the parameters.  False: no memory. */
+bool hosts_make(struct store *s);
+void hosts_free(struct store *s);
+/* Whether there is one port for each of the hosts, or one for all; both may be NULL. */
+bool hosts_agree(const char *hosts, const char *ports);
+/* Begin to connect to host i. */
+PGconn *hosts_connect(struct store *s, unsigned i);
 
 /* claim.c: a new session takes over its slot, after what a crash of the database took away was applied
  * again.  c->claimed tells the last commit that the slot has seen. */
