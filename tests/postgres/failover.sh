@@ -80,6 +80,14 @@ fail_over
 ok "and go on when it is promoted" more 0 100
 ok "with nothing lost or done twice" ends_well
 
+settings=(request_timeout=10m unsynced_size=1G)
+hammer_on sync
+of_other stop_postgres fast
+ok "changes that wait for no standby go on while it is away" more 0 2000
+of_other run_postgres
+ok "and syncs, when it is back" more 2 10
+ok "with nothing lost or done twice" ends_well
+
 settings=(request_timeout=1s)
 hammer_on sync
 of_other stop_postgres fast

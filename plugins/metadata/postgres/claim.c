@@ -6,9 +6,9 @@
  * a crash of the database can take the last ones away, always an end of its log.  The sessions end with
  * it, and each new one comes through here before it serves: it compares what the rows hold with what was
  * acknowledged, and applies what is missing, in one transaction, in order, with the rows set as they
- * were.  Then it takes its own slot with a number above all others, in a commit that waits for the disk
- * (so all before it is durable); a transaction that a predecessor of the session still runs cannot
- * commit any more.
+ * were.  Then it takes its own slot with a number above all others; a transaction that a predecessor of the
+ * session still runs cannot commit any more.  A sync follows, by itself (see make_settings), so that all
+ * before it is durable.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -191,8 +191,6 @@ claim(struct claim *k, uint64_t number)
 
 	st = run(k, c->s->statements.text[S_BEGIN], NULL);
 	if (st == DFS_OK)
-		st = run(k, c->s->statements.text[S_DURABLE], NULL);
-	if (st == DFS_OK)
 		st = read_rows(k);
 	/* What is missing may build on what is missing for good. */
 	if (st == DFS_OK && !atomic_load(&c->s->failed)) {
@@ -212,7 +210,8 @@ claim(struct claim *k, uint64_t number)
 			c->claimed = k->row[c->slot];
 		if (!c->claiming)
 			c->claiming = number;
-		return run(k, c->s->statements.text[S_COMMIT], NULL);
+		st = run(k, c->s->statements.text[S_COMMIT], NULL);
+		return st == DFS_OK ? run(k, c->s->statements.text[S_SYNC], NULL) : st;
 	}
 	if (c->pg)
 		run(k, c->s->statements.text[S_ROLLBACK], NULL);

@@ -136,13 +136,14 @@ make_settings(struct store *s)
 	/* Plans go by the indexes alone, so that what a transaction has read is known by its keys and
 	 * not as a whole table.  There is no statement_timeout, which would let a commit return that
 	 * waits for a standby: who has waited long enough ends the connection.  Nor is there another
-	 * limit that the role or the database may set for people. */
+	 * limit that the role or the database may set for people.  Transactions say by themselves that
+	 * they are serializable; a sync is not, because while it waits for a standby the database could
+	 * forget nothing of those that have committed since, and soon would refuse each that reads. */
 	return quoted(s->schema, schema, sizeof(schema)) &&
 	       asprintf(&s->settings,
 			"SET search_path = %s;"
 			"SET application_name = '%s';"
 			"SET synchronous_commit = off;"
-			"SET default_transaction_isolation = 'serializable';"
 			"SET default_transaction_deferrable = off;"
 			"SET statement_timeout = 0;"
 			"SET lock_timeout = 0;"
