@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The PostgreSQL store and two databases of which the one follows the other: the primary is killed, hangs or is
-# fenced off, and the standby promoted.  With a synchronous standby nothing that was answered gets
+# The PostgreSQL store and two databases of which the one follows the other: the primary is killed, hangs, is fenced
+# off or left alone, and the standby promoted.  With a synchronous standby nothing that was answered gets
 # lost or happens twice; with another one the store tells what it cannot make good, and changes nothing.
 . "$DFS_SRCDIR/tests/lib.sh"
 . "$DFS_SRCDIR/tests/postgres/lib.sh"
@@ -115,6 +115,29 @@ fail_over
 ok "a primary that lets nobody in any more: the promoted standby is found" more 0 100
 ok "with nothing lost or done twice" ends_well
 of_other stop_postgres immediate
+
+settings=(request_timeout=1s)
+hammer_on sync
+set_up default_transaction_read_only on
+ok "a primary that is told to take no changes: requests are put off" more 1 10
+before=$(figure 0)
+more 1 20
+is "and nobody changes anything there" "$(figure 0)" "$before"
+fail_over
+ok "the promoted standby is found" more 0 100
+ok "with nothing lost or done twice" ends_well
+of_other stop_postgres immediate
+
+hammer_on sync
+fail_over
+ok "a primary that is left alone: no sync succeeds there, and the promoted standby is found" \
+	wait_for 60 told 'is another one now'
+ok "it is used" more 0 100
+ok "and keeps what is synced" more 2 10
+nobody_left() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'dittofs %' AND state <> 'active'")" = 0 ]; }
+ok "nobody is left on the old one" wait_for 30 of_other nobody_left
+of_other stop_postgres immediate
+ok "with nothing lost or done twice" ends_well
 
 # A standby that has missed what was durable on the primary's disk.
 contents() {

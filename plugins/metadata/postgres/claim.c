@@ -233,8 +233,10 @@ session_claim(struct session *c, int64_t deadline)
 		snprintf(c->error, sizeof(c->error), "the database does not answer in time");
 		return LOST;
 	}
+	st = timeline_adopt(c);
 	/* A commit may have been answered before the crash and its thread not know it yet. */
-	st = journal_answered(&s->journal, journal_sent(&s->journal), deadline);
+	if (st == DFS_OK)
+		st = journal_answered(&s->journal, journal_sent(&s->journal), deadline);
 	if (st == DFS_OK)
 		journal_pin(&s->journal, true);
 	do {

@@ -31,6 +31,7 @@ postgres_sources = \
 	plugins/metadata/postgres/statement.c \
 	plugins/metadata/postgres/statement.h \
 	plugins/metadata/postgres/store.h \
+	plugins/metadata/postgres/timeline.c \
 	plugins/metadata/postgres/txn.c \
 	plugins/metadata/postgres/txn.h \
 	plugins/metadata/postgres/usage.c \

@@ -78,6 +78,24 @@ failed_locked(struct pool *p, const struct session *c)
 	snprintf(p->error, sizeof(p->error), "%s", c->error);
 }
 
+/* Sessions to a database that is not the one any more would lie there until somebody takes them. */
+static void
+drop_past_locked(struct pool *p)
+{
+	for (struct session **at = &p->idle; *at;) {
+		struct session *c = *at;
+
+		if (!timeline_is_past(c)) {
+			at = &c->next;
+			continue;
+		}
+		*at = c->next;
+		session_drop(c);
+		c->next = p->unmade;
+		p->unmade = c;
+	}
+}
+
 /* Opens c, with the mutex given up meanwhile. */
 static enum dfs_status
 open_locked(struct pool *p, struct session *c, int64_t deadline)
@@ -92,6 +110,7 @@ open_locked(struct pool *p, struct session *c, int64_t deadline)
 	pthread_mutex_lock(&p->mu);
 	p->trying = false;
 	if (st == DFS_OK) {
+		drop_past_locked(p);
 		c->fresh = true;
 		p->away_since = 0;
 	} else {

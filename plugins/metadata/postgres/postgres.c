@@ -135,6 +135,7 @@ store_free(struct store *s)
 	statements_free(&s->statements);
 	conninfo_free(s);
 	pthread_mutex_destroy(&s->claim_mu);
+	pthread_mutex_destroy(&s->timeline.mu);
 	pthread_mutex_destroy(&s->fences.mu);
 	free(s->fences.list);
 	free(s);
@@ -211,6 +212,7 @@ store_create(const struct dfs_host *host, const void *values, void **inst, struc
 	s->connect_timeout = cfg->connect_timeout;
 	s->request_timeout = cfg->request_timeout;
 	pthread_mutex_init(&s->claim_mu, NULL);
+	pthread_mutex_init(&s->timeline.mu, NULL);
 	pthread_mutex_init(&s->fences.mu, NULL);
 	st = make_instance(s) && conninfo_make(s, cfg) && statements_make(&s->statements) &&
 			     journal_init(&s->journal, cfg->unsynced_size) &&

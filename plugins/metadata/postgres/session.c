@@ -151,9 +151,9 @@ session_alive(struct session *c)
 {
 	struct pollfd fd = {.fd = PQsocket(c->pg), .events = POLLIN};
 
-	if (c->skip)
+	if (c->skip && !timeline_is_past(c))
 		return true; /* an answer is on its way */
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < 3 && !timeline_is_past(c); i++) {
 		if (poll(&fd, 1, 0) == 0)
 			return true;
 		if (!PQconsumeInput(c->pg))
@@ -315,6 +315,11 @@ session_finish(struct session *c, int64_t deadline)
 		return lost(c);
 	}
 	PQclear(res);
+	if (timeline_is_past(c)) {
+		session_drop(c);
+		snprintf(c->error, sizeof(c->error), "another database has taken over");
+		return LOST;
+	}
 	c->proven = true;
 	return first;
 }
@@ -340,8 +345,9 @@ session_ask(struct session *c, const char *text, const struct params *p, int64_t
 	return st;
 }
 
-enum dfs_status
-session_script(struct session *c, const char *sql, int64_t deadline)
+/* text, if it is wanted: the value of an answer of one row. */
+static enum dfs_status
+run_plain(struct session *c, const char *sql, int64_t deadline, char *text, size_t size)
 {
 	enum dfs_status first = DFS_OK;
 
@@ -361,10 +367,25 @@ session_script(struct session *c, const char *sql, int64_t deadline)
 				return LOST;
 			if (first == DFS_OK)
 				first = st;
-		} else {
-			PQclear(res);
+			continue;
 		}
+		if (text && PQntuples(res) == 1)
+			snprintf(text, size, "%s", PQgetvalue(res, 0, 0));
+		PQclear(res);
 	}
+}
+
+enum dfs_status
+session_script(struct session *c, const char *sql, int64_t deadline)
+{
+	return run_plain(c, sql, deadline, NULL, 0);
+}
+
+enum dfs_status
+session_value(struct session *c, const char *sql, int64_t deadline, char *text, size_t size)
+{
+	text[0] = 0;
+	return run_plain(c, sql, deadline, text, size);
 }
 
 /* ---- connecting ---- */
@@ -497,7 +518,7 @@ connect_one(struct session *c, int64_t deadline)
 	if (st == DFS_OK &&
 	    session_script(c, "SET client_connection_check_interval = '2s'", deadline) == LOST)
 		st = LOST;
-	return st;
+	return st == DFS_OK ? timeline_read(c, deadline) : st;
 }
 
 enum dfs_status

@@ -46,6 +46,9 @@ struct session {
 	unsigned slot;
 	PGconn *pg;                   /* NULL: not connected */
 	unsigned at;                  /* which of the hosts, of pg or of the last attempt */
+	uint64_t system;              /* identifier of the database of pg, */
+	uint32_t line;                /* and its timeline; 0: it does not tell */
+	unsigned era;                 /* the store's when the slot was claimed; 0: it was not yet */
 	int backend;                  /* of pg */
 	int before[PREDECESSORS_MAX]; /* backends that may still hold the slot's row */
 	unsigned n_before;
@@ -83,6 +86,9 @@ void session_forget(struct session *c);
 
 /* Multiple statements without parameters and answers, as one string; outside of pipeline mode. */
 enum dfs_status session_script(struct session *c, const char *sql, int64_t deadline);
+/* The one value that a query answers, as text; outside of pipeline mode. */
+enum dfs_status session_value(struct session *c, const char *sql, int64_t deadline, char *text,
+			      size_t size);
 /* In pipeline mode: one statement alone. */
 enum dfs_status session_ask(struct session *c, const char *text, const struct params *p,
 			    int64_t deadline, PGresult **res);

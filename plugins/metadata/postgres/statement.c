@@ -7,7 +7,8 @@
 #include <string.h>
 
 static const char *const fixed[S_SCAN_LISTING] = {
-	[S_BEGIN] = "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE",
+	/* Not READ WRITE: a primary that was told to take no changes any more must be obeyed. */
+	[S_BEGIN] = "BEGIN ISOLATION LEVEL SERIALIZABLE",
 	[S_BEGIN_READ] = "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY",
 	[S_COMMIT] = "COMMIT",
 	[S_ROLLBACK] = "ROLLBACK",

@@ -3,8 +3,8 @@
  * The PostgreSQL metadata store's own structures.
  *
  * Locks, outermost first: a session (whoever took it from the pool owns it); a transaction's keys in the
- * journal; claim_mu; the pool's and the journal's mutex, neither of which is held while waiting for
- * the database.
+ * journal; claim_mu; the mutexes of the pool, the journal and the timeline, none of which is held while
+ * waiting for the database.
  */
 #ifndef POSTGRES_STORE_H
 #define POSTGRES_STORE_H
@@ -33,6 +33,14 @@ struct hosts {
 	_Atomic unsigned first;     /* whom to ask first */
 };
 
+/* The database that counts: see timeline.c. */
+struct timeline {
+	pthread_mutex_t mu;
+	uint64_t system;      /* guarded by mu */
+	uint32_t line;        /* guarded by mu */
+	_Atomic unsigned era; /* grows when another database becomes the one; 0: none is yet */
+};
+
 struct postgres_config {
 	const char *conninfo, *host, *port, *dbname, *user, *password, *passfile;
 	const char *sslrootcert, *sslcert, *sslkey, *schema;
@@ -50,6 +58,7 @@ struct store {
 	char tag[40];                              /* of the sessions' application name */
 	uint64_t connect_timeout, request_timeout; /* ns */
 	struct hosts hosts;
+	struct timeline timeline;
 	struct statements statements;
 	struct journal journal;
 	struct pool pool;
@@ -76,6 +85,13 @@ void hosts_free(struct store *s);
 bool hosts_agree(const char *hosts, const char *ports);
 /* Begin to connect to host i. */
 PGconn *hosts_connect(struct store *s, unsigned i);
+
+/* timeline.c: ask a new session; LOST: its database is not the one that counts any more. */
+enum dfs_status timeline_read(struct session *c, int64_t deadline);
+/* Its database becomes the one that counts; LOST: as above. */
+enum dfs_status timeline_adopt(struct session *c);
+/* Another database has become the one since. */
+bool timeline_is_past(const struct session *c);
 
 /* claim.c: a new session takes over its slot, after what a crash of the database took away was applied
  * again.  c->claimed tells the last commit that the slot has seen. */

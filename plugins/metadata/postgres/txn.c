@@ -366,8 +366,11 @@ try_commit(struct dfs_txn *txn, struct entry *e, bool durable, int64_t deadline)
 static bool
 took_effect(struct dfs_txn *txn, struct entry *e)
 {
-	journal_lose(&txn->s->journal, e);
 	txn->open = false;
+	/* It was the database's word that ended the session: it takes no changes any more. */
+	if (!strcmp(txn->c->sqlstate, "25006"))
+		return false;
+	journal_lose(&txn->s->journal, e);
 	pool_reopen(&txn->s->pool, txn->c);
 	return txn->c->claimed >= e->number;
 }
