@@ -141,7 +141,12 @@ rig_free(struct rig *rig)
 	g_assert_cmpint(dfs_payload_free(rig->payload, deadline), ==, DFS_OK);
 	if (rig->blocks->offload)
 		g_assert_true(dfs_offload_drain(rig->blocks->offload, deadline));
-	/* What was brought ahead and is not taken stays for its time. */
+	/* What was brought ahead and is not taken stays for its time; when that ends it leaves one sum after the
+	 * other. */
+	while (atomic_load(&rig->cache->resident) !=
+		       (int64_t)dfs_download_buffer_bytes(rig->cache->landing) &&
+	       dfs_clock_mono() < deadline)
+		g_usleep(500);
 	g_assert_cmpint(atomic_load(&rig->cache->resident), ==,
 			(int64_t)dfs_download_buffer_bytes(rig->cache->landing));
 	g_assert_cmpint(atomic_load(&rig->cache->dirty), ==, 0);

@@ -133,7 +133,7 @@ an_adapters_minor_must_match(struct fixture *f, const void *data)
 	f->raw.abi_major = DFS_ADAPTER_ABI_MAJOR;
 	f->raw.abi_minor = 77;
 	refuses(f,
-		"is built for version 0.77 of the adapter interface, wanted exactly 0.1; rebuild "
+		"is built for version 0.77 of the adapter interface, wanted exactly 0.2; rebuild "
 		"it against this release");
 }
 
