@@ -14,6 +14,7 @@ struct test_store {
 	uint64_t seq;
 	_Atomic uint64_t commits, syncs;
 	_Atomic unsigned fail_n;
+	_Atomic uintptr_t fail_thread; /* whose they are */
 	_Atomic int fail_status;
 	_Atomic bool busy;
 	_Atomic int64_t stall;
@@ -131,6 +132,7 @@ void
 test_store_fail_commits(struct test_store *ts, unsigned n, enum dfs_status status)
 {
 	ts->fail_status = (int)status;
+	ts->fail_thread = (uintptr_t)pthread_self();
 	ts->fail_n = n;
 }
 
@@ -391,7 +393,7 @@ op_commit(void *inst, struct dfs_txn *t, uint64_t *seq)
 			end(t, true);
 			return DFS_FENCED;
 		}
-		if (ts->fail_n) {
+		if (ts->fail_n && ts->fail_thread == (uintptr_t)pthread_self()) {
 			ts->fail_n--;
 			end(t, true);
 			return (enum dfs_status)ts->fail_status;

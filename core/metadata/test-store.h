@@ -23,7 +23,7 @@ const struct dfs_plugin_entry *test_store_entry(struct test_store *ts, bool is_v
 /* Entries that are asked for from now on say that several servers may have the store open. */
 void test_store_share(struct test_store *ts);
 
-/* The next n write transactions answer status from commit (and change nothing). */
+/* The next n write transactions of the calling thread answer status from commit (and change nothing). */
 void test_store_fail_commits(struct test_store *ts, unsigned n, enum dfs_status status);
 /* begin with DFS_NONBLOCK answers DFS_AGAIN while on. */
 void test_store_busy(struct test_store *ts, bool on);
