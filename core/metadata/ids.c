@@ -2,7 +2,7 @@
  *
  * Identifiers that are never used twice.
  *
- * File ids come from a counter in the share's state, leased in ranges: what a crash leaves of
+ * File ids come from a counter in the share's state, taken in ranges: what a crash leaves of
  * a range is lost.  Content ids carry the time of opening, random bits and a counter.
  */
 #include <endian.h>
@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "metadata/ns.h"
 
-#define LEASE_MAX 65536u
+#define FILEID_RANGE_MAX 65536u
 
 static const char state_key[] = "fileid";
 
@@ -35,7 +35,7 @@ dfs_random_u64(void)
 }
 
 static enum dfs_status
-lease(const struct dfs_ctx *ctx, struct dfs_namespace *ns, uint64_t size)
+take_range(const struct dfs_ctx *ctx, struct dfs_namespace *ns, uint64_t size)
 {
 	struct dfs_metadata_store *st = ns->store;
 	uint64_t next;
@@ -74,22 +74,22 @@ dfs_fileid_new(const struct dfs_ctx *ctx, struct dfs_namespace *ns, uint64_t *fi
 {
 	enum dfs_status status = DFS_OK;
 
-	if (!dfs_lock_try(&ns->lease_lock)) {
+	if (!dfs_lock_try(&ns->fileid_lock)) {
 		if (ctx && ctx->nonblock) {
-			if (!dfs_lock_spin(&ns->lease_lock))
+			if (!dfs_lock_spin(&ns->fileid_lock))
 				return DFS_AGAIN;
-		} else if (!dfs_lock_until(&ns->lease_lock, ctx ? ctx->deadline : INT64_MAX)) {
+		} else if (!dfs_lock_until(&ns->fileid_lock, ctx ? ctx->deadline : INT64_MAX)) {
 			return DFS_DELAY;
 		}
 	}
 	if (ns->next_fileid == ns->end_fileid) {
-		status = lease(ctx, ns, ns->lease_size);
-		if (status == DFS_OK && ns->lease_size < LEASE_MAX)
-			ns->lease_size *= 2;
+		status = take_range(ctx, ns, ns->fileid_range);
+		if (status == DFS_OK && ns->fileid_range < FILEID_RANGE_MAX)
+			ns->fileid_range *= 2;
 	}
 	if (status == DFS_OK)
 		*fileid = ns->next_fileid++;
-	dfs_lock_release(&ns->lease_lock);
+	dfs_lock_release(&ns->fileid_lock);
 	return status;
 }
 

@@ -16,7 +16,7 @@
 #include "metadata/writeback.h"
 
 #define FIRST_FILEID 16u
-#define LEASE_FIRST 4096u
+#define FILEID_RANGE_FIRST 4096u
 #define DIR_LENGTH 4096u
 
 struct search {
@@ -172,7 +172,7 @@ dfs_namespace_open(struct dfs_metadata_store *store, struct dfs_inode_cache *cac
 	ns->lease = o.lease;
 	ns->id = atomic_fetch_add(&last_id, 1) + 1;
 	memcpy(&ns->cookies, rec->uuid, sizeof ns->cookies);
-	ns->lease_size = LEASE_FIRST;
+	ns->fileid_range = FILEID_RANGE_FIRST;
 	/* 48 bits of milliseconds, and 16 random ones beside 31 more at the counter's top. */
 	ns->content_hi = (uint64_t)(dfs_clock_real() / 1000000) << 16 | (dfs_random_u64() & 0xffff);
 	ns->content_lo = (dfs_random_u64() >> 33) << 32;

@@ -32,9 +32,9 @@ struct dfs_namespace {
 	struct dfs_lock rename_lock; /* directories move between parents one at a time */
 
 	/* ids.c */
-	struct dfs_lock lease_lock;
-	uint64_t next_fileid, end_fileid; /* guarded by lease_lock */
-	uint64_t lease_size;              /* guarded by lease_lock */
+	struct dfs_lock fileid_lock;
+	uint64_t next_fileid, end_fileid; /* guarded by fileid_lock */
+	uint64_t fileid_range;            /* guarded by fileid_lock */
 	uint64_t content_hi;              /* of this opening */
 	_Atomic uint64_t content_lo;
 
@@ -69,7 +69,7 @@ void dfs_inode_charge_leaves_locked(struct dfs_inode *inode, uint64_t used, int6
 
 /* Whether the content was made since the share was opened: nothing of it can be left of a crash. */
 bool dfs_content_id_recent(const struct dfs_namespace *ns, const struct dfs_content_id *id);
-/* A file id that was never used; DFS_AGAIN when a new range must be leased. */
+/* A file id that was never used; DFS_AGAIN when a new range must be taken. */
 enum dfs_status dfs_fileid_new(const struct dfs_ctx *ctx, struct dfs_namespace *ns,
 			       uint64_t *fileid);
 void dfs_content_id_new(struct dfs_namespace *ns, struct dfs_content_id *id);
