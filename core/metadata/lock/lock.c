@@ -170,10 +170,8 @@ drop_victim(struct dfs_locks *locks, struct dfs_lock_owner *owner, const struct 
 		if (r)
 			lock_range_drop(locks, r);
 	} else if (file) {
-		struct lock_share *s = file->shares;
+		struct lock_share *s = lock_share_of(file, owner);
 
-		while (s && s->owner != owner)
-			s = s->next;
 		if (s)
 			lock_share_drop(locks, s);
 	}
@@ -183,24 +181,30 @@ drop_victim(struct dfs_locks *locks, struct dfs_lock_owner *owner, const struct 
 		lock_waits_pump(locks, v->fileid, done);
 }
 
+struct whose {
+	const struct lock_client *client;
+	const struct dfs_lock_owner *owner; /* NULL: any of the client's */
+};
+
+static bool
+is_theirs(const void *arg, const struct dfs_lock_wait *w)
+{
+	const struct whose *whose = arg;
+
+	return whose->owner ? w->owner == whose->owner : w->owner->client == whose->client;
+}
+
 /* End the waits of one owner, or of all of a client (owner NULL), before anything is let go that one
  * of them might get. */
 static void
 end_waits_of(struct dfs_locks *locks, const struct lock_client *client,
 	     const struct dfs_lock_owner *owner, struct dfs_lock_done *done)
 {
-	struct dfs_lock_wait *next, **ended = done->tail;
+	const struct whose whose = {client, owner};
 
 	dfs_lock_acquire(&locks->waits);
-	for (struct dfs_lock_wait *w = client->n_waits ? locks->waiting : NULL; w; w = next) {
-		next = w->all_next;
-		if (owner ? w->owner == owner : w->owner->client == client)
-			lock_wait_end(locks, w, DFS_NOENT, done);
-	}
-	/* Whom they held back; grants are added behind. */
-	for (struct dfs_lock_wait *w = *ended; w; w = w->next)
-		if (w->status == DFS_NOENT)
-			lock_waits_pump_locked(locks, w->fileid, done);
+	if (client->n_waits)
+		lock_waits_end(locks, is_theirs, &whose, DFS_NOENT, done);
 	dfs_lock_release(&locks->waits);
 }
 
@@ -342,8 +346,7 @@ end_waits(struct dfs_locks *locks)
 
 	dfs_lock_done_init(&done);
 	dfs_lock_acquire(&locks->waits);
-	while (locks->waiting)
-		lock_wait_end(locks, locks->waiting, DFS_SHUTDOWN, &done);
+	lock_waits_end(locks, NULL, NULL, DFS_SHUTDOWN, &done);
 	dfs_lock_release(&locks->waits);
 	dfs_lock_done_run(locks, &done);
 }

@@ -76,6 +76,17 @@ spare_more(struct change *c, unsigned n)
 }
 
 static void
+spare_free(struct change *c)
+{
+	struct lock_range *r;
+
+	while ((r = c->spare)) {
+		c->spare = r->left;
+		lock_range_free(r);
+	}
+}
+
+static void
 add(struct change *c, uint64_t start, uint64_t end, bool exclusive)
 {
 	struct lock_range *r = c->spare;
@@ -166,10 +177,7 @@ lock_set(struct dfs_locks *locks, struct lock_file *file, struct dfs_lock_owner 
 		return DFS_NOMEM;
 	if (!spare_more(&c, touching && !more ? 1 : more)) {
 		lock_uncount(locks, owner->client, more);
-		for (; c.spare; c.spare = r) {
-			r = c.spare->left;
-			lock_range_free(c.spare);
-		}
+		spare_free(&c);
 		return DFS_NOMEM;
 	}
 	for (; r; r = own_meeting(file, owner, start, end, touching)) {
@@ -187,10 +195,7 @@ lock_set(struct dfs_locks *locks, struct lock_file *file, struct dfs_lock_owner 
 	if (touching)
 		add(&c, s, e, exclusive);
 	settle_count(&c, more);
-	for (; c.spare; c.spare = r) {
-		r = c.spare->left;
-		lock_range_free(c.spare);
-	}
+	spare_free(&c);
 	return DFS_OK;
 }
 

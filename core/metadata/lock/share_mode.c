@@ -6,8 +6,8 @@
 
 #include "metadata/lock/table.h"
 
-static struct lock_share *
-find_own(struct lock_file *file, const struct dfs_lock_owner *owner)
+struct lock_share *
+lock_share_of(struct lock_file *file, const struct dfs_lock_owner *owner)
 {
 	struct lock_share *s = file->shares;
 
@@ -75,7 +75,7 @@ static enum dfs_status
 share_locked(struct dfs_locks *locks, struct lock_file *file, struct dfs_lock_owner *owner,
 	     uint32_t access, uint32_t deny)
 {
-	struct lock_share *mine = find_own(file, owner);
+	struct lock_share *mine = lock_share_of(file, owner);
 
 	for (struct lock_share *s = file->shares; s; s = s->next)
 		if (s != mine && ((access & s->deny) || (deny & s->access)))
@@ -116,7 +116,7 @@ dfs_locks_unshare(struct dfs_locks *locks, struct dfs_lock_owner *owner, uint64_
 
 	dfs_lock_acquire(&shard->mu);
 	file = lock_file_find(shard, fileid);
-	s = file ? find_own(file, owner) : NULL;
+	s = file ? lock_share_of(file, owner) : NULL;
 	if (s)
 		lock_share_drop(locks, s);
 	lock_file_relax(locks, shard, file, done);

@@ -233,6 +233,11 @@ enum dfs_status lock_set(struct dfs_locks *locks, struct lock_file *file,
 			 enum lock_set how, bool *freed);
 /* Let go of one range; shard held. */
 void lock_range_drop(struct dfs_locks *locks, struct lock_range *r);
+
+/* --- share_mode.c: file's shard held --- */
+
+/* The owner's, NULL: it has none. */
+struct lock_share *lock_share_of(struct lock_file *file, const struct dfs_lock_owner *owner);
 void lock_share_drop(struct dfs_locks *locks, struct lock_share *s);
 
 /* --- wait.c --- */
@@ -248,6 +253,11 @@ void lock_waits_pump_locked(struct dfs_locks *locks, uint64_t fileid, struct dfs
 /* With `waits` held: take it out with this status. */
 void lock_wait_end(struct dfs_locks *locks, struct dfs_lock_wait *w, enum dfs_status status,
 		   struct dfs_lock_done *done);
+/* With `waits` held: the same to all that match accepts (NULL: to all), and grant what they held back.
+ * status: neither DFS_OK nor DFS_NOMEM, with which a grant ends. */
+void lock_waits_end(struct dfs_locks *locks,
+		    bool (*match)(const void *arg, const struct dfs_lock_wait *w), const void *arg,
+		    enum dfs_status status, struct dfs_lock_done *done);
 /* Whether an earlier waiter of the queue holds w back; `waits` or the shard held. */
 bool lock_wait_behind(const struct dfs_lock_wait *w, const struct dfs_lock_wait *earlier);
 

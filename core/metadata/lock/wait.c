@@ -106,6 +106,24 @@ lock_wait_end(struct dfs_locks *locks, struct dfs_lock_wait *w, enum dfs_status 
 	dfs_lock_owner_put(locks, owner);
 }
 
+void
+lock_waits_end(struct dfs_locks *locks,
+	       bool (*match)(const void *arg, const struct dfs_lock_wait *w), const void *arg,
+	       enum dfs_status status, struct dfs_lock_done *done)
+{
+	struct dfs_lock_wait *next, **ended = done->tail;
+
+	for (struct dfs_lock_wait *w = locks->waiting; w; w = next) {
+		next = w->all_next;
+		if (!match || match(arg, w))
+			lock_wait_end(locks, w, status, done);
+	}
+	/* Grants are added behind, with another status. */
+	for (struct dfs_lock_wait *w = *ended; w; w = w->next)
+		if (w->status == status)
+			lock_waits_pump_locked(locks, w->fileid, done);
+}
+
 /* The first of the queue that can be granted. */
 static struct dfs_lock_wait *
 first_grantable(struct lock_file *file)
@@ -276,23 +294,20 @@ dfs_locks_cancel(struct dfs_locks *locks, struct dfs_lock_owner *owner, uint64_t
 	return w ? DFS_OK : DFS_NOENT;
 }
 
+static bool
+is_of_session(const void *arg, const struct dfs_lock_wait *w)
+{
+	return w->session == arg;
+}
+
 void
 dfs_locks_cancel_session(struct dfs_locks *locks, const void *session)
 {
 	struct dfs_lock_done done;
-	struct dfs_lock_wait *next;
 
 	dfs_lock_done_init(&done);
 	dfs_lock_acquire(&locks->waits);
-	for (struct dfs_lock_wait *w = locks->waiting; w; w = next) {
-		next = w->all_next;
-		if (w->session == session)
-			lock_wait_end(locks, w, DFS_NOENT, &done);
-	}
-	/* Whom they held back; grants are added behind. */
-	for (struct dfs_lock_wait *w = done.head; w; w = w->next)
-		if (w->status == DFS_NOENT)
-			lock_waits_pump_locked(locks, w->fileid, &done);
+	lock_waits_end(locks, is_of_session, session, DFS_NOENT, &done);
 	dfs_lock_release(&locks->waits);
 	dfs_lock_done_run(locks, &done);
 }
