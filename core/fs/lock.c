@@ -43,11 +43,17 @@ valid(const struct dfs_lock_who *who, const struct dfs_lock_range *range)
 	       range->start <= range->end;
 }
 
+/* DFS_OK: the inode is locked. */
 static enum dfs_status
-admit(struct dfs_ctx *ctx, struct dfs_lock_owner *owner, uint32_t flags)
+admit_and_lock(struct dfs_ctx *ctx, struct dfs_lock_owner *owner, struct dfs_inode *inode,
+	       uint32_t flags)
 {
-	return dfs_locks_admit(ctx->share->locks, ctx, owner, flags & DFS_LOCK_RECLAIM,
-			       !(flags & DFS_LOCK_PASSING));
+	struct dfs_attr attr;
+	enum dfs_status status =
+		dfs_locks_admit(ctx->share->locks, ctx, owner, flags & DFS_LOCK_RECLAIM,
+				!(flags & DFS_LOCK_PASSING));
+
+	return status == DFS_OK ? op_lock(ctx, inode, &attr) : status;
 }
 
 enum dfs_status
@@ -58,7 +64,6 @@ dfs_fs_lock(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_loc
 	struct dfs_locks *locks = ctx->share->locks;
 	struct dfs_lock_owner *owner;
 	struct dfs_lock_done done;
-	struct dfs_attr attr;
 	INODE_REF inode = NULL;
 	enum dfs_status status;
 
@@ -70,9 +75,7 @@ dfs_fs_lock(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_loc
 	if (status != DFS_OK)
 		return status;
 	dfs_lock_done_init(&done);
-	status = admit(ctx, owner, flags);
-	if (status == DFS_OK)
-		status = op_lock(ctx, inode, &attr);
+	status = admit_and_lock(ctx, owner, inode, flags);
 	if (status == DFS_OK) {
 		status = dfs_locks_lock(locks, owner, ref->fileid, range, wait, conflict, &done);
 		dfs_inode_unlock(inode);
@@ -168,9 +171,7 @@ dfs_fs_share(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_lo
 	if (status != DFS_OK)
 		return status;
 	dfs_lock_done_init(&done);
-	status = admit(ctx, owner, flags);
-	if (status == DFS_OK)
-		status = op_lock(ctx, inode, &attr);
+	status = admit_and_lock(ctx, owner, inode, flags);
 	if (status == DFS_OK) {
 		status = dfs_locks_share(locks, owner, ref->fileid, access, deny, &done);
 		dfs_inode_unlock(inode);
