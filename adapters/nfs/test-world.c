@@ -38,6 +38,7 @@ open_share(struct test_world *w, const char *name, const char *path)
 		.inodes = w->inodes,
 		.pages = w->pages,
 		.workers = w->workers,
+		.lock_domain = &w->lock_domain,
 		.durability = DFS_DURABILITY_NONE,
 		.secret = {5, 6},
 		.root_mode = 0777,
@@ -60,6 +61,9 @@ test_world_init(struct test_world *w)
 	struct dfs_options options;
 
 	memset(w, 0, sizeof *w);
+	w->lock_domain.max_locks = 1000000;
+	w->lock_domain.max_client_locks = 65536;
+	w->lock_domain.grace = 90 * DFS_SECOND;
 	w->registry = dfs_registry_new(NULL);
 	w->workers = dfs_workers_new(4);
 	entry = find(w, DFS_KIND_METADATA, &options);

@@ -7,6 +7,7 @@
 #define NFS_TEST_WORLD_H
 
 #include "fs/share.h"
+#include "metadata/lock/lock.h"
 
 struct test_world {
 	struct dfs_registry *registry;
@@ -15,6 +16,7 @@ struct test_world {
 	struct dfs_block_store *blocks;
 	struct dfs_inode_cache *inodes;
 	struct dfs_cache *pages;
+	struct dfs_lock_domain lock_domain;
 	struct dfs_share *one, *two;
 };
 

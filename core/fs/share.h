@@ -73,7 +73,7 @@ struct dfs_share_options {
 	 * is taken over from whoever has it. */
 	const struct dfs_server_identity *self;
 	bool take_over;
-	struct dfs_lock_domain *lock_domain; /* the server's; NULL: the share has one of its own */
+	struct dfs_lock_domain *lock_domain; /* the server's */
 	enum dfs_durability durability;
 	bool read_only;
 	enum dfs_stuck_write stuck_write;

@@ -530,6 +530,7 @@ a_store_without_sums_has_no_quotas(void)
 	o.blocks = f.blocks;
 	o.inodes = f.inodes;
 	o.pages = f.pages;
+	o.lock_domain = &f.lock_domain;
 	f.metadata->ops.add_usage = NULL;
 	assert_status(dfs_share_open(&o, &share), DFS_NOTSUP);
 	g_assert_nonnull(strstr(dfs_fail_text(), "keeps no sums of usage"));

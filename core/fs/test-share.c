@@ -112,6 +112,7 @@ try_open_share(struct fixture *f)
 		.inodes = f->inodes,
 		.pages = f->pages,
 		.workers = f->workers,
+		.lock_domain = &f->lock_domain,
 		.durability = f->durability,
 		.dedup = f->dedup,
 		.self = f->server ? &f->server->self : NULL,
@@ -121,6 +122,9 @@ try_open_share(struct fixture *f)
 	};
 	enum dfs_status status;
 
+	f->lock_domain.max_locks = 1000000;
+	f->lock_domain.max_client_locks = 65536;
+	f->lock_domain.grace = 90 * DFS_SECOND;
 	open_log(f);
 	o.wal = f->wal;
 	o.recovered = f->recovered;

@@ -45,6 +45,7 @@ struct fixture {
 	struct dfs_workers *workers;
 	struct dfs_inode_cache *inodes;
 	struct dfs_cache *pages;
+	struct dfs_lock_domain lock_domain;
 	struct dfs_metadata_store *metadata;
 	struct dfs_block_store *blocks;
 	struct dfs_wal_config *log; /* NULL: no log */

@@ -5,14 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "metadata/lock/table.h"
 #include "metadata/ns.h"
-
-#define DEFAULT_LOCKS 1000000
-#define DEFAULT_CLIENT_LOCKS 262144
-#define DEFAULT_GRACE (90 * DFS_SECOND)
 
 void
 dfs_lock_done_init(struct dfs_lock_done *done)
@@ -319,10 +314,7 @@ dfs_locks_open(const struct dfs_locks_options *o, struct dfs_locks **out)
 	if (!locks)
 		return dfs_fail(DFS_NOMEM, "no memory for the lock table");
 	memset(locks, 0, sizeof *locks);
-	locks->own_domain = (struct dfs_lock_domain){.max_locks = DEFAULT_LOCKS,
-						     .max_client_locks = DEFAULT_CLIENT_LOCKS,
-						     .grace = DEFAULT_GRACE};
-	locks->domain = o->domain ? o->domain : &locks->own_domain;
+	locks->domain = o->domain;
 	if (o->store && !(o->store->caps & DFS_METADATA_CAP_VOLATILE))
 		locks->store = o->store;
 	locks->share = o->share;

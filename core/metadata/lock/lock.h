@@ -100,7 +100,7 @@ void dfs_lock_done_run(struct dfs_locks *locks, struct dfs_lock_done *done);
 /* --- life --------------------------------------------------------------------------------- */
 
 struct dfs_locks_options {
-	struct dfs_lock_domain *domain;   /* NULL: one of its own with the defaults */
+	struct dfs_lock_domain *domain;   /* outlives the manager */
 	struct dfs_metadata_store *store; /* NULL: clients are not remembered */
 	uint32_t share;                   /* the share's id in the store */
 	enum dfs_durability durability;

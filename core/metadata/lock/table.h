@@ -119,7 +119,7 @@ struct lock_owner_shard {
 enum lock_phase { LOCK_PHASE_OPEN, LOCK_PHASE_GRACE, LOCK_PHASE_ENDING };
 
 struct dfs_locks {
-	struct dfs_lock_domain *domain, own_domain;
+	struct dfs_lock_domain *domain;
 	struct dfs_metadata_store *store; /* NULL: nothing is remembered */
 	uint32_t share;
 	uint32_t level; /* enum dfs_sync_level of what is remembered */
