@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Locking, testing and unlocking ranges, dropping all of an owner or client, opening and closing.
+ * Locking, testing and unlocking ranges, dropping all of a client, opening and closing.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -176,30 +176,19 @@ drop_victim(struct dfs_locks *locks, struct dfs_lock_owner *owner, const struct 
 		lock_waits_pump(locks, v->fileid, done);
 }
 
-struct whose {
-	const struct lock_client *client;
-	const struct dfs_lock_owner *owner; /* NULL: any of the client's */
-};
-
 static bool
-is_theirs(const void *arg, const struct dfs_lock_wait *w)
+is_of_client(const void *arg, const struct dfs_lock_wait *w)
 {
-	const struct whose *whose = arg;
-
-	return whose->owner ? w->owner == whose->owner : w->owner->client == whose->client;
+	return w->owner->client == arg;
 }
 
-/* End the waits of one owner, or of all of a client (owner NULL), before anything is let go that one
- * of them might get. */
+/* Before anything is let go that one of them might get. */
 static void
-end_waits_of(struct dfs_locks *locks, const struct lock_client *client,
-	     const struct dfs_lock_owner *owner, struct dfs_lock_done *done)
+end_waits_of(struct dfs_locks *locks, const struct lock_client *client, struct dfs_lock_done *done)
 {
-	const struct whose whose = {client, owner};
-
 	dfs_lock_acquire(&locks->waits);
 	if (client->n_waits)
-		lock_waits_end(locks, is_theirs, &whose, DFS_NOENT, done);
+		lock_waits_end(locks, is_of_client, client, DFS_NOENT, done);
 	dfs_lock_release(&locks->waits);
 }
 
@@ -219,17 +208,6 @@ drop_held(struct dfs_locks *locks, struct dfs_lock_owner *owner, struct dfs_lock
 			break;
 		drop_victim(locks, owner, &v, done);
 	}
-}
-
-void
-dfs_locks_drop_owner(struct dfs_locks *locks, struct dfs_lock_owner *owner)
-{
-	struct dfs_lock_done done;
-
-	dfs_lock_done_init(&done);
-	end_waits_of(locks, owner->client, owner, &done);
-	drop_held(locks, owner, &done);
-	dfs_lock_done_run(locks, &done);
 }
 
 /* A reference of an owner of the client that has something. */
@@ -260,7 +238,7 @@ drop_client(struct dfs_locks *locks, struct lock_client *client)
 	budget = 2 * client->n_locks + 16;
 	dfs_lock_release(&client->mu);
 	dfs_lock_done_init(&done);
-	end_waits_of(locks, client, NULL, &done);
+	end_waits_of(locks, client, &done);
 	for (; budget > 0 && (owner = busy_owner(client)); budget--) {
 		drop_held(locks, owner, &done);
 		dfs_lock_owner_put(locks, owner);

@@ -167,10 +167,8 @@ void dfs_locks_unshare(struct dfs_locks *locks, struct dfs_lock_owner *owner, ui
 
 /* --- all at once -------------------------------------------------------------------------- */
 
-/* Drop the owner's ranges, share modes and waits. */
-void dfs_locks_drop_owner(struct dfs_locks *locks, struct dfs_lock_owner *owner);
-/* The same of every client whose name fn accepts; answers how many there were.  What they had to
- * reclaim is theirs no more. */
+/* Drop the ranges, share modes and waits of every client whose name fn accepts; answers how many there
+ * were.  What they had to reclaim is theirs no more. */
 uint32_t dfs_locks_drop_clients(struct dfs_locks *locks,
 				bool (*fn)(void *arg, const void *client, uint32_t len), void *arg);
 /* Whether the client holds or awaits anything. */
@@ -196,12 +194,6 @@ bool dfs_locks_in_grace(struct dfs_locks *locks);
 /* Wait until the owner's client is remembered durably.  Blocking until deadline (monotonic ns). */
 enum dfs_status dfs_locks_remembered(struct dfs_locks *locks, struct dfs_lock_owner *owner,
 				     int64_t deadline);
-/* The clients whose names fn accepts have reclaimed all they had (RFC 8881 18.51). */
-void dfs_locks_reclaimed(struct dfs_locks *locks,
-			 bool (*fn)(void *arg, const void *client, uint32_t len), void *arg);
-/* Visit the clients that are remembered; fn must not call back. */
-void dfs_locks_each_remembered(struct dfs_locks *locks,
-			       void (*fn)(void *arg, const void *client, uint32_t len), void *arg);
 /* Forget clients that hold nothing any more, and end a grace period that is over; blocking, bounded.
  * To be called now and then. */
 void dfs_locks_tidy(struct dfs_locks *locks);

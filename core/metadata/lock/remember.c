@@ -253,42 +253,6 @@ lock_client_forfeit(struct dfs_locks *locks, struct lock_client *client)
 	dfs_lock_release(&client->mu);
 }
 
-void
-dfs_locks_reclaimed(struct dfs_locks *locks,
-		    bool (*fn)(void *arg, const void *client, uint32_t len), void *arg)
-{
-	uint32_t n;
-	struct lock_client **list = lock_clients_list(locks, fn, arg, &n);
-
-	for (uint32_t i = 0; i < n; i++) {
-		dfs_lock_acquire(&list[i]->mu);
-		stop_waiting(locks, list[i]);
-		dfs_lock_release(&list[i]->mu);
-		lock_client_put(locks, list[i]);
-	}
-	free(list);
-}
-
-void
-dfs_locks_each_remembered(struct dfs_locks *locks,
-			  void (*fn)(void *arg, const void *client, uint32_t len), void *arg)
-{
-	uint32_t n;
-	struct lock_client **list = lock_clients_list(locks, NULL, NULL, &n);
-
-	for (uint32_t i = 0; i < n; i++) {
-		bool saved;
-
-		dfs_lock_acquire(&list[i]->mu);
-		saved = list[i]->saved == LOCK_SAVED;
-		dfs_lock_release(&list[i]->mu);
-		if (saved)
-			fn(arg, list[i]->bytes, list[i]->len);
-		lock_client_put(locks, list[i]);
-	}
-	free(list);
-}
-
 /* --- before a lock is granted --- */
 
 static void

@@ -303,23 +303,6 @@ names_of_owners_have_a_limit(struct bed *bed)
 }
 
 static void
-dropping_an_owner_leaves_the_others(struct bed *bed)
-{
-	struct dfs_lock_owner *owner;
-
-	for (uint64_t file = 0; file < 50; file++) {
-		assert_status(bed_lock(bed, "a/1", file, 0, 9, EXCLUSIVE), DFS_OK);
-		assert_status(bed_lock(bed, "a/2", file, 10, 19, EXCLUSIVE), DFS_OK);
-	}
-	owner = bed_owner(bed, "a/1");
-	dfs_locks_drop_owner(bed->locks, owner);
-	dfs_lock_owner_put(bed->locks, owner);
-	g_assert_cmpuint(dfs_locks_held(bed->locks), ==, 50);
-	assert_status(bed_test(bed, "b/1", 30, 0, 9, EXCLUSIVE), DFS_OK);
-	assert_status(bed_test(bed, "b/1", 30, 10, 10, EXCLUSIVE), DFS_BUSY);
-}
-
-static void
 dropping_a_client_takes_all_its_owners(struct bed *bed)
 {
 	assert_status(bed_lock(bed, "a/1", 1, 0, 9, EXCLUSIVE), DFS_OK);
@@ -356,7 +339,6 @@ main(int argc, char **argv)
 	bed_add("/lock/splits-have-a-limit", splits_have_a_limit);
 	bed_add("/lock/the-server-has-a-limit", the_server_has_a_limit);
 	bed_add("/lock/names-of-owners-have-a-limit", names_of_owners_have_a_limit);
-	bed_add("/lock/dropping-an-owner-leaves-the-others", dropping_an_owner_leaves_the_others);
 	bed_add("/lock/dropping-a-client-takes-all-its-owners",
 		dropping_a_client_takes_all_its_owners);
 	return g_test_run();

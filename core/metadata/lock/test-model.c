@@ -349,16 +349,6 @@ forget_owner(struct model *m, unsigned owner)
 }
 
 static void
-drop_owner(struct model *m, unsigned owner)
-{
-	struct dfs_lock_owner *o = bed_owner(&m->bed, name_of(owner));
-
-	dfs_locks_drop_owner(m->bed.locks, o);
-	dfs_lock_owner_put(m->bed.locks, o);
-	forget_owner(m, owner);
-}
-
-static void
 drop_client(struct model *m, unsigned client)
 {
 	char name[8];
@@ -393,9 +383,7 @@ step(struct model *m)
 		unlock(m, &r);
 	else if (what < 93)
 		test(m, &r);
-	else if (what < 95)
-		drop_owner(m, r.owner);
-	else if (what < 96)
+	else if (what < 94)
 		drop_client(m, r.owner / PER_CLIENT);
 	else if (m->waits[r.owner].active)
 		cancel(m, r.owner);

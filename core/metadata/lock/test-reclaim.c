@@ -167,18 +167,6 @@ is_b(void *arg, const void *client, uint32_t len)
 }
 
 static void
-grace_ends_when_told_so(struct world *w)
-{
-	assert_status(lock(w, "b/1", 8, false), DFS_OK);
-	crash(w, LONG);
-	assert_status(lock(w, "b/1", 8, true), DFS_OK);
-	g_assert_true(dfs_locks_in_grace(w->bed.locks));
-	dfs_locks_reclaimed(w->bed.locks, is_b, NULL);
-	g_assert_false(dfs_locks_in_grace(w->bed.locks));
-	assert_status(lock(w, "c/1", 9, false), DFS_OK);
-}
-
-static void
 who_has_rebooted_reclaims_nothing(struct world *w)
 {
 	assert_status(lock(w, "b/1", 8, false), DFS_OK);
@@ -331,12 +319,6 @@ who_was_perhaps_erased_is_written_anew(struct world *w)
 	g_assert_cmpuint(remembered(w), ==, 1);
 }
 
-static void
-collect(void *arg, const void *client, uint32_t len)
-{
-	g_string_append_len(arg, client, len);
-}
-
 /* As when the server is started with lower limits. */
 static void
 who_does_not_fit_any_more_is_known_until_the_grace_ends(struct world *w)
@@ -354,17 +336,6 @@ who_does_not_fit_any_more_is_known_until_the_grace_ends(struct world *w)
 	assert_status(dfs_locks_open(&o, &w->bed.locks), DFS_OK);
 	dfs_locks_tidy(w->bed.locks);
 	g_assert_cmpuint(remembered(w), ==, 0);
-}
-
-static void
-the_remembered_can_be_listed(struct world *w)
-{
-	g_autoptr(GString) names = g_string_new(NULL);
-
-	assert_status(lock(w, "a/1", 7, false), DFS_OK);
-	crash(w, LONG);
-	dfs_locks_each_remembered(w->bed.locks, collect, names);
-	g_assert_cmpstr(names->str, ==, "a");
 }
 
 static void
@@ -406,7 +377,6 @@ main(int argc, char **argv)
 	add("/reclaim/nobody-known-means-no-grace", nobody_known_means_no_grace);
 	add("/reclaim/only-who-held-may-reclaim", only_who_held_may_reclaim);
 	add("/reclaim/grace-ends-when-all-have-reclaimed", grace_ends_when_all_have_reclaimed);
-	add("/reclaim/grace-ends-when-told-so", grace_ends_when_told_so);
 	add("/reclaim/who-has-rebooted-reclaims-nothing", who_has_rebooted_reclaims_nothing);
 	add("/reclaim/grace-ends-in-time", grace_ends_in_time);
 	add("/reclaim/a-missed-reclaim-is-missed-for-ever", a_missed_reclaim_is_missed_for_ever);
@@ -421,6 +391,5 @@ main(int argc, char **argv)
 	    who_was_perhaps_erased_is_written_anew);
 	add("/reclaim/who-does-not-fit-any-more-is-known-until-the-grace-ends",
 	    who_does_not_fit_any_more_is_known_until_the_grace_ends);
-	add("/reclaim/the-remembered-can-be-listed", the_remembered_can_be_listed);
 	return g_test_run();
 }

@@ -165,8 +165,6 @@ churn(void *arg)
 		default:
 			if (i % 8 == 0)
 				bed_drop_client(bed, client);
-			else
-				dfs_locks_drop_owner(bed->locks, owner);
 		}
 		dfs_lock_done_run(bed->locks, &done);
 		dfs_lock_owner_put(bed->locks, owner);
