@@ -26,10 +26,14 @@ core_libdittofs_la_SOURCES += \
 	core/base/log.h \
 	core/base/pool.c \
 	core/base/pool.h \
+	core/base/replace.c \
+	core/base/replace.h \
 	core/base/zero.h
 
-check_PROGRAMS += core/base/test-buf core/base/test-crc32c core/base/test-disk core/base/test-pool
-TESTS += core/base/test-buf core/base/test-crc32c core/base/test-disk core/base/test-pool
+check_PROGRAMS += core/base/test-buf core/base/test-crc32c core/base/test-disk core/base/test-pool \
+	core/base/test-replace
+TESTS += core/base/test-buf core/base/test-crc32c core/base/test-disk core/base/test-pool \
+	core/base/test-replace
 core_base_test_crc32c_SOURCES = core/base/test-crc32c.c
 core_base_test_crc32c_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_base_test_disk_SOURCES = core/base/test-disk.c
@@ -38,3 +42,5 @@ core_base_test_buf_SOURCES = core/base/test-buf.c
 core_base_test_buf_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_base_test_pool_SOURCES = core/base/test-pool.c
 core_base_test_pool_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_base_test_replace_SOURCES = core/base/test-replace.c
+core_base_test_replace_LDADD = core/libdittofs.la $(GLIB_LIBS)

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/replace.h"
 #include "runtime/state.h"
 
 #define SECRET_FILE "secret"
@@ -59,24 +60,12 @@ lock(struct dfs_state *state, int dir_fd, const char *dir, char **error)
 	return true;
 }
 
-/* Written to a temporary name and renamed, so that it is whole or absent after a crash. */
 static bool
 make_secret(struct dfs_state *state, int dir_fd)
 {
-	int fd;
-	bool good;
-
-	if (getrandom(&state->secret, sizeof state->secret, 0) != (ssize_t)sizeof state->secret)
-		return false;
-	fd = openat(dir_fd, SECRET_FILE ".new",
-		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return false;
-	good = write(fd, &state->secret, sizeof state->secret) == (ssize_t)sizeof state->secret &&
-	       fsync(fd) == 0;
-	close(fd);
-	return good && renameat(dir_fd, SECRET_FILE ".new", dir_fd, SECRET_FILE) == 0 &&
-	       fsync(dir_fd) == 0;
+	return getrandom(&state->secret, sizeof state->secret, 0) ==
+		       (ssize_t)sizeof state->secret &&
+	       dfs_file_replace(dir_fd, SECRET_FILE, &state->secret, sizeof state->secret);
 }
 
 static bool

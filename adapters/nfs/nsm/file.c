@@ -25,6 +25,7 @@
 
 #include "adapters/nfs/nsm/table.h"
 #include "base/log.h"
+#include "base/replace.h"
 
 #define FILE_NAME "nsm"
 #define FILE_MAX (16u << 20)
@@ -90,30 +91,6 @@ put_all_locked(const struct nfs_nsm *nsm, FILE *f)
 	fprintf(f, "end %" PRIu32 "\n", lines);
 }
 
-/* False: errno. */
-static bool
-replace_file(int folder, const char *text, size_t len)
-{
-	int fd = openat(folder, FILE_NAME ".new",
-			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	bool good = fd >= 0;
-	int err;
-
-	while (good && len > 0) {
-		ssize_t n = write(fd, text, len);
-		good = n > 0 || (n < 0 && errno == EINTR);
-		text += n > 0 ? n : 0;
-		len -= n > 0 ? (size_t)n : 0;
-	}
-	good = good && fsync(fd) == 0;
-	err = errno;
-	if (fd >= 0)
-		close(fd);
-	errno = err;
-	return good && renameat(folder, FILE_NAME ".new", folder, FILE_NAME) == 0 &&
-	       fsync(folder) == 0;
-}
-
 enum dfs_status
 nsm_file_write(struct nfs_nsm *nsm, uint64_t *seq)
 {
@@ -135,7 +112,7 @@ nsm_file_write(struct nfs_nsm *nsm, uint64_t *seq)
 		return dfs_fail(DFS_NOMEM, "no memory to write the status monitor's file");
 	}
 	folder = open(nsm->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	good = folder >= 0 && replace_file(folder, text, len);
+	good = folder >= 0 && dfs_file_replace(folder, FILE_NAME, text, len);
 	free(text);
 	if (!good)
 		dfs_fail(DFS_IO, "%s/" FILE_NAME " cannot be written: %s", nsm->dir,
