@@ -28,6 +28,9 @@
 struct conform {
 	const struct dfs_plugin_entry *plugin;
 	struct dfs_host host;         /* pass to create() */
+	const char *plugin_path;      /* absolute */
+	char **set;                   /* of --set, NULL: none */
+	bool verbose;                 /* of --verbose */
 	const char *scratch;          /* temporary folder of this run */
 	unsigned seed;                /* of random choices; printed, --seed repeats it */
 	unsigned repeat;              /* how often a test may be void */
@@ -91,6 +94,8 @@ void conform_close(struct conform *c, void *inst);
  * is NULL, is the reading end of a pipe that the child writes to. */
 pid_t conform_spawn(struct conform *c, const char *role, const char *dir, const char *arg, int *fd);
 
+/* What a folder has in it. */
+unsigned conform_count_entries(const char *folder);
 /* Open descriptors of this process. */
 unsigned conform_count_fds(void);
 /* A pseudo-random number; *state begins with any value. */

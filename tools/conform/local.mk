@@ -2,8 +2,12 @@
 # What dfs-conform-metadata and dfs-conform-block share.
 noinst_LTLIBRARIES += tools/conform/libconform.la
 tools_conform_libconform_la_SOURCES = \
+	tools/conform/child.c \
 	tools/conform/config.c \
 	tools/conform/config.h \
+	tools/conform/frame.h \
+	tools/conform/host.c \
+	tools/conform/instance.c \
 	tools/conform/load.c \
 	tools/conform/load.h \
 	tools/conform/tap.c \

@@ -2,7 +2,6 @@
  *
  * Life cycle of a metadata store, and what it may leave behind.
  */
-#include <dirent.h>
 #include <malloc.h>
 
 #include "tools/conform/metadata.h"
@@ -136,15 +135,7 @@ test_stats(struct conform *c)
 static unsigned
 count_threads(void)
 {
-	DIR *d = opendir("/proc/self/task");
-	unsigned n = 0;
-
-	if (!d)
-		return 0;
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
+	return conform_count_entries("/proc/self/task");
 }
 
 static void
