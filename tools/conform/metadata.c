@@ -23,6 +23,15 @@ md_open(struct conform *c, struct md *m)
 }
 
 bool
+md_open_threads(struct conform *c, struct md *m)
+{
+	if (!md_serial(c))
+		return md_open(c, m);
+	conform_skip(c, "the store is called by one thread at a time");
+	return false;
+}
+
+bool
 md_reopen(struct md *m)
 {
 	enum dfs_status st;
@@ -118,6 +127,42 @@ enum dfs_status
 md_transact_alone(struct md *m, uint32_t mode, md_work_fn work, void *arg, uint64_t *seq)
 {
 	return (m->c->repeat ? md_transact : transact_once)(m, mode, work, arg, seq);
+}
+
+void
+md_start(pthread_t *t, void *(*fn)(void *), void *arg)
+{
+	if (pthread_create(t, NULL, fn, arg) != 0)
+		tap_bail("cannot start a thread");
+}
+
+struct hand {
+	pthread_t thread;
+	struct md *m;
+	unsigned index;
+	void (*fn)(struct md *m, unsigned index);
+};
+
+static void *
+run_hand(void *arg)
+{
+	struct hand *hand = arg;
+
+	hand->fn(hand->m, hand->index);
+	return NULL;
+}
+
+void
+md_crew(struct md *m, unsigned n, void (*fn)(struct md *m, unsigned index))
+{
+	g_autofree struct hand *hands = g_new0(struct hand, n);
+
+	for (unsigned i = 0; i < n; i++) {
+		hands[i] = (struct hand){.m = m, .index = i, .fn = fn};
+		md_start(&hands[i].thread, run_hand, &hands[i]);
+	}
+	for (unsigned i = 0; i < n; i++)
+		pthread_join(hands[i].thread, NULL);
 }
 
 void

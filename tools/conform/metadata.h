@@ -6,6 +6,7 @@
 #define CONFORM_METADATA_H
 
 #include <glib.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -24,6 +25,8 @@ struct md {
 
 /* False: the test has failed, and there is nothing to close. */
 bool md_open(struct conform *c, struct md *m);
+/* The same for a test of several threads, which is skipped where the store is called by one. */
+bool md_open_threads(struct conform *c, struct md *m);
 /* Close and open again on the same folder. */
 bool md_reopen(struct md *m);
 void md_close(struct md *m);
@@ -48,6 +51,10 @@ enum dfs_status md_transact(struct md *m, uint32_t mode, md_work_fn work, void *
 /* The same, by a test that is alone with the store: DFS_AGAIN is answered, but for --repeat. */
 enum dfs_status md_transact_alone(struct md *m, uint32_t mode, md_work_fn work, void *arg,
 				  uint64_t *seq);
+
+void md_start(pthread_t *t, void *(*fn)(void *), void *arg);
+/* Run fn in n threads at the same time, each with an index of its own from 0, to the end of all. */
+void md_crew(struct md *m, unsigned n, void (*fn)(struct md *m, unsigned index));
 
 /* Records made from a number; check answers whether rec is the one. */
 void md_inode(struct dfs_inode_record *rec, uint64_t fileid, uint64_t salt);

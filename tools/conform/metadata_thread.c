@@ -3,20 +3,11 @@
  * What the thread model promises: serialisable transactions from many threads, and the flag
  * that asks a store not to wait.
  */
-#include <pthread.h>
-
 #include "tools/conform/metadata.h"
 
 #define THREADS 4
 #define TURNS 500
 #define PAIRS 16
-
-struct crew {
-	struct md *m;
-	_Atomic bool stop;
-	_Atomic unsigned checks;
-	unsigned index;
-};
 
 static enum dfs_status
 put_number(struct md *m, struct dfs_txn *txn, const char *key, uint64_t v)
@@ -34,45 +25,25 @@ increment(struct md *m, struct dfs_txn *txn, void *arg)
 	return st == DFS_OK ? put_number(m, txn, key, v + 1) : st;
 }
 
-static void *
-run_increment(void *arg)
+static void
+run_increment(struct md *m, unsigned index)
 {
-	struct md *m = ((struct crew *)arg)->m;
-
 	for (unsigned i = 0; i < TURNS; i++)
 		EXPECT(m->c, md_transact(m, DFS_TXN_WRITE, increment, (void *)"counter", NULL),
 		       DFS_OK);
-	return NULL;
-}
-
-static void
-start(pthread_t *t, void *(*fn)(void *), void *arg)
-{
-	if (pthread_create(t, NULL, fn, arg) != 0)
-		tap_bail("cannot start a thread");
 }
 
 static void
 test_counter(struct conform *c)
 {
-	pthread_t t[THREADS];
 	struct dfs_txn *txn;
 	enum dfs_status st;
 	uint64_t v;
 	struct md m;
 
-	if (md_serial(c)) {
-		conform_skip(c, "the store is called by one thread at a time");
+	if (!md_open_threads(c, &m))
 		return;
-	}
-	if (!md_open(c, &m))
-		return;
-	struct crew crew = {.m = &m};
-
-	for (unsigned i = 0; i < THREADS; i++)
-		start(&t[i], run_increment, &crew);
-	for (unsigned i = 0; i < THREADS; i++)
-		pthread_join(t[i], NULL);
+	md_crew(&m, THREADS, run_increment);
 	txn = md_begin(&m, DFS_TXN_READ);
 	v = md_get_number(&m, txn, "counter", &st);
 	EXPECT(c, st, DFS_OK);
@@ -82,14 +53,21 @@ test_counter(struct conform *c)
 	md_close(&m);
 }
 
+/* Those beside the writer. */
+struct watch {
+	struct md *m;
+	_Atomic bool stop;
+	_Atomic unsigned checks;
+};
+
 /* The writer keeps two entries at cookies that move together: a reader sees both of one turn. */
 static void *
 run_reader(void *arg)
 {
-	struct crew *crew = arg;
-	struct md *m = crew->m;
+	struct watch *watch = arg;
+	struct md *m = watch->m;
 
-	while (!crew->stop) {
+	while (!watch->stop) {
 		struct dfs_txn *txn = md_begin_retry(m, DFS_TXN_READ);
 		enum dfs_status st1, st2, st3;
 		uint64_t a, b;
@@ -111,7 +89,7 @@ run_reader(void *arg)
 		}
 		g_array_unref(list);
 		m->ops->abort(m->inst, txn);
-		crew->checks++;
+		watch->checks++;
 	}
 	return NULL;
 }
@@ -136,10 +114,10 @@ move_pairs(struct md *m, struct dfs_txn *txn, void *arg)
 static void *
 run_sync(void *arg)
 {
-	struct crew *crew = arg;
-	struct md *m = crew->m;
+	struct watch *watch = arg;
+	struct md *m = watch->m;
 
-	while (!crew->stop)
+	while (!watch->stop)
 		EXPECT(m->c, m->ops->sync(m->inst, UINT64_MAX, DFS_SYNC_PROCESS), DFS_OK);
 	return NULL;
 }
@@ -150,23 +128,19 @@ test_readers(struct conform *c)
 	pthread_t readers[2], sync;
 	struct md m;
 
-	if (md_serial(c)) {
-		conform_skip(c, "the store is called by one thread at a time");
+	if (!md_open_threads(c, &m))
 		return;
-	}
-	if (!md_open(c, &m))
-		return;
-	struct crew crew = {.m = &m};
+	struct watch watch = {.m = &m};
 
 	for (unsigned i = 0; i < 2; i++)
-		start(&readers[i], run_reader, &crew);
-	start(&sync, run_sync, &crew);
+		md_start(&readers[i], run_reader, &watch);
+	md_start(&sync, run_sync, &watch);
 	for (uint64_t turn = 1; turn < 100000 && !c->failures; turn++) {
 		EXPECT(c, md_transact(&m, DFS_TXN_WRITE, move_pairs, &turn, NULL), DFS_OK);
-		if (turn >= 300 && crew.checks >= 300)
+		if (turn >= 300 && watch.checks >= 300)
 			break;
 	}
-	crew.stop = true;
+	watch.stop = true;
 	for (unsigned i = 0; i < 2; i++)
 		pthread_join(readers[i], NULL);
 	pthread_join(sync, NULL);
@@ -207,50 +181,31 @@ add(struct md *m, struct entry e)
 }
 
 /* Each thread in a directory of its own; nothing of it may get lost. */
-static void *
-run_own_directory(void *arg)
+static void
+run_own_directory(struct md *m, unsigned index)
 {
-	struct crew *crew = arg;
-
 	for (uint64_t i = 0; i < TURNS; i++)
-		add(crew->m, (struct entry){crew->index, 64 + i, false});
-	return NULL;
+		add(m, (struct entry){index + 1, 64 + i, false});
 }
 
 /* All in one directory, at places of their own that they look at first. */
-static void *
-run_one_directory(void *arg)
+static void
+run_one_directory(struct md *m, unsigned index)
 {
-	struct crew *crew = arg;
-
 	for (uint64_t i = 0; i < TURNS / 2; i++)
-		add(crew->m, (struct entry){SHARE, 64 + i * (THREADS + 1) + crew->index, true});
-	return NULL;
+		add(m, (struct entry){SHARE, 64 + i * (THREADS + 1) + index, true});
 }
 
 static void
 test_one_directory(struct conform *c)
 {
-	struct crew crew[THREADS];
-	pthread_t t[THREADS];
 	struct dfs_txn *txn;
 	struct md m;
 	GArray *a;
 
-	if (md_serial(c)) {
-		conform_skip(c, "the store is called by one thread at a time");
+	if (!md_open_threads(c, &m))
 		return;
-	}
-	if (!md_open(c, &m))
-		return;
-	for (unsigned i = 0; i < THREADS; i++) {
-		memset(&crew[i], 0, sizeof(crew[i]));
-		crew[i].m = &m;
-		crew[i].index = i;
-		start(&t[i], run_one_directory, &crew[i]);
-	}
-	for (unsigned i = 0; i < THREADS; i++)
-		pthread_join(t[i], NULL);
+	md_crew(&m, THREADS, run_one_directory);
 	txn = md_begin(&m, DFS_TXN_READ);
 	a = md_scan(&m, txn, SHARE, 5, 0, 0);
 	CHECK(c, a->len == TURNS / 2 * THREADS, "%u entries instead of %u", a->len,
@@ -285,12 +240,10 @@ turn_flag(struct md *m, struct dfs_txn *txn, void *arg)
 	return put_number(m, txn, keys[f->mine], f->raise);
 }
 
-static void *
-run_flags(void *arg)
+static void
+run_flags(struct md *m, unsigned index)
 {
-	struct crew *crew = arg;
-	struct md *m = crew->m;
-	struct flags f = {.mine = crew->index};
+	struct flags f = {.mine = index};
 
 	for (unsigned i = 0; i < TURNS; i++) {
 		f.raise = i % 2 == 0;
@@ -298,55 +251,28 @@ run_flags(void *arg)
 		    !CHECK(m->c, !(f.seen[0] && f.seen[1]), "both flags are up"))
 			break;
 	}
-	return NULL;
 }
 
 static void
 test_skew(struct conform *c)
 {
-	struct crew crew[2];
-	pthread_t t[2];
 	struct md m;
 
-	if (md_serial(c)) {
-		conform_skip(c, "the store is called by one thread at a time");
+	if (!md_open_threads(c, &m))
 		return;
-	}
-	if (!md_open(c, &m))
-		return;
-	for (unsigned i = 0; i < 2; i++) {
-		memset(&crew[i], 0, sizeof(crew[i]));
-		crew[i].m = &m;
-		crew[i].index = i;
-		start(&t[i], run_flags, &crew[i]);
-	}
-	for (unsigned i = 0; i < 2; i++)
-		pthread_join(t[i], NULL);
+	md_crew(&m, 2, run_flags);
 	md_close(&m);
 }
 
 static void
 test_directories(struct conform *c)
 {
-	struct crew crew[THREADS];
-	pthread_t t[THREADS];
 	struct dfs_txn *txn;
 	struct md m;
 
-	if (md_serial(c)) {
-		conform_skip(c, "the store is called by one thread at a time");
+	if (!md_open_threads(c, &m))
 		return;
-	}
-	if (!md_open(c, &m))
-		return;
-	for (unsigned i = 0; i < THREADS; i++) {
-		memset(&crew[i], 0, sizeof(crew[i]));
-		crew[i].m = &m;
-		crew[i].index = i + 1;
-		start(&t[i], run_own_directory, &crew[i]);
-	}
-	for (unsigned i = 0; i < THREADS; i++)
-		pthread_join(t[i], NULL);
+	md_crew(&m, THREADS, run_own_directory);
 	txn = md_begin(&m, DFS_TXN_READ);
 	for (unsigned i = 0; i < THREADS; i++) {
 		GArray *a = md_scan(&m, txn, i + 1, 5, 0, 0);
@@ -375,17 +301,13 @@ test_wander(struct conform *c)
 	pthread_t t;
 	struct md m;
 
-	if (md_serial(c)) {
-		conform_skip(c, "the store is called by one thread at a time");
-		return;
-	}
-	if (!md_open(c, &m))
+	if (!md_open_threads(c, &m))
 		return;
 	for (unsigned mode = DFS_TXN_READ; mode <= DFS_TXN_WRITE; mode++) {
 		txn = md_begin(&m, mode);
 		void *args[] = {&m, txn};
 
-		start(&t, abort_elsewhere, args);
+		md_start(&t, abort_elsewhere, args);
 		pthread_join(t, NULL);
 	}
 	md_put_inode(&m, SHARE, 1, 1);

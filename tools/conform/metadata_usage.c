@@ -2,8 +2,6 @@
  *
  * Sums of usage, for stores that have them.  What a crash leaves of them is among the crash tests.
  */
-#include <pthread.h>
-
 #include "tools/conform/metadata.h"
 
 #define THREADS 4
@@ -290,35 +288,23 @@ add_turn(struct md *m, struct dfs_txn *txn, void *arg)
 	return md_add_usage(m, txn, SHARE, DFS_USAGE_SHARE, 0, odd ? -1 : 3, odd ? 0 : 1);
 }
 
-static void *
-run_adder(void *arg)
+static void
+run_adder(struct md *m, unsigned index)
 {
-	struct md *m = arg;
-
 	for (unsigned i = 0; i < TURNS; i++)
 		EXPECT(m->c, md_transact(m, DFS_TXN_WRITE, add_turn, &i, NULL), DFS_OK);
-	return NULL;
 }
 
 static void
 test_adders(struct conform *c)
 {
 	struct dfs_usage_record sum;
-	pthread_t t[THREADS];
 	struct dfs_txn *txn;
 	struct md m;
 
-	if (md_serial(c)) {
-		conform_skip(c, "the store is called by one thread at a time");
+	if (!md_usage(c) || !md_open_threads(c, &m))
 		return;
-	}
-	if (!md_usage(c) || !md_open(c, &m))
-		return;
-	for (unsigned i = 0; i < THREADS; i++)
-		if (pthread_create(&t[i], NULL, run_adder, &m) != 0)
-			tap_bail("cannot start a thread");
-	for (unsigned i = 0; i < THREADS; i++)
-		pthread_join(t[i], NULL);
+	md_crew(&m, THREADS, run_adder);
 	txn = md_begin(&m, DFS_TXN_READ);
 	sum = md_get_usage(&m, txn, SHARE, DFS_USAGE_SHARE, 0);
 	CHECK(c, sum.bytes == THREADS * TURNS && sum.files == THREADS * TURNS / 2,
