@@ -36,15 +36,16 @@ struct dfs_namespace_options {
 	uint64_t log_last; /* the highest LSN of the server's log, 0: it has none */
 };
 
-/* Find the share's row or, unless `existing`, create it with its root directory, and take its lease (metadata/lease.h).
- * DFS_BUSY: another server has it.  DFS_NOENT: a share that would be followed is not there.  Blocking. */
+/* Find the share's row or, unless `existing`, create it with its root directory, and take its lease
+ * (metadata/lease.h).  DFS_BUSY: another server has it.  DFS_NOENT: a share that would be followed is
+ * not there.  Blocking. */
 enum dfs_status dfs_namespace_open(struct dfs_metadata_store *store, struct dfs_inode_cache *cache,
 				   const struct dfs_namespace_options *options,
 				   struct dfs_namespace **ns);
 /* Writes back and forgets its inodes.  No reference to one is left.  Blocking. */
 void dfs_namespace_close(struct dfs_namespace *ns);
-/* After close, when nothing writes to the share's records any more.  complete: all of the share is in its
- * stores, nothing only in the log: its lease is given back.  log_last: as above.  Blocking. */
+/* After close, when nothing writes to the share's records any more.  complete: all of the share is in
+ * its stores, nothing only in the log: its lease is given back.  log_last: as above.  Blocking. */
 void dfs_namespace_free(struct dfs_namespace *ns, bool complete, uint64_t log_last);
 
 #endif

@@ -372,6 +372,7 @@ dfs_writeback_finish(struct dfs_metadata_store *store, struct dfs_namespace *ns)
 	do {
 		if (dfs_writeback_run(store, NULL) != DFS_OK)
 			abandon(store, ns);
+		/* Only closing waits so, once: a condition would cost every change of in_hand. */
 		while (atomic_load_explicit(&ns->in_hand, memory_order_acquire) > 0)
 			usleep(100);
 	} while (listed(store->dirty, ns));

@@ -20,9 +20,10 @@ struct dfs_config; /* core/config: a parsed and checked file */
 struct dfs_runtime;
 struct dfs_workers;
 
-/* Take the lock on state_dir, open stores and shares, create adapters; nothing listens yet.  take_over
- * (NULL: none): names of shares to take from whichever server has them.  On failure everything is closed again and *error holds a sentence (free with g_free).  Takes config
- * over in either case; the registry that it was read with outlives the runtime. */
+/* Take the lock on state_dir, open stores and shares, create adapters; nothing listens yet.
+ * take_over (NULL: none): names of shares to take from whichever server has them.  On failure
+ * everything is closed again and *error holds a sentence (free with g_free).  Takes config over in
+ * either case; the registry that it was read with outlives the runtime. */
 struct dfs_runtime *dfs_runtime_new(struct dfs_config *config, const char *const *take_over,
 				    char **error);
 /* Adapters bind and serve.  False: one could not, *error (g_free) says why; free the runtime. */
@@ -49,8 +50,8 @@ void dfs_runtime_each_share(struct dfs_runtime *rt, void (*fn)(void *arg, struct
 uint64_t dfs_runtime_epoch(const struct dfs_runtime *rt);
 
 struct dfs_workers *dfs_runtime_workers(struct dfs_runtime *rt);
-/* The folder for what must outlive the server and belongs to no store; locked against other servers.
- * Adapters keep files of their own names there.  Valid until the next reload. */
+/* The folder for what must outlive the server and belongs to no store; locked against other
+ * servers.  Adapters keep files of their own names there.  Valid until the next reload. */
 const char *dfs_runtime_state_dir(const struct dfs_runtime *rt);
 /* Event loops that an adapter shall start (server.threads). */
 unsigned dfs_runtime_loops(const struct dfs_runtime *rt);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The host table that the plugin under test is given: it counts what the plugin holds and does wrong.
+ * The host table that the plugin under test is given: it counts what the plugin holds and does
+ * wrong.
  */
 #include <glib.h>
 #include <stdarg.h>

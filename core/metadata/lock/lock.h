@@ -9,8 +9,8 @@
  * while a callback or a store runs, and none is held on return.
  *
  * Locks, outermost first: `ending` (the end of the grace period; held over the store, by workers
- * only), `waits` (who waits for whom), a shard of files, a shard of owners, the
- * table of clients, a client.
+ * only), `waits` (who waits for whom), a shard of files, a shard of owners, the table of clients, a
+ * client.
  */
 #ifndef DFS_METADATA_LOCK_H
 #define DFS_METADATA_LOCK_H
@@ -128,9 +128,10 @@ void dfs_lock_owner_put(struct dfs_locks *locks,
 /* --- ranges ------------------------------------------------------------------------------- */
 
 /* DFS_OK: locked.  DFS_BUSY: another's lock is in the way: *conflict (may be NULL) says which, and
- * with wait the request is queued, perhaps behind others only (then *conflict is not set).  DFS_EXIST: with wait, the owner waits for exactly this already.
- * DFS_DEADLOCK: with wait, it would wait for itself.  DFS_NOMEM: a limit.  A request without wait is
- * not held back by those that wait; one with it is, in the order of their coming. */
+ * with wait the request is queued, perhaps behind others only (then *conflict is not set).
+ * DFS_EXIST: with wait, the owner waits for exactly this already.  DFS_DEADLOCK: with wait, it would
+ * wait for itself.  DFS_NOMEM: a limit.  A request without wait is not held back by those that wait;
+ * one with it is, in the order of their coming. */
 enum dfs_status dfs_locks_lock(struct dfs_locks *locks, struct dfs_lock_owner *owner,
 			       uint64_t fileid, const struct dfs_lock_range *range,
 			       struct dfs_lock_wait *wait, struct dfs_lock_conflict *conflict,
@@ -139,8 +140,8 @@ enum dfs_status dfs_locks_lock(struct dfs_locks *locks, struct dfs_lock_owner *o
 enum dfs_status dfs_locks_test(struct dfs_locks *locks, const struct dfs_lock_owner *owner,
 			       uint64_t fileid, const struct dfs_lock_range *range,
 			       struct dfs_lock_conflict *conflict);
-/* Of the range only start and end count.  DFS_NOMEM: splitting a lock needs memory, of which there is
- * none, or the client or the server holds twice what it may; nothing was unlocked. */
+/* Of the range only start and end count.  DFS_NOMEM: splitting a lock needs memory, of which there
+ * is none, or the client or the server holds twice what it may; nothing was unlocked. */
 enum dfs_status dfs_locks_unlock(struct dfs_locks *locks, struct dfs_lock_owner *owner,
 				 uint64_t fileid, const struct dfs_lock_range *range,
 				 struct dfs_lock_done *done);
@@ -167,8 +168,8 @@ void dfs_locks_unshare(struct dfs_locks *locks, struct dfs_lock_owner *owner, ui
 
 /* --- all at once -------------------------------------------------------------------------- */
 
-/* Drop the ranges, share modes and waits of every client whose name fn accepts; answers how many there
- * were.  What they had to reclaim is theirs no more. */
+/* Drop the ranges, share modes and waits of every client whose name fn accepts; answers how many
+ * there were.  What they had to reclaim is theirs no more. */
 uint32_t dfs_locks_drop_clients(struct dfs_locks *locks,
 				bool (*fn)(void *arg, const void *client, uint32_t len), void *arg);
 /* Whether the client holds or awaits anything. */
@@ -183,10 +184,10 @@ bool dfs_locks_has_file(struct dfs_locks *locks, uint64_t fileid);
 
 /* --- restarts ----------------------------------------------------------------------------- */
 
-/* Before a lock or share mode is asked for: DFS_OK, DFS_GRACE (only reclaims now) or, for a reclaim,
- * DFS_PERM (no grace period, or a client that held nothing).  With remember the client will be
- * admitted to reclaim after a restart: its record is written, ctx gets a ticket.  May answer DFS_AGAIN
- * on a loop, else DFS_DELAY or what the store fails with. */
+/* Before a lock or share mode is asked for: DFS_OK, DFS_GRACE (only reclaims now) or, for a
+ * reclaim, DFS_PERM (no grace period, or a client that held nothing).  With remember the client will
+ * be admitted to reclaim after a restart: its record is written, ctx gets a ticket.  May answer
+ * DFS_AGAIN on a loop, else DFS_DELAY or what the store fails with. */
 enum dfs_status dfs_locks_admit(struct dfs_locks *locks, struct dfs_ctx *ctx,
 				struct dfs_lock_owner *owner, bool reclaim, bool remember);
 /* Whether only reclaims are taken now. */

@@ -312,6 +312,7 @@ remember(struct dfs_locks *locks, struct dfs_ctx *ctx, struct lock_client *clien
 			return DFS_AGAIN;
 		if (dfs_clock_mono() > ctx->deadline)
 			return DFS_DELAY;
+		/* Rare, and as long as one commit: no condition is kept for it in each client. */
 		usleep(ERASING_WAIT);
 	}
 	/* Its owner keeps others from erasing it meanwhile. */

@@ -132,8 +132,8 @@ cut(struct change *c, struct lock_range *r, uint64_t start, uint64_t end)
 		add(c, end + 1, last, lock_range_exclusive(r));
 }
 
-/* How many more locks there may be after it than before.  r: any of the owner's that it meets; one that
- * goes beyond both ends is the only one. */
+/* How many more locks there may be after it than before.  r: any of the owner's that it meets; one
+ * that goes beyond both ends is the only one. */
 static unsigned
 growth(const struct lock_range *r, uint64_t start, uint64_t end, const bool *touching)
 {

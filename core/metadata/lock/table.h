@@ -42,21 +42,22 @@ void lock_hash_clear(struct lock_hash *h);
 
 /* A lock on a range: a node of its file's treap (by start, owner, address), which knows the largest
  * end and whether any is exclusive in each subtree.  Locks that overlap are all shared or all of
- * one owner, so a search for a conflict follows one path.  A node's priority is a hash of its address. */
+ * one owner, so a search for a conflict follows one path.  A node's priority is a hash of its
+ * address. */
 struct lock_range {
-	uint64_t start, end, max_end; /* file's shard */
-	struct lock_range *left, *right;
-	uintptr_t tagged;                        /* owner and RANGE_* */
-	struct lock_file *file;                  /* never changes */
+	uint64_t start, end, max_end;    /* file's shard */
+	struct lock_range *left, *right; /* file's shard */
+	uintptr_t tagged;                /* owner, never changes, and RANGE_*: file's shard */
+	struct lock_file *file;          /* never changes */
 	struct lock_range *own_next, **own_prev; /* the owner's; client's lock */
 };
 
 struct lock_share {
-	struct lock_share *next; /* file's shard */
-	struct lock_file *file;
-	struct dfs_lock_owner *owner;            /* a reference */
+	struct lock_share *next;                 /* file's shard */
+	struct lock_file *file;                  /* never changes */
+	struct dfs_lock_owner *owner;            /* a reference; never changes */
 	struct lock_share *own_next, **own_prev; /* client's lock */
-	uint8_t access, deny;
+	uint8_t access, deny;                    /* file's shard */
 };
 
 /* Guarded by the shard's lock. */
@@ -141,7 +142,7 @@ struct dfs_locks {
 
 	_Atomic int phase;            /* enum lock_phase */
 	_Atomic uint32_t unreclaimed; /* clients with `waiting` */
-	int64_t grace_end;            /* monotonic ns */
+	int64_t grace_end;            /* monotonic ns; never changes after the opening */
 	_Atomic uint64_t purged_seq;  /* the commit that ended the grace period */
 };
 
@@ -217,8 +218,8 @@ void lock_client_put(struct dfs_locks *locks, struct lock_client *client);
 struct lock_client **lock_clients_list(struct dfs_locks *locks,
 				       bool (*fn)(void *arg, const void *client, uint32_t len),
 				       void *arg, uint32_t *n);
-/* Count n locks more; false: a limit.  split: they come of an unlock, which may pass the limits by as
- * much again: nobody is to hold what he wants to be rid of, nor to make locks without end. */
+/* Count n locks more; false: a limit.  split: they come of an unlock, which may pass the limits by
+ * as much again: nobody is to hold what he wants to be rid of, nor to make locks without end. */
 bool lock_count(struct dfs_locks *locks, struct lock_client *client, uint64_t n, bool split);
 void lock_uncount(struct dfs_locks *locks, struct lock_client *client, uint64_t n);
 
@@ -253,8 +254,8 @@ void lock_waits_pump_locked(struct dfs_locks *locks, uint64_t fileid, struct dfs
 /* With `waits` held: take it out with this status. */
 void lock_wait_end(struct dfs_locks *locks, struct dfs_lock_wait *w, enum dfs_status status,
 		   struct dfs_lock_done *done);
-/* With `waits` held: the same to all that match accepts (NULL: to all), and grant what they held back.
- * status: neither DFS_OK nor DFS_NOMEM, with which a grant ends. */
+/* With `waits` held: the same to all that match accepts (NULL: to all), and grant what they held
+ * back.  status: neither DFS_OK nor DFS_NOMEM, with which a grant ends. */
 void lock_waits_end(struct dfs_locks *locks,
 		    bool (*match)(const void *arg, const struct dfs_lock_wait *w), const void *arg,
 		    enum dfs_status status, struct dfs_lock_done *done);
