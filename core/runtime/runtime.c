@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/counter.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "io/worker.h"
@@ -432,10 +433,21 @@ dfs_runtime_epoch(const struct dfs_runtime *rt)
 	return atomic_load_explicit(&rt->shares.epoch, memory_order_acquire);
 }
 
+static void
+count_locks(void *arg, struct dfs_share *share)
+{
+	*(uint64_t *)arg += dfs_locks_held(share->locks);
+}
+
 void
 dfs_runtime_metrics(struct dfs_runtime *rt)
 {
+	uint64_t locks = 0;
+
 	dfs_payload_metrics_refresh(rt->wal, rt->pages);
+	dfs_runtime_each_share(rt, count_locks, &locks);
+	atomic_store_explicit(&dfs_counter_get("locks_held")->value, (int64_t)locks,
+			      memory_order_relaxed);
 }
 
 struct dfs_workers *

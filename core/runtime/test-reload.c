@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Reloading: what is taken over, what is refused, and a share that is taken out while it is in use.
+ * What is counted of all shares.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +9,10 @@
 #include <glib.h>
 
 #include "base/clock.h"
+#include "base/counter.h"
 #include "config/config.h"
 #include "fs/share.h"
+#include "metadata/lock/lock.h"
 #include "payload/store.h"
 #include "runtime/runtime.h"
 
@@ -164,6 +167,38 @@ what_can_wait_is_accepted(struct fixture *f, const void *data)
 	g_assert_true(reload(f, SHARE("a", "blocks = \"b\"; gc_grace = \"1h\";") B));
 }
 
+static void
+hold(struct fixture *f, const char *path, uint64_t file)
+{
+	const struct dfs_lock_who who = {"client", "owner", 6, 5};
+	const struct dfs_lock_range range = {0, 9, true};
+	struct dfs_share *s = share(f, path);
+	struct dfs_lock_owner *owner;
+	struct dfs_lock_done done;
+
+	dfs_lock_done_init(&done);
+	g_assert_cmpint(dfs_lock_owner_get(s->locks, &who, &owner), ==, DFS_OK);
+	g_assert_cmpint(dfs_locks_lock(s->locks, owner, file, &range, NULL, NULL, &done), ==,
+			DFS_OK);
+	dfs_lock_owner_put(s->locks, owner);
+	dfs_lock_done_run(s->locks, &done);
+	dfs_share_unref(s);
+}
+
+static void
+locks_of_all_shares_are_counted(struct fixture *f, const void *data)
+{
+	const struct dfs_counter *held = dfs_counter_get("locks_held");
+
+	dfs_runtime_metrics(f->rt);
+	g_assert_cmpint(held->value, ==, 0);
+	hold(f, "/a", 20);
+	hold(f, "/a", 21);
+	hold(f, "/b", 20);
+	dfs_runtime_metrics(f->rt);
+	g_assert_cmpint(held->value, ==, 3);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -189,6 +224,8 @@ main(int argc, char **argv)
 
 		g_test_add(path, struct fixture, NULL, set_up, tests[i].fn, tear_down);
 	}
+	g_test_add("/runtime/metrics/locks-of-all-shares-are-counted", struct fixture, NULL, set_up,
+		   locks_of_all_shares_are_counted, tear_down);
 	status = g_test_run();
 	dfs_registry_free(registry);
 	return status;

@@ -174,7 +174,7 @@ uint32_t dfs_locks_drop_clients(struct dfs_locks *locks,
 				bool (*fn)(void *arg, const void *client, uint32_t len), void *arg);
 /* Whether the client holds or awaits anything. */
 bool dfs_locks_has_client(struct dfs_locks *locks, const void *client, uint32_t len);
-/* Locks held. */
+/* Ranges and share modes held. */
 uint64_t dfs_locks_held(const struct dfs_locks *locks);
 
 /* The file loses its last name.  True: it has a record, which takes pin over. */
