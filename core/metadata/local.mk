@@ -7,6 +7,7 @@ core_libdittofs_la_SOURCES += \
 	core/metadata/charge.h \
 	core/metadata/dirent.c \
 	core/metadata/dirent.h \
+	core/metadata/fenced.c \
 	core/metadata/ids.c \
 	core/metadata/inode.c \
 	core/metadata/inode.h \

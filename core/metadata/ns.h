@@ -57,8 +57,8 @@ dfs_namespace_uncached(const struct dfs_namespace *ns)
 	return __builtin_expect(atomic_load_explicit(&ns->uncached, memory_order_relaxed), 0);
 }
 
-/* A commit was refused: find the shares of the store that are another server's now, and serve nothing of
- * them any more. */
+/* fenced.c.  A commit was refused: find the shares of the store that are another server's now, and
+ * serve nothing of them any more. */
 void dfs_namespace_check_leases(struct dfs_metadata_store *store);
 
 /* Lock and unlock the hash bucket that guards inode's attr and state. */
