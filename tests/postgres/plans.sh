@@ -13,6 +13,9 @@ $work/store
 0
 -1" || { echo "Bail out! the store does not open"; exit 1; }
 
+show=$DFS_BUILDDIR/plugins/metadata/postgres/show
+settings=$("$show" settings)
+
 # plan NAME TEXT
 plan() {
 	local n=0 nulls=
@@ -21,9 +24,7 @@ plan() {
 		nulls=$nulls${nulls:+, }NULL
 	done
 	{
-		echo "SET search_path = dittofs; SET plan_cache_mode = force_generic_plan; SET jit = off;"
-		echo "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off;"
-		echo "SET enable_mergejoin = off;"
+		echo "SET search_path = dittofs; $settings;"
 		echo "PREPARE $1 AS $2;"
 		echo "EXPLAIN EXECUTE $1${nulls:+($nulls)};"
 	} | "$pg_bin/psql" -X -q -A -t -v ON_ERROR_STOP=1 -h "$pg_host" -p "$pg_port" -U dittofs -d dittofs
@@ -34,7 +35,7 @@ while IFS=$'\t' read -r name text; do
 	case $text in BEGIN* | COMMIT | ROLLBACK) continue ;; esac
 	count=$((count + 1))
 	plan "$name" "$text" >"$work/plan.$name" 2>&1 || { echo "# $text"; sed 's/^/# /' "$work/plan.$name"; }
-done < <("$DFS_BUILDDIR/plugins/metadata/postgres/show" all)
+done < <("$show" all)
 is "each has a plan" "$(grep -l "(cost=" "$work"/plan.* | wc -l)" "$count"
 is "none reads a whole table" "$(grep -l 'Seq Scan' "$work"/plan.*)" ""
 is "none sorts what an index has in order" "$(grep -l 'Sort' "$work"/plan.*)" ""

@@ -133,12 +133,11 @@ make_settings(struct store *s)
 {
 	char schema[160];
 
-	/* Plans go by the indexes alone, so that what a transaction has read is known by its keys and
-	 * not as a whole table.  There is no statement_timeout, which would let a commit return that
-	 * waits for a standby: who has waited long enough ends the connection.  Nor is there another
-	 * limit that the role or the database may set for people.  Transactions say by themselves that
-	 * they are serializable; a sync is not, because while it waits for a standby the database could
-	 * forget nothing of those that have committed since, and soon would refuse each that reads. */
+	/* There is no statement_timeout, which would let a commit return that waits for a standby: who
+	 * has waited long enough ends the connection.  Nor is there another limit that the role or the
+	 * database may set for people.  Transactions say by themselves that they are serializable; a
+	 * sync is not, because while it waits for a standby the database could forget nothing of those
+	 * that have committed since, and soon would refuse each that reads. */
 	return quoted(s->schema, schema, sizeof(schema)) &&
 	       asprintf(&s->settings,
 			"SET search_path = %s;"
@@ -154,15 +153,7 @@ make_settings(struct store *s)
 			"SET tcp_keepalives_count = 3;"
 			"SET tcp_user_timeout = %lld;"
 			"SET client_min_messages = error;"
-			"SET plan_cache_mode = force_generic_plan;"
-			"SET enable_indexscan = on;"
-			"SET enable_nestloop = on;"
-			"SET enable_seqscan = off;"
-			"SET enable_bitmapscan = off;"
-			"SET enable_hashjoin = off;"
-			"SET enable_mergejoin = off;"
-			"SET max_parallel_workers_per_gather = 0;"
-			"SET jit = off",
+			PLAN_SETTINGS,
 			schema, s->tag, (long long)(s->request_timeout / 1000000)) >= 0;
 }
 

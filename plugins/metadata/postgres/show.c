@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * show: statements of the store, one a line, a name, a tab, the text: those that tools/bench/compare wants
- * by name, and with the argument "all" each of them.
+ * by name, and with the argument "all" each of them.  With "settings", those that its sessions' plans
+ * go by.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "statement.h"
 
@@ -20,6 +22,10 @@ main(int argc, char **argv)
 {
 	struct statements s;
 
+	if (argc > 1 && !strcmp(argv[1], "settings")) {
+		puts(PLAN_SETTINGS);
+		return 0;
+	}
 	if (!statements_make(&s))
 		return 1;
 	for (unsigned i = 0; argc > 1 && i < STATEMENTS; i++)

@@ -47,6 +47,19 @@ enum statement {
 	STATEMENTS = S_DELS + KINDS,
 };
 
+/* What makes plans go by the indexes alone, so that what a transaction has read is known by its keys and
+ * not as a whole table. */
+#define PLAN_SETTINGS                                                                              \
+	"SET plan_cache_mode = force_generic_plan;"                                                \
+	"SET enable_indexscan = on;"                                                               \
+	"SET enable_nestloop = on;"                                                                \
+	"SET enable_seqscan = off;"                                                                \
+	"SET enable_bitmapscan = off;"                                                             \
+	"SET enable_hashjoin = off;"                                                               \
+	"SET enable_mergejoin = off;"                                                              \
+	"SET max_parallel_workers_per_gather = 0;"                                                 \
+	"SET jit = off"
+
 struct statements {
 	char *text[STATEMENTS];
 	char name[STATEMENTS][8];
