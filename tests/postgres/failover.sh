@@ -70,31 +70,31 @@ hammer_on sync nowait -c hot_standby=off
 crash_postgres
 ok "requests are put off while the standby takes nobody" more 1 20
 fail_over
-ok "and go on when it is promoted" more 0 100
-ok "with nothing lost or done twice" ends_well
+ok "requests go on when a standby that took nobody is promoted" more 0 100
+ok "nothing was lost or done twice: a standby that took nobody" ends_well
 
 hammer_on sync
 crash_postgres
 ok "requests are put off while the standby takes no changes" more 1 20
 fail_over
-ok "and go on when it is promoted" more 0 100
-ok "with nothing lost or done twice" ends_well
+ok "requests go on when a standby that took no changes is promoted" more 0 100
+ok "nothing was lost or done twice: a standby that took no changes" ends_well
 
 settings=(request_timeout=10m unsynced_size=1G)
 hammer_on sync
 of_other stop_postgres fast
 ok "changes that wait for no standby go on while it is away" more 0 2000
 of_other run_postgres
-ok "and syncs, when it is back" more 2 10
-ok "with nothing lost or done twice" ends_well
+ok "syncs go on when the standby is back" more 2 10
+ok "nothing was lost or done twice: changes while the standby was away" ends_well
 
 settings=(request_timeout=1s)
 hammer_on sync
 of_other stop_postgres fast
 ok "requests are put off while the standby is away" more 1 10
 of_other run_postgres
-ok "and go on when it is back" more 2 10
-ok "with nothing lost or done twice" ends_well
+ok "requests go on when the standby is back" more 2 10
+ok "nothing was lost or done twice: syncs while the standby was away" ends_well
 
 settings=(request_timeout=2s connect_timeout=500ms)
 hammer_on sync
@@ -103,8 +103,8 @@ at_exit "kill -CONT $hung 2>/dev/null"
 kill -STOP $hung
 fail_over
 ok "a primary that hangs: the promoted standby is found" more 0 100
-ok "and keeps what is synced" more 2 5
-ok "with nothing lost or done twice" ends_well
+ok "a primary that hangs: the promoted standby keeps what is synced" more 2 5
+ok "nothing was lost or done twice: a primary that hung" ends_well
 of_other eval 'kill -KILL $hung; wait $pg_pid 2>/dev/null; pg_pid='
 
 settings=(request_timeout=2s)
@@ -113,7 +113,7 @@ as_postgres sed -i '1i local dittofs dittofs reject' "$pg_dir/pg_hba.conf"
 sql "SELECT pg_reload_conf()" "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'dittofs %'" >/dev/null
 fail_over
 ok "a primary that lets nobody in any more: the promoted standby is found" more 0 100
-ok "with nothing lost or done twice" ends_well
+ok "nothing was lost or done twice: a primary that let nobody in" ends_well
 of_other stop_postgres immediate
 
 settings=(request_timeout=1s)
@@ -122,22 +122,22 @@ set_up default_transaction_read_only on
 ok "a primary that is told to take no changes: requests are put off" more 1 10
 before=$(figure 0)
 more 1 20
-is "and nobody changes anything there" "$(figure 0)" "$before"
+is "a primary that is told to take no changes: nobody changes anything there" "$(figure 0)" "$before"
 fail_over
-ok "the promoted standby is found" more 0 100
-ok "with nothing lost or done twice" ends_well
+ok "a primary that is told to take no changes: the promoted standby is found" more 0 100
+ok "nothing was lost or done twice: a primary that was told to take no changes" ends_well
 of_other stop_postgres immediate
 
 hammer_on sync
 fail_over
 ok "a primary that is left alone: no sync succeeds there, and the promoted standby is found" \
 	wait_for 60 told 'is another one now'
-ok "it is used" more 0 100
-ok "and keeps what is synced" more 2 10
+ok "a primary that is left alone: the promoted standby is used" more 0 100
+ok "a primary that is left alone: the promoted standby keeps what is synced" more 2 10
 nobody_left() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'dittofs %' AND state <> 'active'")" = 0 ]; }
 ok "nobody is left on the old one" wait_for 30 of_other nobody_left
 of_other stop_postgres immediate
-ok "with nothing lost or done twice" ends_well
+ok "nothing was lost or done twice: a primary that was left alone" ends_well
 
 # A standby that has missed what was durable on the primary's disk.
 contents() {
@@ -157,9 +157,9 @@ before=$(contents)
 told_figures="$(figure 0) $(figure 2)"
 promote_postgres
 ok "a standby that has missed durable commits: that is told" wait_for 30 told 'confirmed as durable'
-ok "changes are refused" wait_for 30 told 'begin answers'
-ok "and syncs" wait_for 30 told 'sync answers'
-is "none has been taken" "$(figure 0) $(figure 2)" "$told_figures"
+ok "a standby that has missed durable commits: changes are refused" wait_for 30 told 'begin answers'
+ok "a standby that has missed durable commits: syncs are refused" wait_for 30 told 'sync answers'
+is "a standby that has missed durable commits: no change has been taken" "$(figure 0) $(figure 2)" "$told_figures"
 ok "the hammer ends" eval '! ends_well'
 is "the database is as it was" "$(contents)" "$before"
 finish

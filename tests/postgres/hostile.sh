@@ -13,12 +13,12 @@ hammer request_timeout=1s
 sql "REVOKE ALL ON ALL TABLES IN SCHEMA $schema FROM dittofs"
 ok "requests are put off while the role has no rights" more 1 10
 sql "GRANT ALL ON ALL TABLES IN SCHEMA $schema TO dittofs"
-ok "and go on when it has them again" more 0 50
+ok "requests go on when the role has its rights again" more 0 50
 sql "ALTER TABLE $schema.dirents RENAME TO away"
 ok "requests are put off while a table is not there" more 1 10
 sql "ALTER TABLE $schema.away RENAME TO dirents"
-ok "and go on when it is there again" more 0 50
-ok "with nothing lost or done twice" ends_well
+ok "requests go on when the table is there again" more 0 50
+ok "nothing was lost or done twice: rights and tables that were gone" ends_well
 is "the log has told what is wrong, once" "$(grep -c 'log 0: .*permission denied for table.*SQLSTATE 42501' "$work/hammer")" 1
 
 sql "ALTER ROLE dittofs SET lock_timeout = '1ms'" "ALTER ROLE dittofs SET idle_session_timeout = '2s'" \
@@ -29,26 +29,26 @@ waits() { sql "SELECT 'waits' FROM pg_stat_activity WHERE wait_event_type = 'Loc
 ok "who waits for a lock goes on waiting, whatever limits the role has" wait_for 20 waits
 unlock_table
 more 0 50
-ok "and goes on" ends_well
-is "none has ended a statement" "$(grep -cE 'due to lock timeout' "$work/postgres.log")" 0
+ok "who has waited for a lock goes on" ends_well
+is "no limit of the role has ended a statement" "$(grep -cE 'due to lock timeout' "$work/postgres.log")" 0
 sql "ALTER ROLE dittofs RESET ALL"
 
 hammer request_timeout=1s
 lock_table commit_slots
 ok "requests are put off while a table is locked" more 1 10 20
 sql "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'dittofs'" >/dev/null
-ok "and go on being when sessions are lost meanwhile" more 1 10 20
+ok "requests are put off while a table is locked and sessions are lost" more 1 10 20
 unlock_table
-ok "and go on when it is free" more 0 50
-ok "with nothing lost or done twice" ends_well
+ok "requests go on when the table is free" more 0 50
+ok "nothing was lost or done twice: a table that was locked" ends_well
 
 hammer request_timeout=1s max_conns=6
 sql "ALTER ROLE dittofs CONNECTION LIMIT 2" \
 	"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'dittofs'" >/dev/null
 ok "fewer connections than it may have are enough" more 0 300
 sql "ALTER ROLE dittofs CONNECTION LIMIT -1"
-ok "with nothing lost or done twice" ends_well
-ok "and the log does not repeat itself" [ "$(grep -c 'too many connections' "$work/hammer")" -le 2 ]
+ok "nothing was lost or done twice: fewer connections than wanted" ends_well
+ok "the log does not repeat that connections are refused" [ "$(grep -c 'too many connections' "$work/hammer")" -le 2 ]
 
 # A server that had nothing to do for two days is away when another one starts.
 hammer request_timeout=30s
@@ -60,7 +60,7 @@ mapfile -t options < <(pg_options)
 	"${options[@]}" --set "schema=$schema" --only 'life/an instance opens and closes' >"$work/second" 2>&1
 kill -CONT "$hammer"
 ok "who was idle for long goes on" more 0 50
-ok "with nothing lost or done twice" ends_well
+ok "nothing was lost or done twice: an idle server" ends_well
 
 # A network that fails.
 proxy_port=$(free_port)
@@ -74,14 +74,14 @@ echo lose 0.02 >"$work/mode"
 more 0 400
 echo pass >"$work/mode"
 ok "answers may be lost, those to commits as well" ends_well
-ok "and the log does not repeat itself" [ "$(grep -c 'does not serve' "$work/hammer")" -le 1 ]
+ok "the log does not repeat that the network fails" [ "$(grep -c 'does not serve' "$work/hammer")" -le 1 ]
 hammer request_timeout=1s connect_timeout=1s "${through[@]}"
 for harm in "half 0.05" silent talk "lose 1"; do
 	echo "$harm" >"$work/mode"
 	sql "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'dittofs'" >/dev/null
 	ok "requests are put off: $harm" more 1 5
 	echo pass >"$work/mode"
-	ok "and go on" more 0 20
+	ok "requests go on: no more $harm" more 0 20
 done
-ok "with nothing lost or done twice" ends_well
+ok "nothing was lost or done twice: a network that failed" ends_well
 finish

@@ -43,26 +43,26 @@ room() { sql "DROP TRIGGER no_room ON dittofs.inodes" "DROP FUNCTION public.full
 
 is "a file is made" "$(file export first)" "0 0 0 0 3"
 no_room
-is "another finds no space" "$(file export second)" 28
-is "and so does who waits for what was written to the first" "$(file export first)" 28
-is "the other share goes on" "$(file other first)" "0 0 0 0 3"
+is "another file finds no space" "$(file export second)" 28
+is "who waits for what was written to the first file finds no space" "$(file export first)" 28
+is "the other share goes on while there is no space" "$(file other first)" "0 0 0 0 3"
 room
 is "when there is space again, the share goes on" "$(file export second)" "0 0 0 0 4"
-is "with all files" "$(file export first)" "0 0 0 0 4"
+is "the share has all files when there is space again" "$(file export first)" "0 0 0 0 4"
 is "the log has told of the full disk, once" "$(grep -c 'the database refuses: could not extend file.*53100' "$work/server.log")" 1
 
 sql "ALTER TABLE dittofs.inodes ADD COLUMN more text"
 is "a column more does not matter" "$(file export third)" "0 0 0 0 5"
 sql "DROP VIEW dittofs.files" "ALTER TABLE dittofs.inodes ALTER COLUMN uid TYPE numeric"
-is "nor does a column of another type" "$(file export fourth)" "0 0 0 0 6"
+is "a column of another type does not matter" "$(file export fourth)" "0 0 0 0 6"
 
 ok "the server ends in order" stop_server
 start_server
-ok "and nobody else had the share meanwhile" sh -c "! grep 'taken it over' '$work/server.log'"
+ok "a server that ended in order finds that nobody else had the share" sh -c "! grep 'taken it over' '$work/server.log'"
 stop_server
 sql "ALTER TABLE dittofs.inodes ALTER COLUMN content DROP NOT NULL" "UPDATE dittofs.inodes SET content = NULL WHERE length = 5000"
 start_server
 is "what is no record is an error" "$(file export first)" 5
-ok "and the log tells the table" grep -q 'a row of the table inodes is damaged' "$work/server.log"
-is "the other share goes on" "$(file other first)" "0 0 0 0 3"
+ok "the log tells the table that has no record" grep -q 'a row of the table inodes is damaged' "$work/server.log"
+is "the other share goes on while a row is damaged" "$(file other first)" "0 0 0 0 3"
 finish

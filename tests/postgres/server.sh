@@ -26,8 +26,8 @@ out_as() { for f in "$work/in"/*; do nfs cat "$(nfs_url "/export/$1-${f##*/}")" 
 count() { nfs ls "$(nfs_url /export)" | grep -c -- "$1-"; }
 
 ok "files are copied in" in_as quiet
-ok "and out" out_as quiet
-is "and listed" "$(count quiet)" 11
+ok "files are copied out" out_as quiet
+is "files are listed" "$(count quiet)" 11
 
 in_as restart >"$work/copy" 2>&1 &
 copy=$!
@@ -38,7 +38,7 @@ for i in 1 4 7; do
 	run_postgres
 done
 ok "files are copied in while the database is restarted" wait "$copy"
-ok "and are there" out_as restart
+ok "files that were copied in while the database was restarted are there" out_as restart
 
 in_as crash >"$work/copy" 2>&1 &
 copy=$!
@@ -48,7 +48,7 @@ for i in 1 4 7; do
 	run_postgres
 done
 ok "files are copied in while the database is killed" wait "$copy"
-ok "and are there" out_as crash
+ok "files that were copied in while the database was killed are there" out_as crash
 
 stop_postgres fast
 in_as away >"$work/copy" 2>&1 &
@@ -56,16 +56,16 @@ copy=$!
 ok "what the server knows is served without the database" out_as crash
 run_postgres
 ok "what a client wants meanwhile is done when it is back" wait "$copy"
-ok "and is there" out_as away
+ok "what a client wanted while the database was away is there" out_as away
 
 kill -KILL "$server_pid"
 { wait "$server_pid"; } 2>/dev/null
 start_server
 for run in quiet restart crash away; do ok "a killed server has all of '$run' again" out_as "$run"; done
-is "and lists it" "$(nfs ls "$(nfs_url /export)" | grep -c -e '-[0-9l]')" 44
-is "the database tells the same" "$(sql "SELECT count(*) FROM dittofs.files WHERE type = 'file'")" 44
+is "a killed server lists all files again" "$(nfs ls "$(nfs_url /export)" | grep -c -e '-[0-9l]')" 44
+is "the database tells of as many files" "$(sql "SELECT count(*) FROM dittofs.files WHERE type = 'file'")" 44
 ok "the server ends in order" stop_server
-is "no error came up" "$(grep -cE ' (error|ERROR)' "$work/server.log")" 0
+is "the log of all that has no error" "$(grep -cE ' (error|ERROR)' "$work/server.log")" 0
 
 # Many commits are under way when the database goes, and of some nobody knows the outcome.
 start_server
@@ -76,20 +76,20 @@ committing() { [ "$(sql "SELECT count(*) FROM dittofs.files WHERE type = 'file'"
 wait_for 30 committing
 crash_postgres
 stop_server
-is "without its database it ends all the same, and not as if all were well" $? 1
-ok "and says why" grep -q "requests that do not end" "$work/server.log"
+is "without its database the server ends all the same, and not as if all were well" $? 1
+ok "a server that ends without its database says why" grep -q "requests that do not end" "$work/server.log"
 wait "$bench"
 run_postgres
 start_server
-ok "with the database it serves again" out_as quiet
-ok "and ends in order" stop_server
+ok "with the database the server serves again" out_as quiet
+ok "with the database the server ends in order" stop_server
 
 # Tables that a restored dump has given to somebody else.
 sql "REVOKE ALL ON dittofs.inodes FROM dittofs"
 status=0
 DFS_PLUGIN_PATH=$DFS_BUILDDIR/.plugins timeout 60 "$DFS_BUILDDIR/tools/dfs/dfs" -c "$work/dfs.conf" 2>"$work/revoked" || status=$?
 is "without a right on a table the server does not start" "$status" 1
-ok "and says which" grep -q 'share export cannot be opened: .*permission denied for table inodes' "$work/revoked"
+ok "the log says which table the server has no right on" grep -q 'share export cannot be opened: .*permission denied for table inodes' "$work/revoked"
 sed 's/dbname/schema = "pg_x"; dbname/' "$work/dfs.conf" >"$work/bad.conf"
 is "a name that PostgreSQL keeps is a mistake of the file, with its place" \
 	"$(DFS_PLUGIN_PATH=$DFS_BUILDDIR/.plugins "$DFS_BUILDDIR/tools/dfs/dfs" -c "$work/bad.conf" --check-config 2>&1)" \
