@@ -13,7 +13,7 @@
 static enum dfs_status
 ask_alone(struct store *s, enum statement stmt, int64_t deadline, PGresult **res)
 {
-	enum dfs_status st, end;
+	enum dfs_status st;
 	struct session *c;
 
 	do {
@@ -22,16 +22,7 @@ ask_alone(struct store *s, enum statement stmt, int64_t deadline, PGresult **res
 			return st;
 		st = session_send(c, stmt, NULL);
 		if (st == DFS_OK)
-			st = session_sync(c);
-		if (st == DFS_OK)
-			st = session_next(c, deadline, res);
-		if (c->pg) {
-			end = session_finish(c, deadline);
-			if (st == DFS_OK && end != DFS_OK) {
-				PQclear(*res);
-				st = end;
-			}
-		}
+			st = session_answer(c, deadline, res);
 		store_explain(s, c, st);
 		pool_give(&s->pool, c);
 		if (st == REFUSED)

@@ -165,27 +165,24 @@ session_alive(struct session *c)
 
 /* ---- batches ---- */
 
+static const int all_binary[PARAMS_MAX] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+					   1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+
 enum dfs_status
 session_send(struct session *c, enum statement stmt, const struct params *p)
 {
-	static const int binary[PARAMS_MAX] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-					       1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-
 	if (!PQsendQueryPrepared(c->pg, c->s->statements.name[stmt], p ? p->n : 0,
-				 p ? p->values : NULL, p ? p->lengths : NULL, p ? binary : NULL, 1))
+				 p ? p->values : NULL, p ? p->lengths : NULL, p ? all_binary : NULL, 1))
 		return lost(c);
 	c->asked++;
 	return DFS_OK;
 }
 
-enum dfs_status
-session_send_text(struct session *c, const char *text, const struct params *p)
+static enum dfs_status
+send_text(struct session *c, const char *text, const struct params *p)
 {
-	static const int binary[PARAMS_MAX] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-					       1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-
 	if (!PQsendQueryParams(c->pg, text, p ? p->n : 0, NULL, p ? p->values : NULL,
-			       p ? p->lengths : NULL, p ? binary : NULL, 1))
+			       p ? p->lengths : NULL, p ? all_binary : NULL, 1))
 		return lost(c);
 	c->asked++;
 	return DFS_OK;
@@ -325,13 +322,15 @@ session_finish(struct session *c, int64_t deadline)
 }
 
 enum dfs_status
-session_ask(struct session *c, const char *text, const struct params *p, int64_t deadline,
-	    PGresult **res)
+session_answer(struct session *c, int64_t deadline, PGresult **res)
 {
-	enum dfs_status st = session_send_text(c, text, p), end;
+	enum dfs_status st = session_sync(c), end;
 
-	if (st == DFS_OK)
-		st = session_sync(c);
+	while (st == DFS_OK && c->asked > 1) {
+		st = session_next(c, deadline, res);
+		if (st == DFS_OK)
+			PQclear(*res);
+	}
 	if (st == DFS_OK)
 		st = session_next(c, deadline, res);
 	if (!c->pg)
@@ -340,9 +339,18 @@ session_ask(struct session *c, const char *text, const struct params *p, int64_t
 	if (st == DFS_OK && end != DFS_OK) {
 		PQclear(*res);
 		*res = NULL;
-		return end;
+		st = end;
 	}
 	return st;
+}
+
+enum dfs_status
+session_ask(struct session *c, const char *text, const struct params *p, int64_t deadline,
+	    PGresult **res)
+{
+	enum dfs_status st = send_text(c, text, p);
+
+	return st == DFS_OK ? session_answer(c, deadline, res) : st;
 }
 
 /* text, if it is wanted: the value of an answer of one row. */

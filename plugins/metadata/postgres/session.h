@@ -5,8 +5,9 @@
  * No call of libpq here blocks: all waiting is poll() with a deadline, and a session that does not
  * answer by then is dropped.  A session is used by one thread at a time.
  *
- * A batch is any number of session_send, then session_sync, then session_next for each; the answers
- * of a batch whose sender does not care (session_forget) are skipped by the next one.
+ * A batch is any number of session_send, then session_sync, then session_next for each, or
+ * session_answer for both; the answers of a batch whose sender does not care (session_forget) are
+ * skipped by the next one.
  */
 #ifndef POSTGRES_SESSION_H
 #define POSTGRES_SESSION_H
@@ -74,11 +75,13 @@ void session_drop(struct session *c);
 bool session_alive(struct session *c);
 
 enum dfs_status session_send(struct session *c, enum statement stmt, const struct params *p);
-enum dfs_status session_send_text(struct session *c, const char *text, const struct params *p);
 enum dfs_status session_sync(struct session *c);
 /* The next statement's answer; PQclear it.  *res is set with DFS_OK alone.  A statement that fails has
  * its status, and the sentence in c->error; those after it in the batch answer DFS_AGAIN, unsaid. */
 enum dfs_status session_next(struct session *c, int64_t deadline, PGresult **res);
+/* Ends the batch and takes all its answers: its first failure, or that of the connection, and otherwise
+ * the last statement's answer in *res; PQclear it. */
+enum dfs_status session_answer(struct session *c, int64_t deadline, PGresult **res);
 /* The rest of the batch.  The first failure, or that of the connection. */
 enum dfs_status session_finish(struct session *c, int64_t deadline);
 /* Send the batch; its answers are skipped. */

@@ -148,30 +148,14 @@ ask_once(struct dfs_txn *txn, enum statement stmt, const struct params *p, bool 
 	 int64_t deadline, PGresult **res)
 {
 	struct session *c = txn->c;
-	enum dfs_status st = send_begin(txn), end;
+	enum dfs_status st = send_begin(txn);
 
 	if (st == DFS_OK && flush)
 		st = apply_send(c, txn->ws, false);
 	if (st == DFS_OK)
 		st = session_send(c, stmt, p);
-	if (st == DFS_OK)
-		st = session_sync(c);
-	/* All but the last are changes: their failures show in the last's. */
-	while (st == DFS_OK && c->asked > 1) {
-		st = session_next(c, deadline, res);
-		if (st == DFS_OK)
-			PQclear(*res);
-	}
-	if (st == DFS_OK)
-		st = session_next(c, deadline, res);
-	if (!c->pg)
-		return st;
-	end = session_finish(c, deadline);
-	if (st == DFS_OK && end != DFS_OK) {
-		PQclear(*res);
-		st = end;
-	}
-	return st;
+	/* All but the last are changes. */
+	return st == DFS_OK ? session_answer(c, deadline, res) : st;
 }
 
 enum dfs_status
