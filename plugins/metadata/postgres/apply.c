@@ -6,10 +6,10 @@
  */
 #include <stdlib.h>
 
+#include "array.h"
 #include "store.h"
 
 #define ROWS_MAX 1000 /* of one statement */
-#define ARRAY_HEAD 20
 
 static enum dfs_status
 send_one(struct session *c, const struct writeset *ws, const struct ws_record *r)
@@ -23,17 +23,6 @@ send_one(struct session *c, const struct writeset *ws, const struct ws_record *r
 	for (unsigned i = 0; i < n; i++)
 		param_bytes(&p, row.bytes[i], row.len[i]);
 	return session_send(c, (r->op == WS_PUT ? S_PUT : S_DEL) + r->kind, &p);
-}
-
-/* The head of an array of one dimension, in binary. */
-static void
-array_head(unsigned char *b, bool has_null, unsigned oid, unsigned n)
-{
-	put_be32(b, 1);
-	put_be32(b + 4, has_null);
-	put_be32(b + 8, oid);
-	put_be32(b + 12, n);
-	put_be32(b + 16, 1);
 }
 
 static enum dfs_status
@@ -76,8 +65,7 @@ send_many(struct session *c, const struct writeset *ws, const struct ws_record *
 		}
 	}
 	for (unsigned i = 0; i < columns; i++)
-		array_head((unsigned char *)p.values[i], nulls[i], types[k->columns[i].type].oid,
-			   n);
+		array_head((unsigned char *)p.values[i], nulls[i], k->columns[i].type, n);
 	st = session_send(c, (put ? S_PUTS : S_DELS) + list[0]->kind, &p);
 	free(bytes);
 	return st;
@@ -141,7 +129,7 @@ send_adds(struct session *c, const struct writeset *ws, bool all)
 {
 	struct params p = {0};
 	unsigned char *bytes, *array;
-	size_t size = ARRAY_HEAD + (size_t)ws->n_adds * 12;
+	size_t size = ARRAY_HEAD + (size_t)ws->n_adds * ARRAY_INT8;
 	enum dfs_status st;
 	unsigned n = 0;
 
@@ -158,17 +146,15 @@ send_adds(struct session *c, const struct writeset *ws, bool all)
 
 		if (!v[3] && !v[4])
 			continue;
-		for (unsigned k = 0; k < 5; k++) {
-			put_be32(bytes + k * size + ARRAY_HEAD + n * 12, 8);
-			put_be64(bytes + k * size + ARRAY_HEAD + n * 12 + 4, v[k]);
-		}
+		for (unsigned k = 0; k < 5; k++)
+			array_put_int8(bytes + k * size, n, v[k]);
 		n++;
 	}
 	param_int4(&p, c->slot);
 	for (unsigned k = 0; k < 5; k++) {
 		array = bytes + k * size;
-		array_head(array, false, types[T_INT8].oid, n);
-		param_bytes(&p, array, (int32_t)(ARRAY_HEAD + n * 12));
+		array_head(array, false, T_INT8, n);
+		param_bytes(&p, array, (int32_t)(ARRAY_HEAD + n * ARRAY_INT8));
 	}
 	st = n ? session_send(c, S_USAGE_ADD, &p) : DFS_OK;
 	free(bytes);

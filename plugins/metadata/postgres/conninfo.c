@@ -152,8 +152,7 @@ make_settings(struct store *s)
 			"SET tcp_keepalives_interval = 3;"
 			"SET tcp_keepalives_count = 3;"
 			"SET tcp_user_timeout = %lld;"
-			"SET client_min_messages = error;"
-			PLAN_SETTINGS,
+			"SET client_min_messages = error;" PLAN_SETTINGS,
 			schema, s->tag, (long long)(s->request_timeout / 1000000)) >= 0;
 }
 

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "array.h"
 #include "records.h"
 
 /* Up to here every release has known the record. */
@@ -200,26 +201,18 @@ give_known(struct wanted *w)
 static enum dfs_status
 ask_rest(struct wanted *w)
 {
-	unsigned char array[20 + 12 * BATCH_MAX];
+	unsigned char array[ARRAY_HEAD + ARRAY_INT8 * BATCH_MAX];
 	struct params p = {0};
 	PGresult *res = NULL;
 	enum dfs_status st;
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < w->n; i++) {
-		if (w->done[i])
-			continue;
-		put_be32(array + 20 + 12 * n, 8);
-		put_be64(array + 24 + 12 * n, w->ids[i]);
-		n++;
-	}
-	put_be32(array, 1);
-	put_be32(array + 4, 0);
-	put_be32(array + 8, types[T_INT8].oid);
-	put_be32(array + 12, n);
-	put_be32(array + 16, 1);
+	for (uint32_t i = 0; i < w->n; i++)
+		if (!w->done[i])
+			array_put_int8(array, n++, w->ids[i]);
+	array_head(array, false, T_INT8, n);
 	param_int8(&p, w->share);
-	param_bytes(&p, array, (int32_t)(20 + 12 * n));
+	param_bytes(&p, array, (int32_t)(ARRAY_HEAD + ARRAY_INT8 * n));
 	st = txn_ask(w->txn, S_GET_INODES, &p, false, &res);
 	for (int i = 0; st == DFS_OK && i < PQntuples(res); i++) {
 		struct row row;

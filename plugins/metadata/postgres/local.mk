@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 postgres_sources = \
 	plugins/metadata/postgres/apply.c \
+	plugins/metadata/postgres/array.h \
 	plugins/metadata/postgres/claim.c \
 	plugins/metadata/postgres/conninfo.c \
 	plugins/metadata/postgres/dirent.c \

@@ -48,21 +48,11 @@ object_find(void *inst, struct dfs_txn *txn, uint32_t share, const uint8_t hash[
 	struct params p = {0};
 	PGresult *res = NULL;
 	enum dfs_status st;
-	struct row row;
 
 	param_int8(&p, share);
 	param_bytes(&p, hash, 32);
 	st = txn_ask(txn, S_FIND_OBJECT, &p, true, &res);
-	if (st != DFS_OK)
-		return st;
-	if (PQntuples(res) == 0)
-		st = DFS_NOENT;
-	else
-		st = row_of_record(inst, &row, res, 0, K_OBJECT, 0);
-	if (st == DFS_OK)
-		got_object(rec, &row);
-	PQclear(res);
-	return st;
+	return st == DFS_OK ? txn_first(txn, res, K_OBJECT, got_object, rec) : st;
 }
 
 enum dfs_status

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "row.h"
 #include "store.h"
 
 #define PRODUCT "dittofs metadata"
@@ -36,14 +37,10 @@ ask_number(struct session *c, const char *sql, int64_t deadline, long *number)
 	if (st != DFS_OK)
 		return st;
 	if (PQntuples(res) == 1 && !PQgetisnull(res, 0, 0)) {
-		struct {
-			int64_t v;
-		} n = {0};
-		const unsigned char *b = (const unsigned char *)PQgetvalue(res, 0, 0);
+		struct row row;
 
-		for (int i = 0; i < PQgetlength(res, 0, 0); i++)
-			n.v = n.v << 8 | b[i];
-		*number = (long)n.v;
+		row_of_result(&row, res, 0);
+		*number = (long)row_int(&row, 0);
 	}
 	PQclear(res);
 	return DFS_OK;

@@ -172,7 +172,8 @@ enum dfs_status
 session_send(struct session *c, enum statement stmt, const struct params *p)
 {
 	if (!PQsendQueryPrepared(c->pg, c->s->statements.name[stmt], p ? p->n : 0,
-				 p ? p->values : NULL, p ? p->lengths : NULL, p ? all_binary : NULL, 1))
+				 p ? p->values : NULL, p ? p->lengths : NULL, p ? all_binary : NULL,
+				 1))
 		return lost(c);
 	c->asked++;
 	return DFS_OK;
@@ -351,6 +352,17 @@ session_ask(struct session *c, const char *text, const struct params *p, int64_t
 	enum dfs_status st = send_text(c, text, p);
 
 	return st == DFS_OK ? session_answer(c, deadline, res) : st;
+}
+
+void
+row_of_result(struct row *row, const PGresult *res, int i)
+{
+	int n = PQnfields(res);
+
+	for (int k = 0; k < n; k++) {
+		row->bytes[k] = (const unsigned char *)PQgetvalue(res, i, k);
+		row->len[k] = PQgetisnull(res, i, k) ? -1 : PQgetlength(res, i, k);
+	}
 }
 
 /* text, if it is wanted: the value of an answer of one row. */

@@ -20,6 +20,7 @@
 
 #include "statement.h"
 
+struct row;
 struct store;
 
 /* The connection is gone or never came to be; what was asked may or may not have happened. */
@@ -95,6 +96,9 @@ enum dfs_status session_value(struct session *c, const char *sql, int64_t deadli
 /* In pipeline mode: one statement alone. */
 enum dfs_status session_ask(struct session *c, const char *text, const struct params *p,
 			    int64_t deadline, PGresult **res);
+
+/* Row i of an answer. */
+void row_of_result(struct row *row, const PGresult *res, int i);
 
 /* What an error code stands for. */
 enum dfs_status sqlstate_status(const char *sqlstate);

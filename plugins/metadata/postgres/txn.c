@@ -192,17 +192,6 @@ txn_ask(struct dfs_txn *txn, enum statement stmt, const struct params *p, bool f
 
 /* ---- rows ---- */
 
-void
-row_of_result(struct row *row, const PGresult *res, int i)
-{
-	int n = PQnfields(res);
-
-	for (int k = 0; k < n; k++) {
-		row->bytes[k] = (const unsigned char *)PQgetvalue(res, i, k);
-		row->len[k] = PQgetisnull(res, i, k) ? -1 : PQgetlength(res, i, k);
-	}
-}
-
 enum dfs_status
 row_of_record(struct store *s, struct row *row, const PGresult *res, int i, enum kind kind,
 	      unsigned at)
@@ -212,6 +201,20 @@ row_of_record(struct store *s, struct row *row, const PGresult *res, int i, enum
 		return DFS_OK;
 	return s->host->fail(s->host->ctx, DFS_CORRUPT, "%s: a row of the table %s is damaged",
 			     s->schema, kinds[kind].table);
+}
+
+enum dfs_status
+txn_first(struct dfs_txn *txn, PGresult *res, enum kind kind, row_fn fn, void *arg)
+{
+	enum dfs_status st = DFS_NOENT;
+	struct row row;
+
+	if (PQntuples(res) > 0)
+		st = row_of_record(txn->s, &row, res, 0, kind, 0);
+	if (st == DFS_OK)
+		fn(arg, &row);
+	PQclear(res);
+	return st;
 }
 
 void
@@ -282,16 +285,7 @@ txn_get(struct dfs_txn *txn, enum kind kind, const struct params *p, row_fn fn, 
 	else
 		txn->reads.all = true;
 	st = txn_ask(txn, S_GET + kind, p, false, &res);
-	if (st != DFS_OK)
-		return st;
-	if (PQntuples(res) == 0)
-		st = DFS_NOENT;
-	else
-		st = row_of_record(txn->s, &row, res, 0, kind, 0);
-	if (st == DFS_OK)
-		fn(arg, &row);
-	PQclear(res);
-	return st;
+	return st == DFS_OK ? txn_first(txn, res, kind, fn, arg) : st;
 }
 
 /* ---- commit ---- */

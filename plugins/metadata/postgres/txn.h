@@ -53,11 +53,11 @@ enum dfs_status txn_get(struct dfs_txn *txn, enum kind kind, const struct params
 enum dfs_status txn_scan(struct dfs_txn *txn, enum statement scan, struct params *p, row_fn fn,
 			 void *arg);
 
-/* Row i of an answer. */
-void row_of_result(struct row *row, const PGresult *res, int i);
-/* The same for a record; DFS_CORRUPT, said: it is none. */
+/* Row i of an answer, a record from column `at` on; DFS_CORRUPT, said: it is none. */
 enum dfs_status row_of_record(struct store *s, struct row *row, const PGresult *res, int i,
 			      enum kind kind, unsigned at);
+/* fn for the first record of an answer, which is freed; DFS_NOENT: it has none. */
+enum dfs_status txn_first(struct dfs_txn *txn, PGresult *res, enum kind kind, row_fn fn, void *arg);
 /* In a set: the keys of a row that is to be looked up or deleted. */
 void txn_key(struct writeset *ws, enum kind kind, enum ws_op op, const struct params *p);
 /* A deletion by key. */
