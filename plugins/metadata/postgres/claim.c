@@ -17,13 +17,11 @@
 #include "row.h"
 #include "store.h"
 
-#define SLOTS_MAX 128
-
 struct claim {
 	struct session *c;
 	int64_t deadline;
-	uint64_t row[SLOTS_MAX];   /* what the database holds */
-	uint64_t acked[SLOTS_MAX]; /* the highest that is missing there; 0: none */
+	uint64_t row[SESSIONS_MAX];   /* what the database holds */
+	uint64_t acked[SESSIONS_MAX]; /* the highest that is missing there; 0: none */
 	unsigned lost;
 };
 
@@ -78,7 +76,7 @@ read_rows(struct claim *k)
 	for (int i = 0; st == DFS_OK && i < PQntuples(res); i++) {
 		uint32_t slot = get_be32(PQgetvalue(res, i, 0));
 
-		if (slot < SLOTS_MAX)
+		if (slot < SESSIONS_MAX)
 			k->row[slot] = get_be64(PQgetvalue(res, i, 1));
 	}
 	PQclear(res);

@@ -11,8 +11,8 @@
 
 #include "store.h"
 
-static const char *const sslmodes[] = {NULL,      "disable",   "allow",      "prefer",
-				       "require", "verify-ca", "verify-full"};
+const char *const sslmodes[] = {"default", "disable",   "allow",       "prefer",
+				"require", "verify-ca", "verify-full", NULL};
 
 static enum dfs_status
 refuse(struct dfs_diag *diag, const char *key, const char *text)
@@ -176,7 +176,7 @@ conninfo_make(struct store *s, const struct postgres_config *cfg)
 	       given(s, "host", cfg->host) && given(s, "port", cfg->port) &&
 	       given(s, "dbname", cfg->dbname) && given(s, "user", cfg->user) &&
 	       given(s, "password", cfg->password) && given(s, "passfile", cfg->passfile) &&
-	       given(s, "sslmode", sslmodes[cfg->sslmode]) &&
+	       given(s, "sslmode", cfg->sslmode ? sslmodes[cfg->sslmode] : NULL) &&
 	       given(s, "sslrootcert", cfg->sslrootcert) && given(s, "sslcert", cfg->sslcert) &&
 	       given(s, "sslkey", cfg->sslkey) && hosts_make(s);
 }

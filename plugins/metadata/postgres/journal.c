@@ -214,7 +214,7 @@ journal_send(struct journal *j, struct entry *e, bool durable)
 	*(j->tail ? &j->tail->next : &j->head) = e;
 	j->tail = e;
 	j->size += e->size;
-	assert(j->n_doubt < DOUBT_MAX);
+	assert(j->n_doubt < SESSIONS_MAX);
 	j->doubt[j->n_doubt++] = e;
 	pthread_mutex_unlock(&j->mu);
 }

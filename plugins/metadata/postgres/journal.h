@@ -20,7 +20,8 @@
 #include "writeset.h"
 
 #define STRIPES 65536u
-#define DOUBT_MAX 128 /* more than there are sessions */
+/* Each has a slot, and one commit in doubt at most. */
+#define SESSIONS_MAX 100
 
 /* LOST: the connection went before the answer came; its sender finds out. */
 enum entry_state { ENTRY_SENT, ENTRY_LOST, ENTRY_ACKED };
@@ -60,12 +61,12 @@ struct journal {
 	unsigned holders;          /* guarded by mu */
 	uint32_t alone;            /* guarded by mu: id of the holder that wants or has it all */
 	struct entry *head, *tail; /* guarded by mu */
-	struct entry *doubt[DOUBT_MAX]; /* guarded by mu: those that are sent and not answered */
-	unsigned n_doubt;               /* guarded by mu */
-	uint64_t sent, acked, durable;  /* guarded by mu: the last numbers */
-	size_t size, max;               /* guarded by mu: bytes of the entries */
-	bool pinned;                    /* guarded by mu: no entry is freed */
-	uint64_t slots[DOUBT_MAX]; /* guarded by mu: the last number of each slot that is durable */
+	struct entry *doubt[SESSIONS_MAX]; /* guarded by mu: those that are sent and not answered */
+	unsigned n_doubt;                  /* guarded by mu */
+	uint64_t sent, acked, durable;     /* guarded by mu: the last numbers */
+	size_t size, max;                  /* guarded by mu: bytes of the entries */
+	bool pinned;                       /* guarded by mu: no entry is freed */
+	uint64_t slots[SESSIONS_MAX];      /* guarded by mu: of each, the last durable number */
 };
 
 bool journal_init(struct journal *j, size_t max);

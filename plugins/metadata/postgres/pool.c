@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ pool_init(struct pool *p, struct store *s, unsigned n)
 {
 	pthread_condattr_t attr;
 
+	assert(n <= SESSIONS_MAX);
 	memset(p, 0, sizeof(*p));
 	pthread_mutex_init(&p->mu, NULL);
 	pthread_condattr_init(&attr);

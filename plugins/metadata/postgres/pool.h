@@ -38,6 +38,7 @@ struct pool {
 	char error[400];    /* guarded by mu: why it is away */
 };
 
+/* n: up to SESSIONS_MAX.  False: no memory. */
 bool pool_init(struct pool *p, struct store *s, unsigned n);
 void pool_free(struct pool *p);
 

@@ -12,9 +12,6 @@
 #include "records.h"
 #include "schema.h"
 
-static const char *const sslmode_names[] = {"default", "disable",   "allow",       "prefer",
-					    "require", "verify-ca", "verify-full", NULL};
-
 #define FIELD(name) offsetof(struct postgres_config, name)
 
 static const struct dfs_config_item config[] = {
@@ -60,7 +57,7 @@ static const struct dfs_config_item config[] = {
 	 .type = DFS_CONFIG_ENUM,
 	 .offset = FIELD(sslmode),
 	 .def = "default",
-	 .names = sslmode_names,
+	 .names = sslmodes,
 	 .help = "Whether the connection is encrypted and the server's certificate is checked; "
 		 "default leaves it to libpq."},
 	{.key = "sslrootcert",
@@ -91,7 +88,7 @@ static const struct dfs_config_item config[] = {
 	 .type = DFS_CONFIG_INT,
 	 .offset = FIELD(max_conns),
 	 .min = 1,
-	 .max = 100,
+	 .max = SESSIONS_MAX,
 	 .def = "10",
 	 .help = "Connections at a time; they are opened as they are needed."},
 	{.key = "connect_timeout",

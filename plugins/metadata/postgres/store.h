@@ -73,7 +73,9 @@ struct store {
 	_Atomic uint64_t inodes;
 };
 
-/* conninfo.c: fills keywords, values and settings.  False: no memory. */
+/* conninfo.c: the values of the option sslmode; the first, 0, leaves it to libpq. */
+extern const char *const sslmodes[];
+/* Fills keywords, values and settings.  False: no memory. */
 bool conninfo_make(struct store *s, const struct postgres_config *cfg);
 void conninfo_free(struct store *s);
 enum dfs_status conninfo_check(const struct postgres_config *cfg, struct dfs_diag *diag);
