@@ -216,8 +216,8 @@ claim(struct claim *k, uint64_t number)
 	return st;
 }
 
-enum dfs_status
-session_claim(struct session *c, int64_t deadline)
+static enum dfs_status
+claim_slot(struct session *c, int64_t deadline)
 {
 	struct store *s = c->s;
 	struct claim k = {.c = c, .deadline = deadline};
@@ -289,7 +289,7 @@ session_open(struct session *c, int64_t deadline)
 	for (unsigned i = 0; st == DFS_OK && i < c->n_before; i++)
 		st = end_backend(&k, c->before[i]);
 	if (st == DFS_OK)
-		st = session_claim(c, deadline);
+		st = claim_slot(c, deadline);
 	if (st == DFS_OK)
 		c->n_before = 0;
 	c->proven = false;

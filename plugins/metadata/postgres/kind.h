@@ -31,7 +31,7 @@ struct column {
 	const char *name;
 	enum column_type type;
 	/* Part of a key that is scanned in the order of unsigned numbers: the index is over the
-	 * value with its highest bit turned (see BIAS). */
+	 * value with its highest bit turned (see BIAS_TEXT). */
 	bool biased;
 	bool nullable;
 	int max; /* bytes; 0: any number */
@@ -56,7 +56,6 @@ extern const struct type_info types[];
 /* PostgreSQL has no unsigned numbers.  A 64-bit number is stored as the bigint of the same bits, which
  * reads well below 2^63; where its order counts, the index holds it with the highest bit turned. */
 #define BIAS_TEXT "(-9223372036854775807-1)"
-#define BIAS (1ull << 63)
 
 /* Columns of K_INODE. */
 enum {

@@ -28,6 +28,8 @@ postgres_sources = \
 	plugins/metadata/postgres/session.c \
 	plugins/metadata/postgres/session.h \
 	plugins/metadata/postgres/share.c \
+	plugins/metadata/postgres/sqlstate.c \
+	plugins/metadata/postgres/sqlstate.h \
 	plugins/metadata/postgres/state.c \
 	plugins/metadata/postgres/statement.c \
 	plugins/metadata/postgres/statement.h \

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "sqlstate.h"
 #include "store.h"
 
 #define BACKOFF_FIRST INT64_C(20000000)  /* 20 ms */
@@ -235,7 +236,7 @@ pool_reopen(struct pool *p, struct session *c)
 		if (my_turn_locked(p)) {
 			if (open_locked(p, c, now + REOPEN_TURN) == DFS_OK)
 				break;
-			if (!starved && !strcmp(c->sqlstate, "53300")) {
+			if (!starved && !strcmp(c->sqlstate, SQLSTATE_TOO_MANY_CONNECTIONS)) {
 				starved = true;
 				p->starved++;
 			}

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "row.h"
+#include "sqlstate.h"
 #include "store.h"
 
 #define PRODUCT "dittofs metadata"
@@ -13,7 +14,7 @@
 static enum dfs_status
 say(struct session *c, enum dfs_status st, struct dfs_diag *diag, const char *text)
 {
-	bool denied = !text && !strcmp(c->sqlstate, "42501"); /* insufficient_privilege */
+	bool denied = !text && !strcmp(c->sqlstate, SQLSTATE_DENIED);
 
 	snprintf(diag->text, sizeof(diag->text), "schema %.64s: %.300s%s", c->s->schema,
 		 text ? text : c->error,

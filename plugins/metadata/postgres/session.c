@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "row.h"
+#include "sqlstate.h"
 #include "store.h"
 
 int64_t
@@ -45,28 +46,6 @@ param_int8(struct params *p, uint64_t v)
 }
 
 /* ---- failures ---- */
-
-enum dfs_status
-sqlstate_status(const char *sqlstate)
-{
-	static const struct {
-		const char *prefix;
-		enum dfs_status status;
-	} table[] = {
-		{"22003", DFS_INVAL}, {"40001", DFS_AGAIN},   {"40P01", DFS_AGAIN},
-		{"40003", LOST},      {"53100", DFS_NOSPC},   {"53200", DFS_AGAIN},
-		{"53300", LOST},      {"55P03", DFS_AGAIN},   {"57014", DFS_AGAIN},
-		{"57P", LOST},        {"08", LOST},           {"25006", LOST},
-		{"25P03", LOST},      {"XX001", DFS_CORRUPT}, {"XX002", DFS_CORRUPT},
-		{"53", REFUSED},      {"3F", REFUSED},        {"42", REFUSED},
-		{"0A000", LOST}, /* a plan whose table was altered */
-	};
-
-	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		if (!strncmp(sqlstate, table[i].prefix, strlen(table[i].prefix)))
-			return table[i].status;
-	return DFS_IO;
-}
 
 /* The first line of a message of libpq, which may hold whatever the other side has sent. */
 static void
@@ -427,15 +406,6 @@ read_sqlstate(struct session *c, const char *message)
 	}
 }
 
-/* Refusals that waiting does not mend: authentication, no such database, no privilege. */
-static bool
-lasting(const char *sqlstate)
-{
-	return !strncmp(sqlstate, "28", 2) || !strcmp(sqlstate, "3D000") ||
-	       !strcmp(sqlstate, "42501") || !strncmp(sqlstate, "22", 2) ||
-	       !strncmp(sqlstate, "42", 2);
-}
-
 /* The password file is the option's, the environment's or the one at home. */
 static void
 note_no_password(struct session *c)
@@ -476,7 +446,7 @@ refused(struct session *c)
 	if (asked)
 		note_no_password(c);
 	session_drop(c);
-	return asked || lasting(c->sqlstate) ? DFS_CONFIG : LOST;
+	return asked || sqlstate_is_lasting(c->sqlstate) ? DFS_CONFIG : LOST;
 }
 
 static void

@@ -100,7 +100,4 @@ enum dfs_status session_ask(struct session *c, const char *text, const struct pa
 /* Row i of an answer. */
 void row_of_result(struct row *row, const PGresult *res, int i);
 
-/* What an error code stands for. */
-enum dfs_status sqlstate_status(const char *sqlstate);
-
 #endif

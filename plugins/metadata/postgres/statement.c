@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "statement.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,6 +72,7 @@ add(struct text *t, const char *fmt, ...)
 	n = vsnprintf(t->s + t->len, t->cap - t->len, fmt, ap);
 	va_end(ap);
 	t->len += (size_t)n;
+	assert(t->len < t->cap);
 }
 
 static const char *

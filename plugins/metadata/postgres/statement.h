@@ -17,8 +17,8 @@ enum statement {
 	S_COMMIT,
 	S_ROLLBACK,
 	S_DURABLE, /* this transaction's commit waits for the disk */
-	S_SLOT,    /* instance, slot, number; fails when the slot was claimed by another session */
-	S_FENCE,   /* share, epoch; fails when the share has another */
+	S_SLOT,    /* instance, slot, number; SLOT_FAILS: the slot was claimed by another session */
+	S_FENCE,   /* share, epoch; FENCE_FAILS: the share has another */
 	S_SYNC,
 	S_PING,
 	S_STATS,
@@ -46,6 +46,9 @@ enum statement {
 	S_DELS = S_DEL + KINDS, /* an array for each key */
 	STATEMENTS = S_DELS + KINDS,
 };
+
+#define SLOT_FAILS "23502"  /* SQLSTATE: NULL where it may not be */
+#define FENCE_FAILS "22012" /* SQLSTATE: division by zero */
 
 /* What makes plans go by the indexes alone, so that what a transaction has read is known by its keys and
  * not as a whole table. */

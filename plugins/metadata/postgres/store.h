@@ -95,10 +95,8 @@ enum dfs_status timeline_adopt(struct session *c);
 /* Another database has become the one since. */
 bool timeline_is_past(const struct session *c);
 
-/* claim.c: a new session takes over its slot, after what a crash of the database took away was applied
- * again.  c->claimed tells the last commit that the slot has seen. */
-enum dfs_status session_claim(struct session *c, int64_t deadline);
-/* connect, prepare, claim */
+/* claim.c: connect, prepare, and take over the slot, after what a crash of the database took away was
+ * applied again.  c->claimed tells the last commit that the slot has seen. */
 enum dfs_status session_open(struct session *c, int64_t deadline);
 /* Forget the slots of instances that are gone, and on request one's own. */
 void slots_clean(struct session *c, bool own, int64_t deadline);

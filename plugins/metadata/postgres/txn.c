@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sqlstate.h"
+
 #define BLIND_TRIES 8
 #define TELL_EVERY INT64_C(60000000000) /* 60 s */
 
@@ -330,11 +332,10 @@ try_commit(struct dfs_txn *txn, struct entry *e, bool durable, int64_t deadline)
 		st = session_finish(c, deadline);
 	if (st == DFS_OK)
 		txn->open = false;
-	/* Division by zero: the share's epoch is another.  A null number: this session's slot was
-	 * taken over, which only who took the session for dead can have done. */
-	if (st == DFS_IO && !strcmp(c->sqlstate, "22012"))
+	if (st == DFS_IO && !strcmp(c->sqlstate, FENCE_FAILS))
 		st = DFS_FENCED;
-	if (st == DFS_IO && !strcmp(c->sqlstate, "23502"))
+	/* Only who took the session for dead can have taken its slot over. */
+	if (st == DFS_IO && !strcmp(c->sqlstate, SLOT_FAILS))
 		st = DFS_AGAIN;
 	return st;
 }
@@ -346,7 +347,7 @@ took_effect(struct dfs_txn *txn, struct entry *e)
 {
 	txn->open = false;
 	/* It was the database's word that ended the session: it takes no changes any more. */
-	if (!strcmp(txn->c->sqlstate, "25006"))
+	if (!strcmp(txn->c->sqlstate, SQLSTATE_READ_ONLY))
 		return false;
 	journal_lose(&txn->s->journal, e);
 	pool_reopen(&txn->s->pool, txn->c);
