@@ -3,6 +3,7 @@ postgres_sources = \
 	plugins/metadata/postgres/apply.c \
 	plugins/metadata/postgres/array.h \
 	plugins/metadata/postgres/claim.c \
+	plugins/metadata/postgres/connect.c \
 	plugins/metadata/postgres/conninfo.c \
 	plugins/metadata/postgres/dirent.c \
 	plugins/metadata/postgres/fence.c \
@@ -16,6 +17,8 @@ postgres_sources = \
 	plugins/metadata/postgres/migrations.c \
 	plugins/metadata/postgres/object.c \
 	plugins/metadata/postgres/orphan.c \
+	plugins/metadata/postgres/param.c \
+	plugins/metadata/postgres/param.h \
 	plugins/metadata/postgres/pool.c \
 	plugins/metadata/postgres/pool.h \
 	plugins/metadata/postgres/postgres.c \

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -21,35 +20,10 @@ clock_ns(void)
 	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
 }
 
-/* ---- parameters ---- */
-
-void
-param_bytes(struct params *p, const void *bytes, int32_t len)
-{
-	/* An empty value needs an address: NULL is NULL to libpq. */
-	p->values[p->n] = len < 0 ? NULL : len ? bytes : "";
-	p->lengths[p->n++] = len < 0 ? 0 : len;
-}
-
-void
-param_int4(struct params *p, uint32_t v)
-{
-	put_be32(p->numbers[p->n], v);
-	param_bytes(p, p->numbers[p->n], 4);
-}
-
-void
-param_int8(struct params *p, uint64_t v)
-{
-	put_be64(p->numbers[p->n], v);
-	param_bytes(p, p->numbers[p->n], 8);
-}
-
 /* ---- failures ---- */
 
-/* The first line of a message of libpq, which may hold whatever the other side has sent. */
-static void
-note(struct session *c, const char *message)
+void
+session_note(struct session *c, const char *message)
 {
 	size_t n = strcspn(message, "\n");
 
@@ -59,12 +33,13 @@ note(struct session *c, const char *message)
 			*p = '?';
 }
 
-static enum dfs_status
-lost(struct session *c)
+enum dfs_status
+session_lost(struct session *c)
 {
 	if (!c->pg)
 		return LOST; /* said when it went */
-	note(c, PQerrorMessage(c->pg)[0] ? PQerrorMessage(c->pg) : "the connection has ended");
+	session_note(c,
+		     PQerrorMessage(c->pg)[0] ? PQerrorMessage(c->pg) : "the connection has ended");
 	session_drop(c);
 	return LOST;
 }
@@ -80,14 +55,13 @@ session_drop(struct session *c)
 
 /* ---- waiting ---- */
 
-/* Until the socket is ready for one of the events; LOST: the deadline has passed. */
-static enum dfs_status
-wait_for(struct session *c, short events, int64_t deadline)
+enum dfs_status
+session_wait(struct session *c, short events, int64_t deadline)
 {
 	struct pollfd fd = {.fd = PQsocket(c->pg), .events = events};
 
 	if (fd.fd < 0)
-		return lost(c);
+		return session_lost(c);
 	for (;;) {
 		int64_t left = deadline - clock_ns();
 		int n;
@@ -102,7 +76,7 @@ wait_for(struct session *c, short events, int64_t deadline)
 		if (n > 0)
 			return DFS_OK;
 		if (n < 0 && errno != EINTR)
-			return lost(c);
+			return session_lost(c);
 	}
 }
 
@@ -115,11 +89,11 @@ next_result(struct session *c, int64_t deadline, PGresult **res)
 		enum dfs_status st;
 
 		/* A failed flush may have an answer to read that says why. */
-		st = wait_for(c, unsent == 1 ? POLLIN | POLLOUT : POLLIN, deadline);
+		st = session_wait(c, unsent == 1 ? POLLIN | POLLOUT : POLLIN, deadline);
 		if (st != DFS_OK)
 			return st;
 		if (!PQconsumeInput(c->pg))
-			return lost(c);
+			return session_lost(c);
 	}
 	*res = PQgetResult(c->pg);
 	return DFS_OK;
@@ -138,7 +112,7 @@ session_alive(struct session *c)
 		if (!PQconsumeInput(c->pg))
 			break;
 	}
-	lost(c);
+	session_lost(c);
 	return false;
 }
 
@@ -153,7 +127,7 @@ session_send(struct session *c, enum statement stmt, const struct params *p)
 	if (!PQsendQueryPrepared(c->pg, c->s->statements.name[stmt], p ? p->n : 0,
 				 p ? p->values : NULL, p ? p->lengths : NULL, p ? all_binary : NULL,
 				 1))
-		return lost(c);
+		return session_lost(c);
 	c->asked++;
 	return DFS_OK;
 }
@@ -163,7 +137,7 @@ send_text(struct session *c, const char *text, const struct params *p)
 {
 	if (!PQsendQueryParams(c->pg, text, p ? p->n : 0, NULL, p ? p->values : NULL,
 			       p ? p->lengths : NULL, p ? all_binary : NULL, 1))
-		return lost(c);
+		return session_lost(c);
 	c->asked++;
 	return DFS_OK;
 }
@@ -172,7 +146,7 @@ enum dfs_status
 session_sync(struct session *c)
 {
 	if (!PQpipelineSync(c->pg))
-		return lost(c);
+		return session_lost(c);
 	return DFS_OK;
 }
 
@@ -180,7 +154,7 @@ void
 session_forget(struct session *c)
 {
 	if (!PQpipelineSync(c->pg)) {
-		lost(c);
+		session_lost(c);
 		return;
 	}
 	c->asked = 0;
@@ -201,7 +175,7 @@ skip_forgotten(struct session *c, int64_t deadline)
 			c->skip--;
 		/* libpq answers NULL for ever when nothing is to come. */
 		if (!res && PQstatus(c->pg) != CONNECTION_OK)
-			return lost(c);
+			return session_lost(c);
 		PQclear(res);
 	}
 	return DFS_OK;
@@ -216,7 +190,7 @@ failed(struct session *c, PGresult *res)
 	enum dfs_status st;
 
 	snprintf(c->sqlstate, sizeof(c->sqlstate), "%s", state ? state : "");
-	note(c, text ? text : PQresultErrorMessage(res));
+	session_note(c, text ? text : PQresultErrorMessage(res));
 	st = state ? sqlstate_status(state) : LOST;
 	if (severity && (!strcmp(severity, "FATAL") || !strcmp(severity, "PANIC")))
 		st = LOST;
@@ -237,7 +211,7 @@ session_next(struct session *c, int64_t deadline, PGresult **res)
 	if (st != DFS_OK)
 		return st;
 	if (!got)
-		return lost(c);
+		return session_lost(c);
 	c->asked--;
 	switch (PQresultStatus(got)) {
 	case PGRES_TUPLES_OK:
@@ -289,7 +263,7 @@ session_finish(struct session *c, int64_t deadline)
 		return st;
 	if (!res || PQresultStatus(res) != PGRES_PIPELINE_SYNC) {
 		PQclear(res);
-		return lost(c);
+		return session_lost(c);
 	}
 	PQclear(res);
 	if (timeline_is_past(c)) {
@@ -351,7 +325,7 @@ run_plain(struct session *c, const char *sql, int64_t deadline, char *text, size
 	enum dfs_status first = DFS_OK;
 
 	if (!PQsendQuery(c->pg, sql))
-		return lost(c);
+		return session_lost(c);
 	for (;;) {
 		PGresult *res;
 		enum dfs_status st = next_result(c, deadline, &res);
@@ -385,175 +359,4 @@ session_value(struct session *c, const char *sql, int64_t deadline, char *text, 
 {
 	text[0] = 0;
 	return run_plain(c, sql, deadline, text, size);
-}
-
-/* ---- connecting ---- */
-
-/* The code in "FATAL:  28P01: password authentication failed", if there is one. */
-static void
-read_sqlstate(struct session *c, const char *message)
-{
-	const char *p = message;
-
-	c->sqlstate[0] = 0;
-	while ((p = strstr(p, ":  ")) != NULL) {
-		p += 3;
-		if (strspn(p, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && p[5] == ':') {
-			memcpy(c->sqlstate, p, 5);
-			c->sqlstate[5] = 0;
-			return;
-		}
-	}
-}
-
-/* The password file is the option's, the environment's or the one at home. */
-static void
-note_no_password(struct session *c)
-{
-	PQconninfoOption *options = PQconninfo(c->pg);
-	const char *file = NULL;
-
-	for (const PQconninfoOption *o = options; o && o->keyword; o++)
-		if (!strcmp(o->keyword, "passfile"))
-			file = o->val;
-	snprintf(c->error, sizeof(c->error),
-		 "no password is given: set password or passfile, PGPASSFILE or PGPASSWORD; the "
-		 "password file "
-		 "%.200s has to name this server and database, and nobody else may be able to read "
-		 "it",
-		 file ? file : "");
-	PQconninfoFree(options);
-}
-
-/* Why there is no connection.  Each address that was tried has its line, and so has the password file that
- * a wrong password is from. */
-static enum dfs_status
-refused(struct session *c)
-{
-	const char *message = PQerrorMessage(c->pg), *line = message;
-	bool asked = PQconnectionNeedsPassword(c->pg);
-
-	read_sqlstate(c, message);
-	note(c, message);
-	while ((line = strchr(line, '\n')) && *++line) {
-		size_t at = strlen(c->error);
-
-		/* Of the server's source, which the verbose form tells, too. */
-		if (strncmp(line, "LOCATION:", 9) != 0)
-			snprintf(c->error + at, sizeof(c->error) - at, "; %.*s",
-				 (int)strcspn(line, "\n"), line);
-	}
-	if (asked)
-		note_no_password(c);
-	session_drop(c);
-	return asked || sqlstate_is_lasting(c->sqlstate) ? DFS_CONFIG : LOST;
-}
-
-static void
-ignore_notice(void *arg, const PGresult *res)
-{
-}
-
-static enum dfs_status
-handshake(struct session *c, int64_t deadline)
-{
-	PostgresPollingStatusType want = PGRES_POLLING_WRITING;
-
-	while (want != PGRES_POLLING_OK) {
-		enum dfs_status st;
-
-		if (want == PGRES_POLLING_FAILED)
-			return refused(c);
-		st = wait_for(c, want == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
-		if (st != DFS_OK)
-			return st;
-		want = PQconnectPoll(c->pg);
-	}
-	return DFS_OK;
-}
-
-static enum dfs_status
-connect_one(struct session *c, int64_t deadline)
-{
-	struct store *s = c->s;
-	int64_t latest = clock_ns() + (int64_t)s->connect_timeout;
-	enum dfs_status st;
-
-	if (latest < deadline)
-		deadline = latest;
-	c->sqlstate[0] = 0;
-	c->pg = hosts_connect(s, c->at);
-	if (!c->pg)
-		return DFS_NOMEM;
-	/* So that the text of a refusal holds its code, which libpq does not tell otherwise. */
-	PQsetErrorVerbosity(c->pg, PQERRORS_VERBOSE);
-	PQsetNoticeReceiver(c->pg, ignore_notice, NULL);
-	if (PQstatus(c->pg) == CONNECTION_BAD)
-		return lost(c);
-	st = handshake(c, deadline);
-	if (st != DFS_OK)
-		return st;
-	if (PQserverVersion(c->pg) < 140000) {
-		session_drop(c);
-		snprintf(c->error, sizeof(c->error), "the server is older than PostgreSQL 14");
-		return DFS_CONFIG;
-	}
-	PQsetErrorVerbosity(c->pg, PQERRORS_TERSE);
-	PQsetnonblocking(c->pg, 1);
-	c->backend = PQbackendPID(c->pg);
-	st = session_script(c, s->settings, deadline);
-	if (st == DFS_OK && PQserverVersion(c->pg) >= 170000)
-		st = session_script(c, "SET transaction_timeout = 0", deadline);
-	/* So that a statement does not outlive its connection; some systems cannot tell. */
-	if (st == DFS_OK &&
-	    session_script(c, "SET client_connection_check_interval = '2s'", deadline) == LOST)
-		st = LOST;
-	return st == DFS_OK ? timeline_read(c, deadline) : st;
-}
-
-enum dfs_status
-session_connect(struct session *c, int64_t deadline)
-{
-	struct hosts *h = &c->s->hosts;
-	unsigned first = atomic_load(&h->first), i = 0;
-	char errors[sizeof(c->error)] = "";
-	bool all_refuse = true;
-	enum dfs_status st;
-	int said = 0;
-
-	do {
-		c->at = (first + i) % h->n;
-		st = connect_one(c, deadline);
-		if (st == DFS_OK)
-			return st;
-		session_drop(c);
-		all_refuse &= st == DFS_CONFIG;
-		said += snprintf(errors + said, sizeof(errors) - (size_t)said, "%s%s",
-				 said ? "; " : "", c->error);
-		if (said >= (int)sizeof(errors))
-			said = sizeof(errors) - 1;
-	} while (++i < h->n && clock_ns() < deadline);
-	/* Time is up at one that does not answer: the next attempt begins with the one after it. */
-	atomic_store(&h->first, (first + i) % h->n);
-	memcpy(c->error, errors, sizeof(errors));
-	if (st == DFS_CONFIG && (!all_refuse || i < h->n))
-		return LOST;
-	return st;
-}
-
-enum dfs_status
-session_prepare(struct session *c, int64_t deadline)
-{
-	struct statements *t = &c->s->statements;
-
-	if (!PQenterPipelineMode(c->pg))
-		return lost(c);
-	for (unsigned i = 0; i < STATEMENTS; i++) {
-		if (!PQsendPrepare(c->pg, t->name[i], t->text[i], 0, NULL))
-			return lost(c);
-		c->asked++;
-	}
-	enum dfs_status st = session_sync(c);
-
-	return st == DFS_OK ? session_finish(c, deadline) : st;
 }

@@ -18,6 +18,7 @@
 
 #include <dittofs/metadata_store.h>
 
+#include "param.h"
 #include "statement.h"
 
 struct row;
@@ -29,19 +30,7 @@ struct store;
  * come again later. */
 #define REFUSED DFS_BUSY
 
-#define PARAMS_MAX 32
 #define PREDECESSORS_MAX 8
-
-struct params {
-	int n;
-	const char *values[PARAMS_MAX];
-	int lengths[PARAMS_MAX];
-	char numbers[PARAMS_MAX][8];
-};
-
-void param_int4(struct params *p, uint32_t v);
-void param_int8(struct params *p, uint64_t v);
-void param_bytes(struct params *p, const void *bytes, int32_t len); /* borrowed; len -1: NULL */
 
 struct session {
 	struct store *s;
@@ -67,13 +56,20 @@ struct session {
 
 int64_t clock_ns(void);
 
-/* Connects to one of the hosts and makes the session's settings; DFS_CONFIG: all refuse, and will go on
- * to. */
+/* connect.c: connects to one of the hosts and makes the session's settings; DFS_CONFIG: all refuse, and
+ * will go on to. */
 enum dfs_status session_connect(struct session *c, int64_t deadline);
+/* connect.c: prepares the statements; the session is in pipeline mode from here on. */
 enum dfs_status session_prepare(struct session *c, int64_t deadline);
 void session_drop(struct session *c);
 /* Whether nothing has been heard of the connection's end while it was idle. */
 bool session_alive(struct session *c);
+/* Into c->error: the first line of a message of libpq, which may hold whatever the other side has sent. */
+void session_note(struct session *c, const char *message);
+/* Drops c, whose connection has failed, and notes why; answers LOST. */
+enum dfs_status session_lost(struct session *c);
+/* Until the socket is ready for one of the events of poll(); LOST: the deadline has passed. */
+enum dfs_status session_wait(struct session *c, short events, int64_t deadline);
 
 enum dfs_status session_send(struct session *c, enum statement stmt, const struct params *p);
 enum dfs_status session_sync(struct session *c);
