@@ -9,6 +9,7 @@ postgres_sources = \
 	plugins/metadata/postgres/fence.c \
 	plugins/metadata/postgres/hosts.c \
 	plugins/metadata/postgres/inode.c \
+	plugins/metadata/postgres/inodes.c \
 	plugins/metadata/postgres/journal.c \
 	plugins/metadata/postgres/journal.h \
 	plugins/metadata/postgres/kind.c \
@@ -37,6 +38,7 @@ postgres_sources = \
 	plugins/metadata/postgres/statement.c \
 	plugins/metadata/postgres/statement.h \
 	plugins/metadata/postgres/store.h \
+	plugins/metadata/postgres/symlink.c \
 	plugins/metadata/postgres/timeline.c \
 	plugins/metadata/postgres/txn.c \
 	plugins/metadata/postgres/txn.h \

@@ -5,6 +5,8 @@
 #ifndef POSTGRES_RECORDS_H
 #define POSTGRES_RECORDS_H
 
+#include <stddef.h>
+
 #include "txn.h"
 
 /* What the caller's struct, of out->size bytes, has room for; what is not known is zero. */
@@ -20,6 +22,11 @@ enum dfs_status share_scan(void *inst, struct dfs_txn *txn, dfs_share_fn fn, voi
 enum dfs_status share_put(void *inst, struct dfs_txn *txn, const struct dfs_share_record *rec);
 enum dfs_status share_del(void *inst, struct dfs_txn *txn, uint32_t share);
 
+/* Up to here every release has known the record. */
+#define INODE_SIZE_MIN (offsetof(struct dfs_inode_record, content) + sizeof(struct dfs_content_id))
+
+/* Into the caller's struct of size bytes; row: of K_INODE, from column `at` on. */
+void inode_decode(struct dfs_inode_record *out, uint32_t size, const struct row *row, unsigned at);
 enum dfs_status inode_get(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t fileid,
 			  struct dfs_inode_record *rec);
 enum dfs_status inode_put(void *inst, struct dfs_txn *txn, uint32_t share,
