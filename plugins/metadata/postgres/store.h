@@ -113,7 +113,7 @@ enum dfs_status store_sync(void *inst, uint64_t seq, uint32_t level);
 enum dfs_status store_stats(void *inst, struct dfs_metadata_stats *stats);
 enum dfs_status store_health(void *inst);
 
-/* The sentence for what the session has met; answers st. */
+/* service.c: the sentence for what the session has met; answers st. */
 enum dfs_status store_explain(struct store *s, const struct session *c, enum dfs_status st);
 /* An argument outside of the contract. */
 enum dfs_status store_refuse(struct store *s, enum dfs_status st, const char *what);

@@ -7,44 +7,11 @@
 #include "sqlstate.h"
 
 #define BLIND_TRIES 8
-#define TELL_EVERY INT64_C(60000000000) /* 60 s */
 
 static int64_t
 deadline_of(const struct store *s)
 {
 	return clock_ns() + (int64_t)s->request_timeout;
-}
-
-/* The client learns a number only; whoever runs the server learns what to mend, now and then. */
-static void
-tell(struct store *s, const struct session *c)
-{
-	int64_t now = clock_ns(), last = atomic_load(&s->told_at);
-
-	if ((last && now - last < TELL_EVERY) ||
-	    !atomic_compare_exchange_strong(&s->told_at, &last, now))
-		return;
-	s->host->log(
-		s->host->ctx, DFS_LOG_ERROR,
-		"%s: the database refuses: %s (SQLSTATE %s); requests that need it fail or are "
-		"put off until that is mended",
-		s->schema, c->error, c->sqlstate);
-}
-
-enum dfs_status
-store_explain(struct store *s, const struct session *c, enum dfs_status st)
-{
-	if (st == DFS_OK || st == DFS_AGAIN)
-		return st;
-	if (st == REFUSED || st == DFS_NOSPC || st == DFS_IO || st == DFS_CORRUPT)
-		tell(s, c);
-	return s->host->fail(s->host->ctx, st, "%s: %s", s->schema, c->error);
-}
-
-enum dfs_status
-store_refuse(struct store *s, enum dfs_status st, const char *what)
-{
-	return s->host->fail(s->host->ctx, st, "%s is outside of what a store keeps", what);
 }
 
 static enum dfs_status
