@@ -89,7 +89,9 @@ uint64_t journal_ack(struct journal *j, struct entry *e);
 /* It did not.  e is the caller's again. */
 void journal_void(struct journal *j, struct entry *e);
 
+/* The number of the last commit that was sent, or of the last claim. */
 uint64_t journal_sent(struct journal *j);
+/* The last number of acknowledgement. */
 uint64_t journal_acked(struct journal *j);
 /* A number for a session that takes over a slot. */
 uint64_t journal_number(struct journal *j);
@@ -99,7 +101,9 @@ enum dfs_status journal_settled(struct journal *j, uint64_t number, const struct
 
 /* Acknowledgements up to here are on the database's disk. */
 void journal_durable(struct journal *j, uint64_t ack);
+/* Whether they are, as far as is known. */
 bool journal_is_durable(struct journal *j, uint64_t ack);
+/* Whether the entries have their bytes: the next commit has to be durable. */
 bool journal_full(struct journal *j);
 
 /* For who looks after a crash of the database, one at a time.  Until no commit up to this number waits
