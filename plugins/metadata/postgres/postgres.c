@@ -2,7 +2,8 @@
  *
  * The metadata store on PostgreSQL: the plugin's table, opening and closing.
  *
- * Threads: anything from anywhere; every call may wait for the database, for request_timeout at most.
+ * Threads: anything from anywhere; every call may wait for the database, for request_timeout at most, but for a
+ * commit whose connection went: that waits until its outcome is known.
  */
 #include <stddef.h>
 #include <stdio.h>
