@@ -5,7 +5,8 @@
  *   WAITING    the lock manager has it
  *   RESTING    granted, and to be told when it is due
  *   TELLING    a worker or its call has it
- *   ANSWERED   the same, but GRANTED_RES has come: what the call ends with does not count
+ *   ANSWERED   the same, but GRANTED_RES has come: what the call ends with does not count, nor does
+ *              another GRANTED_RES once it was an accept
  *   GIVING_UP  whoever ended the telling unlocks the range
  *   OVER       forgotten; whoever tells frees it
  *
@@ -142,6 +143,13 @@ outcome_of_stat(uint32_t stat)
 	return stat == NLM_GRANTED_STAT ? ACCEPTED : REFUSED;
 }
 
+/* A client that has accepted waits no more, and denies the same call if it comes again. */
+static bool
+accepted_locked(const struct nlm_block *block)
+{
+	return block->state == NLM_BLOCK_ANSWERED && outcome_of_stat(block->stat) == ACCEPTED;
+}
+
 static enum nlm_block_state
 after_telling_locked(struct nlm_block *block, enum outcome outcome)
 {
@@ -204,7 +212,7 @@ answer_locked(struct nlm_block *block, uint32_t stat)
 {
 	bool resting = block->state == NLM_BLOCK_RESTING;
 
-	if (block->state == NLM_BLOCK_GIVING_UP)
+	if (block->state == NLM_BLOCK_GIVING_UP || accepted_locked(block))
 		return false;
 	block->state = NLM_BLOCK_ANSWERED;
 	block->stat = stat;

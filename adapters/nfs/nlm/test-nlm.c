@@ -510,6 +510,19 @@ test_message_accepted_is_kept(void)
 	g_assert_false(is_free());
 }
 
+/* A copy of GRANTED_MSG comes after the client has accepted, and waits no more. */
+static void
+test_message_accepted_and_then_refused_is_kept(void)
+{
+	out.hold = true;
+	block_and_grant_message();
+	answer_message(NLM_GRANTED_STAT);
+	answer_message(NLM_DENIED);
+	end_call(DFS_OK);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_false(is_free());
+}
+
 /* The first GRANTED_MSG may have been accepted; while the second is sent, it is refused. */
 static void
 test_message_refused_after_silence_is_kept(void)
@@ -868,6 +881,8 @@ main(int argc, char **argv)
 	add("/nlm/asking-again-settles", test_asking_again_settles);
 	add("/nlm/message-refused-is-free", test_message_refused_is_free);
 	add("/nlm/message-accepted-is-kept", test_message_accepted_is_kept);
+	add("/nlm/message-accepted-and-then-refused-is-kept",
+	    test_message_accepted_and_then_refused_is_kept);
 	add("/nlm/message-refused-after-silence-is-kept",
 	    test_message_refused_after_silence_is_kept);
 	add("/nlm/message-refused-after-grace-is-free", test_message_refused_after_grace_is_free);
