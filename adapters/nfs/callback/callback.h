@@ -5,8 +5,10 @@
  * One thread with an event loop of its own does all of it, so a peer that is slow, silent or gone
  * holds no other thread.  A call finds the port of its program through the peer's rpcbind (RFC 1833)
  * unless the target names one; the answer is kept for a minute.  UDP calls are sent again after 1, 2,
- * 4 and 8 s; TCP calls share one connection to a peer's port.  Bounded: calls in all and of one peer,
- * those of them that are under way, the size of a reply, and the time of each.
+ * 4 and 8 s; TCP calls share one connection to a peer's port, and are sent once more if it is lost
+ * after it has served others.  So a peer may execute a call more than once, unless the target forbids.
+ * Bounded: calls in all and of one peer, those of them that are under way, the size of a reply, and
+ * the time of each.
  *
  * Whom to call: only addresses that calls have come from or that an operator has named, never one
  * out of a message; otherwise a client could have the server talk to others (rpcbind's answer gives a
@@ -39,6 +41,7 @@ struct nfs_target {
 	uint8_t protocol; /* IPPROTO_UDP or IPPROTO_TCP */
 	bool auth_sys;    /* as user 0 by AUTH_SYS; else AUTH_NONE */
 	bool one_way;     /* sent once, no reply is waited for (NLM's _RES messages) */
+	bool once; /* the program gets it once at most: a call that may be lost is not repeated */
 };
 
 /* A call has ended; on the caller's thread, must not block.  reply stands at the results and is valid
@@ -53,7 +56,8 @@ struct nfs_target {
  *   DFS_TIMEDOUT  the deadline passed
  *   DFS_BUSY      too many calls to this peer
  *   DFS_IO        unreachable, refused, connection lost, or the peer's own failure
- *   DFS_SHUTDOWN  the caller is being stopped */
+ *   DFS_SHUTDOWN  the caller is being stopped
+ * After DFS_CORRUPT, DFS_TIMEDOUT, DFS_IO and DFS_SHUTDOWN the peer may have executed it. */
 typedef void (*nfs_callback_fn)(void *arg, enum dfs_status status, struct xdr_in *reply);
 
 /* NULL: no memory or descriptor, dfs_fail_text says so.  Starts the thread. */

@@ -39,8 +39,8 @@ struct nfs_outcall {
 	uint8_t lookups;            /* made */
 	bool fixed_port;            /* the target's */
 	bool under_way;
-	bool cached;            /* the port comes from the cache */
-	bool retried;           /* what was cached or kept open turned out to be stale once */
+	bool cached;  /* the port comes from the cache */
+	bool retried; /* what was cached or kept open was stale once; or not to be begun again */
 	struct dfs_watch watch; /* UDP: the socket; fd -1: none */
 	struct dfs_job release;
 	int64_t resend; /* UDP: when; 0: not again */

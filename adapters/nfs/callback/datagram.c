@@ -25,6 +25,7 @@ transmit(struct nfs_outcall *call)
 	ssize_t n = send(call->watch.fd, nfs_call_message(call), call->len - RPC_MARK_SIZE,
 			 MSG_NOSIGNAL | MSG_DONTWAIT);
 	int64_t wait = FIRST_WAIT << call->sends;
+	bool again;
 
 	if (n < 0 && errno != EAGAIN && errno != ENOBUFS && errno != EINTR) {
 		nfs_call_failed(call, false);
@@ -35,7 +36,8 @@ transmit(struct nfs_outcall *call)
 		return false;
 	}
 	call->sends++;
-	call->resend = call->sends < SENDS_MAX ? caller->loop->now + wait : 0;
+	again = call->sends < SENDS_MAX && !(call->target.once && n > 0);
+	call->resend = again ? caller->loop->now + wait : 0;
 	dfs_timer_set(caller->loop, &call->timer,
 		      call->resend && call->resend < call->deadline ? call->resend
 								    : call->deadline);

@@ -100,7 +100,7 @@ nfs_port_ask(struct nfs_outcall *call)
 	nfs_message_put_lookup(&out, &call->target.peer, call->target.program, call->target.version,
 			       call->target.protocol, &rpcbind.version, &procedure);
 	rpcbind.program = RPCBIND_PROGRAM;
-	rpcbind.auth_sys = rpcbind.one_way = false;
+	rpcbind.auth_sys = rpcbind.one_way = rpcbind.once = false;
 	nfs_address_set_port(&rpcbind.peer, RPCBIND_PORT);
 	if (call->target.peer.sa.sa_family == AF_INET6)
 		call->lookups = 2; /* GETADDR answers for the protocol that it is asked over */

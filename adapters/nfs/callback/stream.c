@@ -95,6 +95,8 @@ stream_fail(struct nfs_stream *stream)
 	stream_close(stream);
 	while ((call = list)) {
 		list = call->next;
+		if (call->target.once && call->sent == call->len)
+			call->retried = true; /* the peer may have it */
 		nfs_call_failed(call, served);
 	}
 }

@@ -380,6 +380,19 @@ test_lost_datagram_is_sent_again(struct fixture *f, gconstpointer data)
 }
 
 static void
+test_once_is_sent_once_by_udp(struct fixture *f, gconstpointer data)
+{
+	struct nfs_target t = target(f, IPPROTO_UDP);
+	static struct outcome o;
+
+	(void)data;
+	t.once = true;
+	begin(f, &o, &t, P_SECOND, 0, 3 * DFS_SECOND); /* longer than the first wait */
+	g_assert_cmpint(end(&o), ==, DFS_TIMEDOUT);
+	g_assert_cmpint(f->peer.calls, ==, 1);
+}
+
+static void
 test_strays_are_passed_over(struct fixture *f, gconstpointer data)
 {
 	(void)data;
@@ -434,6 +447,21 @@ test_kept_connection_that_died_is_replaced(struct fixture *f, gconstpointer data
 	g_assert_cmpint(f->peer.accepted, ==, 2);
 	/* One new connection, and no more. */
 	g_assert_cmpint(call(f, IPPROTO_TCP, P_CLOSE, 3, LONG), ==, DFS_IO);
+}
+
+/* The peer takes the call and closes a connection that has served others before. */
+static void
+test_once_is_sent_once_by_tcp(struct fixture *f, gconstpointer data)
+{
+	struct nfs_target t = target(f, IPPROTO_TCP);
+	static struct outcome o;
+
+	(void)data;
+	t.once = true;
+	g_assert_cmpint(call(f, IPPROTO_TCP, P_ECHO, 1, LONG), ==, DFS_OK);
+	begin(f, &o, &t, P_CLOSE, 2, LONG);
+	g_assert_cmpint(end(&o), ==, DFS_IO);
+	g_assert_cmpint(f->peer.calls, ==, 2);
 }
 
 static void
@@ -643,6 +671,7 @@ main(int argc, char **argv)
 	TEST("connection-is-shared", test_connection_is_shared);
 	TEST("silence-ends-at-the-deadline", test_silence_ends_at_the_deadline);
 	TEST("lost-datagram-is-sent-again", test_lost_datagram_is_sent_again);
+	TEST("once-is-sent-once-by-udp", test_once_is_sent_once_by_udp);
 	TEST("strays-are-passed-over", test_strays_are_passed_over);
 	TEST("garbage-is-no-reply", test_garbage_is_no_reply);
 	TEST("huge-reply-is-refused", test_huge_reply_is_refused);
@@ -650,6 +679,7 @@ main(int argc, char **argv)
 	TEST("fragments-are-joined", test_fragments_are_joined);
 	TEST("closing-peer-fails-the-call", test_closing_peer_fails_the_call);
 	TEST("kept-connection-that-died-is-replaced", test_kept_connection_that_died_is_replaced);
+	TEST("once-is-sent-once-by-tcp", test_once_is_sent_once_by_tcp);
 	TEST("refused-port-fails-at-once", test_refused_port_fails_at_once);
 	TEST("statuses", test_statuses);
 	TEST("replies-out-of-order", test_replies_out_of_order);
