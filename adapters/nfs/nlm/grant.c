@@ -24,11 +24,12 @@
  *
  * next (after_telling): freed if the client has accepted, RESTING if it may be told better later, and
  * in the end GIVING_UP or freed.  It is told by GRANTED, or by GRANTED_MSG if it asked by LOCK_MSG,
- * first at once and then every 10 s.  A client that refuses at the first telling has given up: the lock
- * goes.  One that refuses later may have accepted a telling whose answer was lost, so the lock stays
- * its own; as it does when there is no answer at all but one telling may have arrived, and where a LOCK
- * was granted at once, which may be the same one come again.  Such a lock ends as any other of a dead
- * client: by its restart.
+ * first at once, then after 1, 2, 4 and 8 s, and then every 10 s; each of these is sent once, as a
+ * client denies a copy of what it has accepted.  A client that refuses at the first telling has given
+ * up: the lock goes.  One that refuses later may have accepted a telling whose answer was lost, so the
+ * lock stays its own; as it does when there is no answer at all but one telling may have arrived, and
+ * where a LOCK was granted at once, which may be the same one come again.  Such a lock ends as any
+ * other of a dead client: by its restart.
  *
  * A lock is not given up while its owner's LOCK is under way there, and no such LOCK begins while it is:
  * else it would be answered GRANTED, as its own already, and be gone a moment later.
@@ -41,7 +42,8 @@
 #include "runtime/runtime.h"
 
 #define TELL_WAIT (10 * DFS_SECOND) /* for an answer */
-#define TRIES_MAX 12
+#define FIRST_WAIT DFS_SECOND       /* between the first two tellings; doubled up to try_every */
+#define TRIES_MAX 15
 #define SYNC_WAIT (30 * DFS_SECOND)
 #define ARGS_MAX (16u + 3 * (4 + NLM_STRING_MAX) + 32u)
 
@@ -172,6 +174,12 @@ after_telling_locked(struct nlm_block *block, enum outcome outcome)
 	return asked_for_locked(block) ? NLM_BLOCK_RESTING : NLM_BLOCK_GIVING_UP;
 }
 
+static int64_t
+doubled(int64_t first, uint32_t times, int64_t max)
+{
+	return times < 10 && first << times < max ? first << times : max;
+}
+
 static void
 finish_locked(struct nlm_block *block, enum outcome outcome)
 {
@@ -179,9 +187,9 @@ finish_locked(struct nlm_block *block, enum outcome outcome)
 		return;
 	if (block->state == NLM_BLOCK_ANSWERED && outcome != GONE)
 		outcome = outcome_of_stat(block->stat);
+	block->due = dfs_clock_mono() + doubled(FIRST_WAIT, block->tries, block->nlm->try_every);
 	block->tries++;
 	block->state = after_telling_locked(block, outcome);
-	block->due = dfs_clock_mono() + block->nlm->try_every;
 	if (block->state == NLM_BLOCK_OVER)
 		remove_grant_locked(block);
 }
@@ -286,6 +294,13 @@ told(void *arg, enum dfs_status status, struct xdr_in *reply)
 	finish(arg, outcome_of(arg, status, reply));
 }
 
+/* A lost datagram is known by the silence alone. */
+static int64_t
+answer_wait(const struct nlm_block *block)
+{
+	return block->datagram ? doubled(2 * FIRST_WAIT, block->tries, TELL_WAIT) : TELL_WAIT;
+}
+
 static enum dfs_status
 send_granted(struct nlm_block *block)
 {
@@ -294,14 +309,15 @@ send_granted(struct nlm_block *block)
 				    .local = block->local,
 				    .program = NLM_PROGRAM,
 				    .version = block->version,
-				    .protocol = block->datagram ? IPPROTO_UDP : IPPROTO_TCP};
+				    .protocol = block->datagram ? IPPROTO_UDP : IPPROTO_TCP,
+				    .once = true};
 	unsigned char bytes[ARGS_MAX];
 	struct xdr_out out = {.base = bytes, .p = bytes, .end = bytes + sizeof bytes};
 
 	nlm_put_testargs(&out, block->version, &block->args);
 	return nlm->outside.send(
 		nlm->outside.arg, &target, block->message ? NLM_GRANTED_MSG : NLM_GRANTED, bytes,
-		(uint32_t)(out.p - bytes), dfs_clock_mono() + TELL_WAIT, told, block);
+		(uint32_t)(out.p - bytes), dfs_clock_mono() + answer_wait(block), told, block);
 }
 
 /* The grant must not be known before it would survive a restart.  DFS_STALE: it is none any more:

@@ -106,7 +106,7 @@ struct nlm {
 	_Atomic uint64_t cookie;
 	_Atomic uint32_t n_blocks; /* waiting or granted */
 	_Atomic uint32_t n_blocks_of[NLM_BLOCK_COUNTERS];
-	int64_t try_every; /* ns between call-backs */
+	int64_t try_every; /* ns between call-backs, but for the first few */
 	struct dfs_task tidy_task;
 	_Atomic bool tidying;
 	unsigned ticks;
