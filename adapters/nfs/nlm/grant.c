@@ -282,10 +282,16 @@ outcome_of(const struct nlm_block *block, enum dfs_status status, struct xdr_in 
 		nlm_get_res(reply, &cookie, &stat);
 		return reply->bad ? UNANSWERED : outcome_of_stat(stat);
 	}
-	return status == DFS_OK || status == DFS_TIMEDOUT || status == DFS_IO ||
-			       status == DFS_CORRUPT
-		       ? UNANSWERED
-		       : MISSED;
+	switch (status) {
+	case DFS_OK:
+	case DFS_TIMEDOUT:
+	case DFS_IO:
+	case DFS_CORRUPT:
+	case DFS_SHUTDOWN: /* its answer may be on the way */
+		return UNANSWERED;
+	default:
+		return MISSED;
+	}
 }
 
 static void

@@ -748,6 +748,21 @@ test_a_wait_that_comes_after_the_stop_ends(void)
 	dfs_locks_drop_clients(world.one->locks, any, NULL);
 }
 
+/* The client may have it: it is not unlocked, so that its record is there to be reclaimed from. */
+static void
+test_a_stop_keeps_what_is_being_told(void)
+{
+	out.hold = true;
+	block_and_grant();
+	nlm_stop(nlm);
+	end_call(DFS_SHUTDOWN);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_cmpuint(dfs_locks_held(world.one->locks), ==, 1);
+	nlm_free(nlm);
+	nlm = NULL;
+	dfs_locks_drop_clients(world.one->locks, any, NULL);
+}
+
 static void
 test_a_restarted_peer_is_not_told(void)
 {
@@ -902,6 +917,7 @@ main(int argc, char **argv)
 	add("/nlm/blocks-are-bounded", test_blocks_are_bounded);
 	add("/nlm/a-wait-that-comes-after-the-stop-ends",
 	    test_a_wait_that_comes_after_the_stop_ends);
+	add("/nlm/a-stop-keeps-what-is-being-told", test_a_stop_keeps_what_is_being_told);
 	add("/nlm/a-restarted-peer-is-not-told", test_a_restarted_peer_is_not_told);
 	add("/nlm/monitor-comes-first", test_monitor_comes_first);
 	add("/nlm/message-is-answered-by-a-call", test_message_is_answered_by_a_call);
