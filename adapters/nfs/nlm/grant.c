@@ -26,7 +26,8 @@
  * in the end GIVING_UP or freed.  It is told by GRANTED, or by GRANTED_MSG if it asked by LOCK_MSG,
  * first at once, then after 1, 2, 4 and 8 s, and then every 10 s; each of these is sent once, as a
  * client denies a copy of what it has accepted.  A client that refuses at the first telling has given
- * up: the lock goes.  One that refuses later may have accepted a telling whose answer was lost, so the
+ * up: the lock goes, and so does the rest of one of which its owner has unlocked a part before it was
+ * told.  One that refuses later may have accepted a telling whose answer was lost, so the
  * lock stays its own; as it does when there is no answer at all but one telling may have arrived, and
  * where a LOCK was granted at once, which may be the same one come again.  Such a lock ends as any
  * other of a dead client: by its restart.
@@ -47,7 +48,8 @@
 #define SYNC_WAIT (30 * DFS_SECOND)
 #define ARGS_MAX (16u + 3 * (4 + NLM_STRING_MAX) + 32u)
 
-/* How a telling has ended.  MISSED: it has not arrived; GONE: the owner does not hold it any more. */
+/* How a telling has ended.  MISSED: it has not arrived; GONE: the owner does not hold all of it any
+ * more, and is not told. */
 enum outcome { MISSED, UNANSWERED, ACCEPTED, REFUSED, GONE };
 
 static struct dfs_lock_who
@@ -157,7 +159,6 @@ after_telling_locked(struct nlm_block *block, enum outcome outcome)
 {
 	switch (outcome) {
 	case ACCEPTED:
-	case GONE:
 		return NLM_BLOCK_OVER;
 	case UNANSWERED:
 		block->told = true;
@@ -167,6 +168,7 @@ after_telling_locked(struct nlm_block *block, enum outcome outcome)
 			return NLM_BLOCK_RESTING;
 		/* fall through */
 	case REFUSED:
+	case GONE:
 		break;
 	}
 	if (block->told || block->unsure)
@@ -185,7 +187,7 @@ finish_locked(struct nlm_block *block, enum outcome outcome)
 {
 	if (block->state == NLM_BLOCK_OVER)
 		return;
-	if (block->state == NLM_BLOCK_ANSWERED && outcome != GONE)
+	if (block->state == NLM_BLOCK_ANSWERED)
 		outcome = outcome_of_stat(block->stat);
 	block->due = dfs_clock_mono() + doubled(FIRST_WAIT, block->tries, block->nlm->try_every);
 	block->tries++;
@@ -327,7 +329,7 @@ send_granted(struct nlm_block *block)
 }
 
 /* The grant must not be known before it would survive a restart.  DFS_STALE: it is none any more:
- * before the grant was in the table, the owner may have let it go, and another may have taken it. */
+ * the owner may have let go of it, or of a part, before it was in the table. */
 static enum dfs_status
 wait_remembered(struct nlm_block *block)
 {
@@ -339,8 +341,7 @@ wait_remembered(struct nlm_block *block)
 	if (!share)
 		return DFS_STALE;
 	owner = dfs_lock_owner_find(share->locks, &who);
-	if (owner &&
-	    dfs_locks_test(share->locks, owner, block->ref.fileid, &block->range, NULL) == DFS_OK)
+	if (owner && dfs_locks_holds(share->locks, owner, block->ref.fileid, &block->range))
 		status = dfs_locks_remembered(share->locks, owner, dfs_clock_mono() + SYNC_WAIT);
 	else
 		status = DFS_STALE;
@@ -349,24 +350,27 @@ wait_remembered(struct nlm_block *block)
 	return status;
 }
 
-void
-nlm_tell(struct dfs_task *task)
+static bool
+is_wanted(struct nlm_block *block)
 {
-	struct nlm_block *block = DFS_CONTAINER_OF(task, struct nlm_block, task);
-	enum dfs_status status;
 	bool wanted;
 
 	dfs_lock_acquire(&block->nlm->mu);
 	wanted = block->state == NLM_BLOCK_TELLING;
 	dfs_lock_release(&block->nlm->mu);
-	if (!wanted) {
-		finish(block, MISSED);
-		return;
-	}
-	status = wait_remembered(block);
+	return wanted;
+}
+
+void
+nlm_tell(struct dfs_task *task)
+{
+	struct nlm_block *block = DFS_CONTAINER_OF(task, struct nlm_block, task);
+	enum dfs_status status = is_wanted(block) ? wait_remembered(block) : DFS_NOENT;
+
+	/* It may have been settled while that waited. */
 	if (status == DFS_STALE)
 		finish(block, GONE);
-	else if (status != DFS_OK || send_granted(block) != DFS_OK)
+	else if (status != DFS_OK || !is_wanted(block) || send_granted(block) != DFS_OK)
 		finish(block, MISSED);
 }
 

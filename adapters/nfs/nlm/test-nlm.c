@@ -677,26 +677,60 @@ test_what_its_owner_has_asked_for_in_vain_is_given_up(void)
 	g_assert_true(is_free());
 }
 
-/* The lock manager has granted it, which NLM has not heard yet, when the LOCK comes again. */
+/* The lock manager has granted it, which NLM has not heard yet: it will by done. */
 static void
-test_granted_by_the_reply_is_kept(void)
+block_and_grant_unheard(struct dfs_lock_done *done)
 {
 	struct dfs_locks *locks = world.one->locks;
 	struct nlm_request holder;
 	struct dfs_lock_owner *owner;
-	struct dfs_lock_done done;
 
 	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, 0);
 	g_assert_cmpuint(take(host_b, 2, 0, 0, true), ==, NLM_BLOCKED);
 	make_request(&holder, host_a, 1);
 	owner = dfs_lock_owner_find(locks, &holder.who);
-	dfs_lock_done_init(&done);
-	g_assert_cmpint(dfs_locks_unlock(locks, owner, file.fileid, &holder.range, &done), ==,
+	dfs_lock_done_init(done);
+	g_assert_cmpint(dfs_locks_unlock(locks, owner, file.fileid, &holder.range, done), ==,
 			DFS_OK);
 	dfs_lock_owner_put(locks, owner);
+}
+
+static void
+test_what_is_unlocked_before_it_is_heard_of_is_not_told(void)
+{
+	struct dfs_lock_done done;
+
+	block_and_grant_unheard(&done);
+	g_assert_cmpuint(give(host_b, 2, 0, 0), ==, 0);
+	out.hold = true; /* a telling would stay */
+	dfs_lock_done_run(world.one->locks, &done);
+	wait_no_grants();
+	wait_sent(0);
+	g_assert_true(is_free());
+}
+
+static void
+test_of_what_is_unlocked_in_part_the_rest_is_freed(void)
+{
+	out.status = DFS_NOENT;
+	block_and_grant();
+	g_assert_cmpuint(give(host_b, 2, 5, 1), ==, 0);
+	out.hold = true;
+	nlm_tick(nlm);
+	wait_no_grants();
+	wait_sent(1);
+	g_assert_true(is_free());
+}
+
+static void
+test_granted_by_the_reply_is_kept(void)
+{
+	struct dfs_lock_done done;
+
+	block_and_grant_unheard(&done);
 	g_assert_cmpuint(take(host_b, 2, 0, 0, true), ==, 0);
 	out.stat = NLM_DENIED; /* it waits for nothing any more */
-	dfs_lock_done_run(locks, &done);
+	dfs_lock_done_run(world.one->locks, &done);
 	wait_sent(1);
 	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
 	g_assert_false(is_free());
@@ -912,6 +946,10 @@ main(int argc, char **argv)
 	    test_what_its_owner_asks_for_is_not_given_up);
 	add("/nlm/what-its-owner-has-asked-for-in-vain-is-given-up",
 	    test_what_its_owner_has_asked_for_in_vain_is_given_up);
+	add("/nlm/what-is-unlocked-before-it-is-heard-of-is-not-told",
+	    test_what_is_unlocked_before_it_is_heard_of_is_not_told);
+	add("/nlm/of-what-is-unlocked-in-part-the-rest-is-freed",
+	    test_of_what_is_unlocked_in_part_the_rest_is_freed);
 	add("/nlm/granted-by-the-reply-is-kept", test_granted_by_the_reply_is_kept);
 	add("/nlm/granted-in-part-by-a-reply-is-kept", test_granted_in_part_by_a_reply_is_kept);
 	add("/nlm/blocks-are-bounded", test_blocks_are_bounded);

@@ -105,6 +105,28 @@ dfs_locks_test(struct dfs_locks *locks, const struct dfs_lock_owner *owner, uint
 	return r ? DFS_BUSY : DFS_OK;
 }
 
+bool
+dfs_locks_holds(struct dfs_locks *locks, const struct dfs_lock_owner *owner, uint64_t fileid,
+		const struct dfs_lock_range *range)
+{
+	struct lock_file_shard *shard = lock_file_shard(locks, fileid);
+	const struct lock_range *r = NULL;
+	uint64_t at = range->start;
+	struct lock_file *file;
+
+	dfs_lock_acquire(&shard->mu);
+	file = lock_file_find(shard, fileid);
+	while (file && (r = lock_range_own(file->root, owner, at, at, NULL))) {
+		if (range->exclusive && !lock_range_exclusive(r))
+			r = NULL;
+		if (!r || r->end >= range->end)
+			break;
+		at = r->end + 1;
+	}
+	dfs_lock_release(&shard->mu);
+	return r;
+}
+
 enum dfs_status
 dfs_locks_unlock(struct dfs_locks *locks, struct dfs_lock_owner *owner, uint64_t fileid,
 		 const struct dfs_lock_range *range, struct dfs_lock_done *done)

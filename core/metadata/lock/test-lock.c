@@ -105,6 +105,36 @@ ranges_reach_the_last_byte(struct bed *bed)
 	g_assert_cmpuint(dfs_locks_held(bed->locks), ==, 1);
 }
 
+static bool
+holds(struct bed *bed, const char *who, uint64_t start, uint64_t end, bool exclusive)
+{
+	const struct dfs_lock_range range = {start, end, exclusive};
+	struct dfs_lock_owner *owner = bed_owner(bed, who);
+	bool yes = dfs_locks_holds(bed->locks, owner, 7, &range);
+
+	dfs_lock_owner_put(bed->locks, owner);
+	return yes;
+}
+
+static void
+what_is_held_is_known(struct bed *bed)
+{
+	g_assert_false(holds(bed, "a/1", 0, 0, SHARED));
+	assert_status(bed_lock(bed, "a/1", 7, 0, 9, SHARED), DFS_OK);
+	assert_status(bed_lock(bed, "b/1", 7, 0, END, SHARED), DFS_OK);
+	assert_status(bed_unlock(bed, "b/1", 7, 10, END), DFS_OK);
+	assert_status(bed_lock(bed, "a/1", 7, 10, 19, EXCLUSIVE), DFS_OK);
+	assert_status(bed_lock(bed, "a/1", 7, 21, END, EXCLUSIVE), DFS_OK);
+	g_assert_true(holds(bed, "a/1", 0, 19, SHARED));
+	g_assert_true(holds(bed, "a/1", 11, 18, EXCLUSIVE));
+	g_assert_true(holds(bed, "a/1", 21, END, EXCLUSIVE));
+	g_assert_false(holds(bed, "a/1", 9, 19, EXCLUSIVE));
+	g_assert_false(holds(bed, "a/1", 0, 20, SHARED));
+	g_assert_false(holds(bed, "a/1", 0, END, SHARED));
+	g_assert_false(holds(bed, "b/1", 0, 10, SHARED));
+	g_assert_false(holds(bed, "b/1", 0, 9, EXCLUSIVE));
+}
+
 static void
 unlocking_nothing_is_fine(struct bed *bed)
 {
@@ -326,6 +356,7 @@ main(int argc, char **argv)
 	bed_add("/lock/neighbours-of-two-kinds-stay-apart", neighbours_of_two_kinds_stay_apart);
 	bed_add("/lock/unlock-splits", unlock_splits);
 	bed_add("/lock/ranges-reach-the-last-byte", ranges_reach_the_last_byte);
+	bed_add("/lock/what-is-held-is-known", what_is_held_is_known);
 	bed_add("/lock/unlocking-nothing-is-fine", unlocking_nothing_is_fine);
 	bed_add("/lock/many-ranges-of-an-owner", many_ranges_of_an_owner);
 	bed_add("/lock/a-file-without-locks-has-no-record", a_file_without_locks_has_no_record);
