@@ -27,10 +27,10 @@
  * first at once, then after 1, 2, 4 and 8 s, and then every 10 s; each of these is sent once, as a
  * client denies a copy of what it has accepted.  A client that refuses at the first telling has given
  * up: the lock goes, and so does the rest of one of which its owner has unlocked a part before it was
- * told.  One that refuses later may have accepted a telling whose answer was lost, so the
- * lock stays its own; as it does when there is no answer at all but one telling may have arrived, and
- * where a LOCK was granted at once, which may be the same one come again.  Such a lock ends as any
- * other of a dead client: by its restart.
+ * told.  One that refuses later may have accepted a telling whose answer was lost, so the lock stays
+ * its own; as it does when there is no answer at all but one telling may have arrived, and where
+ * another LOCK of its owner was granted, which may be the same one come again, until that is unlocked.
+ * Such a lock ends as any other of a dead client: by its restart.
  *
  * A lock is not given up while its owner's LOCK is under way there, and no such LOCK begins while it is:
  * else it would be answered GRANTED, as its own already, and be gone a moment later.
@@ -94,23 +94,67 @@ remove_grant_locked(struct nlm_block *block)
 	block->nlm->n_grants--;
 }
 
-/* Whether block is of request's owner and file. */
-static bool
-is_of(const struct nlm_block *block, const struct nlm_request *request)
-{
-	const struct dfs_lock_who *who = &request->who;
+/* Bytes of a file, and whose. */
+struct span {
+	uint32_t slot;
+	uint64_t fileid;
+	struct dfs_lock_who who;
+	const struct dfs_lock_range *range;
+};
 
-	return block->slot == request->slot && block->ref.fileid == request->ref.fileid &&
+static struct span
+span_of(const struct nlm_request *request)
+{
+	return (struct span){request->slot, request->ref.fileid, request->who, &request->range};
+}
+
+static struct span
+span_of_block(const struct nlm_block *block)
+{
+	return (struct span){block->slot, block->ref.fileid, who_of(block), &block->range};
+}
+
+/* Whether block is of this owner and file. */
+static bool
+is_of(const struct nlm_block *block, const struct span *span)
+{
+	const struct dfs_lock_who *who = &span->who;
+
+	return block->slot == span->slot && block->ref.fileid == span->fileid &&
 	       block->client.len == who->client_len && block->owner_len == who->owner_len &&
 	       memcmp(block->client.bytes, who->client, who->client_len) == 0 &&
 	       memcmp(block->owner, who->owner, who->owner_len) == 0;
 }
 
 static bool
-meets(const struct nlm_block *block, const struct nlm_request *request)
+meets(const struct nlm_block *block, const struct span *span)
 {
-	return is_of(block, request) && block->range.start <= request->range.end &&
-	       block->range.end >= request->range.start;
+	return is_of(block, span) && block->range.start <= span->range->end &&
+	       block->range.end >= span->range->start;
+}
+
+static uint64_t
+smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t
+larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static bool
+within(const struct dfs_lock_range *a, const struct dfs_lock_range *b)
+{
+	return a->start >= b->start && a->end <= b->end;
+}
+
+static bool
+is_same(const struct dfs_lock_range *a, const struct dfs_lock_range *b)
+{
+	return a->start == b->start && a->end == b->end && a->exclusive == b->exclusive;
 }
 
 /* Whether a LOCK is under way to which the range may be granted as its owner's already. */
@@ -118,10 +162,39 @@ static bool
 asked_for_locked(const struct nlm_block *block)
 {
 	const struct nlm_request *r = block->nlm->asking[bucket_of(block->ref.fileid)];
+	struct span span;
 
-	while (r && !meets(block, r))
-		r = r->next;
-	return r;
+	for (; r; r = r->next) {
+		span = span_of(r);
+		if (meets(block, &span))
+			return true;
+	}
+	return false;
+}
+
+/* Of what meets span, but is not itself, that part may be known to the owner. */
+static void
+know_in_locked(struct nlm_block *head, const struct nlm_block *self, const struct span *span)
+{
+	for (struct nlm_block *b = head; b; b = b->next) {
+		uint64_t start = larger(b->range.start, span->range->start);
+		uint64_t end = smaller(b->range.end, span->range->end);
+
+		if (b == self || !meets(b, span))
+			continue;
+		b->known.start = b->is_known ? smaller(b->known.start, start) : start;
+		b->known.end = b->is_known ? larger(b->known.end, end) : end;
+		b->is_known = true;
+	}
+}
+
+static void
+know_locked(struct nlm *nlm, const struct nlm_block *self, const struct span *span)
+{
+	unsigned bucket = bucket_of(span->fileid);
+
+	know_in_locked(nlm->grants[bucket], self, span);
+	know_in_locked(nlm->waits[bucket], self, span);
 }
 
 /* --- the states --------------------------------------------------------------------------- */
@@ -171,7 +244,7 @@ after_telling_locked(struct nlm_block *block, enum outcome outcome)
 	case GONE:
 		break;
 	}
-	if (block->told || block->unsure)
+	if (block->told || block->unsure || block->is_known)
 		return NLM_BLOCK_OVER;
 	return asked_for_locked(block) ? NLM_BLOCK_RESTING : NLM_BLOCK_GIVING_UP;
 }
@@ -185,10 +258,14 @@ doubled(int64_t first, uint32_t times, int64_t max)
 static void
 finish_locked(struct nlm_block *block, enum outcome outcome)
 {
+	struct span span = span_of_block(block);
+
 	if (block->state == NLM_BLOCK_OVER)
 		return;
 	if (block->state == NLM_BLOCK_ANSWERED)
 		outcome = outcome_of_stat(block->stat);
+	if (outcome == ACCEPTED || outcome == UNANSWERED)
+		know_locked(block->nlm, block, &span);
 	block->due = dfs_clock_mono() + doubled(FIRST_WAIT, block->tries, block->nlm->try_every);
 	block->tries++;
 	block->state = after_telling_locked(block, outcome);
@@ -433,33 +510,56 @@ nlm_grants_answer(struct nlm *nlm, const union nfs_address *peer, const struct n
 		finish(block, UNANSWERED);
 }
 
+/* Those that are exactly what span is, or also those that lie within.  True: there was an exact one. */
 static bool
-settle_locked(struct nlm *nlm, const struct nlm_request *request)
+settle_locked(struct nlm *nlm, const struct span *span, bool exact)
 {
-	const struct dfs_lock_range *range = &request->range;
 	struct nlm_block *next;
 	bool found = false;
 
-	for (struct nlm_block *b = nlm->grants[bucket_of(request->ref.fileid)]; b; b = next) {
+	for (struct nlm_block *b = nlm->grants[bucket_of(span->fileid)]; b; b = next) {
+		bool same = is_same(&b->range, span->range);
+
 		next = b->next;
-		if (!is_of(b, request) || b->range.start < range->start ||
-		    b->range.end > range->end)
+		if (!is_of(b, span) || (exact ? !same : !within(&b->range, span->range)))
 			continue;
-		found |= b->range.start == range->start && b->range.end == range->end;
+		found |= same;
 		settle_block_locked(b);
 	}
 	return found;
 }
 
 bool
-nlm_grants_settle(struct nlm *nlm, const struct nlm_request *request)
+nlm_grants_cancelled(struct nlm *nlm, const struct nlm_request *request)
 {
+	struct span span = span_of(request);
 	bool found;
 
 	dfs_lock_acquire(&nlm->mu);
-	found = settle_locked(nlm, request);
+	found = settle_locked(nlm, &span, true);
 	dfs_lock_release(&nlm->mu);
 	return found;
+}
+
+static void
+unknow_in_locked(struct nlm_block *head, const struct span *span)
+{
+	for (struct nlm_block *b = head; b; b = b->next)
+		if (b->is_known && is_of(b, span) && within(&b->known, span->range))
+			b->is_known = false;
+}
+
+void
+nlm_grants_unlocked(struct nlm *nlm, const struct nlm_request *request)
+{
+	unsigned bucket = bucket_of(request->ref.fileid);
+	struct span span = span_of(request);
+
+	dfs_lock_acquire(&nlm->mu);
+	settle_locked(nlm, &span, false);
+	unknow_in_locked(nlm->grants[bucket], &span);
+	unknow_in_locked(nlm->waits[bucket], &span);
+	dfs_lock_release(&nlm->mu);
 }
 
 bool
@@ -467,11 +567,12 @@ nlm_lock_begin(struct nlm *nlm, struct nlm_request *request, struct nlm_block *b
 {
 	unsigned bucket = bucket_of(request->ref.fileid);
 	struct nlm_request **head = &nlm->asking[bucket];
+	struct span span = span_of(request);
 	const struct nlm_block *b;
 
 	dfs_lock_acquire(&nlm->mu);
 	b = nlm->grants[bucket];
-	while (b && (b->state != NLM_BLOCK_GIVING_UP || !meets(b, request)))
+	while (b && (b->state != NLM_BLOCK_GIVING_UP || !meets(b, &span)))
 		b = b->next;
 	if (!b) {
 		request->next = *head;
@@ -486,17 +587,10 @@ nlm_lock_begin(struct nlm *nlm, struct nlm_request *request, struct nlm_block *b
 	return !b;
 }
 
-static void
-know_locked(struct nlm_block *head, const struct nlm_request *request)
-{
-	for (struct nlm_block *b = head; b; b = b->next)
-		b->unsure |= meets(b, request);
-}
-
 void
 nlm_lock_end(struct nlm *nlm, struct nlm_request *request, struct nlm_block *block, bool granted)
 {
-	unsigned bucket = bucket_of(request->ref.fileid);
+	struct span span = span_of(request);
 
 	dfs_lock_acquire(&nlm->mu);
 	*request->prev = request->next;
@@ -505,9 +599,8 @@ nlm_lock_end(struct nlm *nlm, struct nlm_request *request, struct nlm_block *blo
 	if (block)
 		unlink_locked(block);
 	if (granted) {
-		settle_locked(nlm, request);
-		know_locked(nlm->grants[bucket], request);
-		know_locked(nlm->waits[bucket], request);
+		settle_locked(nlm, &span, true);
+		know_locked(nlm, NULL, &span);
 	}
 	dfs_lock_release(&nlm->mu);
 }

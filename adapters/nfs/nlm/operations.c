@@ -86,7 +86,7 @@ run_cancel(struct nfs_call *call, struct nlm_request *r, struct nlm_result *res)
 	enum dfs_status status = dfs_fs_cancel_lock(&call->ctx, &r->ref, &r->who, &r->range);
 
 	(void)res;
-	if (status == DFS_NOENT && nlm_grants_settle(nlm_of(call), r))
+	if (status == DFS_NOENT && nlm_grants_cancelled(nlm_of(call), r))
 		status = dfs_fs_unlock(&call->ctx, &r->ref, &r->who, &r->range);
 	return status;
 }
@@ -100,7 +100,7 @@ run_unlock(struct nfs_call *call, struct nlm_request *r, struct nlm_result *res)
 		r->range.exclusive = exclusive;
 		dfs_fs_cancel_lock(&call->ctx, &r->ref, &r->who, &r->range);
 	}
-	nlm_grants_settle(nlm_of(call), r);
+	nlm_grants_unlocked(nlm_of(call), r);
 	return dfs_fs_unlock(&call->ctx, &r->ref, &r->who, &r->range);
 }
 

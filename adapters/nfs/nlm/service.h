@@ -64,7 +64,9 @@ struct nlm_block {
 	int64_t due;                    /* mu: of the next one */
 	uint32_t stat;                  /* mu: what GRANTED_RES said, if ANSWERED */
 	bool told;                      /* mu: the last one may have arrived; no answer has come */
-	bool unsure; /* mu: the same of an earlier one, or of a LOCK granted at once */
+	bool unsure;                    /* mu: the same of an earlier one */
+	bool is_known;                  /* mu: a part of it was granted to its owner otherwise: */
+	struct dfs_lock_range known;    /* mu: that lies in here */
 	union nfs_address peer, local;
 	uint32_t version;
 	bool datagram; /* came by UDP, and is answered so */
@@ -126,15 +128,17 @@ void nlm_block_free(struct nlm_block *block); /* NULL is allowed */
 /* A block's wait has ended; a task tells the client. */
 void nlm_granted(struct dfs_lock_wait *wait, enum dfs_status status);
 void nlm_tell(struct dfs_task *task);
-/* The owner knows that it has what was granted: no more call-backs for ranges within this one.
- * True: there was one, for exactly this. */
-bool nlm_grants_settle(struct nlm *nlm, const struct nlm_request *request);
+/* CANCEL of what waits no more.  True: it was granted, and is not told any more. */
+bool nlm_grants_cancelled(struct nlm *nlm, const struct nlm_request *request);
+/* UNLOCK: what lies within is not told any more. */
+void nlm_grants_unlocked(struct nlm *nlm, const struct nlm_request *request);
 /* Around a LOCK, during which nothing that it asks for is taken back.  block: its own, may be NULL.
  * False: something of this owner is being taken back there: the client is to come again, and there is
  * nothing to end. */
 bool nlm_lock_begin(struct nlm *nlm, struct nlm_request *request, struct nlm_block *block);
-/* block: NULL also if it waits now.  granted: at once, and that is told: grants within are settled, and
- * of what else is there nothing is taken back any more. */
+/* block: NULL also if it waits now.  granted: at once, and that is told: the grant of the same is
+ * settled, and what else is there is not taken back before this is unlocked.  Threads of a process
+ * are one owner: what lies within may be another's wait, which is told. */
 void nlm_lock_end(struct nlm *nlm, struct nlm_request *request, struct nlm_block *block,
 		  bool granted);
 /* Forget a client's grants. */

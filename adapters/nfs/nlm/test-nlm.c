@@ -752,6 +752,76 @@ test_granted_in_part_by_a_reply_is_kept(void)
 }
 
 static void
+test_what_was_known_in_part_and_is_unlocked_is_given_up(void)
+{
+	out.status = DFS_NOENT;
+	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, 0);
+	g_assert_cmpuint(take(host_b, 2, 10, 20, true), ==, NLM_BLOCKED);
+	g_assert_cmpuint(give(host_a, 1, 0, 0), ==, 0);
+	wait_sent(1);
+	g_assert_cmpuint(take(host_b, 2, 10, 1, false), ==, 0);
+	g_assert_cmpuint(give(host_b, 2, 10, 1), ==, 0);
+	nlm_tick(nlm);
+	wait_no_grants();
+	g_assert_true(is_free());
+}
+
+/* Threads of a process are one owner: what one of them has is not what another waits for. */
+static void
+block_and_grant_part(void)
+{
+	out.status = DFS_NOENT;
+	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, 0);
+	g_assert_cmpuint(take(host_b, 2, 0, 11, true), ==, NLM_BLOCKED);
+	g_assert_cmpuint(give(host_a, 1, 0, 0), ==, 0);
+	wait_sent(1);
+	out.status = DFS_OK;
+}
+
+static void
+test_cancel_of_more_leaves_what_lies_within(void)
+{
+	block_and_grant_part();
+	g_assert_cmpuint(cancel(host_b, 2, 0, 0), ==, NLM_DENIED);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 1);
+	tick_to(2);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_false(is_free());
+}
+
+static void
+test_lock_of_more_leaves_what_lies_within(void)
+{
+	block_and_grant_part();
+	g_assert_cmpuint(take(host_b, 2, 0, 100, false), ==, 0);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 1);
+	out.stat = NLM_DENIED;
+	tick_to(2);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_false(is_free());
+}
+
+/* Two grants of the same: the client waits for one of them, and denies the other. */
+static void
+test_granted_twice_is_kept(void)
+{
+	struct dfs_lock_done done;
+
+	block_and_grant_unheard(&done);
+	g_assert_cmpuint(give(host_b, 2, 0, 0), ==, 0);
+	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, 0);
+	g_assert_cmpuint(take(host_b, 2, 0, 0, true), ==, NLM_BLOCKED);
+	g_assert_cmpuint(give(host_a, 1, 0, 0), ==, 0);
+	wait_sent(1);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	out.stat = NLM_DENIED;
+	dfs_lock_done_run(world.one->locks, &done);
+	wait_sent(2);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_false(is_free());
+}
+
+static void
 test_blocks_are_bounded(void)
 {
 	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, 0);
@@ -952,6 +1022,12 @@ main(int argc, char **argv)
 	    test_of_what_is_unlocked_in_part_the_rest_is_freed);
 	add("/nlm/granted-by-the-reply-is-kept", test_granted_by_the_reply_is_kept);
 	add("/nlm/granted-in-part-by-a-reply-is-kept", test_granted_in_part_by_a_reply_is_kept);
+	add("/nlm/what-was-known-in-part-and-is-unlocked-is-given-up",
+	    test_what_was_known_in_part_and_is_unlocked_is_given_up);
+	add("/nlm/cancel-of-more-leaves-what-lies-within",
+	    test_cancel_of_more_leaves_what_lies_within);
+	add("/nlm/lock-of-more-leaves-what-lies-within", test_lock_of_more_leaves_what_lies_within);
+	add("/nlm/granted-twice-is-kept", test_granted_twice_is_kept);
 	add("/nlm/blocks-are-bounded", test_blocks_are_bounded);
 	add("/nlm/a-wait-that-comes-after-the-stop-ends",
 	    test_a_wait_that_comes_after_the_stop_ends);
