@@ -10,17 +10,20 @@
  *   GIVING_UP  whoever ended the telling unlocks the range
  *   OVER       forgotten; whoever tells frees it
  *
- * Events: the lock manager grants it; the next telling is due; GRANTED_RES; the telling ends; the client
- * is seen to know or to be gone (LOCK, UNLOCK, CANCEL, a restart); the range is unlocked.  "-": it cannot
- * come, "=": nothing changes.
+ * Events: the lock manager grants it, or ends the wait (CANCEL, UNLOCK, a restart, a limit, the share is
+ * closed); the next telling is due; GRANTED_RES; the telling ends; the client is seen to know or to be
+ * gone (LOCK, UNLOCK, CANCEL, a restart); the range is unlocked.  "-": it cannot come, "=": nothing
+ * changes.
  *
- *              granted   due      GRANTED_RES  told   settled  unlocked
- *   WAITING    TELLING   -        -            -      =        -
- *   RESTING    -         TELLING  as told      -      freed    -
- *   TELLING    -         =        ANSWERED     next   OVER     -
- *   ANSWERED   -         =        ANSWERED     next   OVER     -
- *   GIVING_UP  -         =        =            -      =        freed
- *   OVER       -         -        -            freed  -        -
+ *              granted   ended   due       GRANTED_RES  told   settled  unlocked
+ *   WAITING    TELLING*  freed   -         -            -      =        -
+ *   RESTING    -         -       TELLING*  as told      -      freed    -
+ *   TELLING    -         -       =         ANSWERED     next   OVER     -
+ *   ANSWERED   -         -       =         ANSWERED     next   OVER     -
+ *   GIVING_UP  -         -       =         =            -      =        freed, RESTING if that fails
+ *   OVER       -         -       -         -            freed  -        -
+ *
+ *   * RESTING while too much waits for a worker, or the service stops
  *
  * next (after_telling): freed if the client has accepted, RESTING if it may be told better later, and
  * in the end GIVING_UP or freed.  It is told by GRANTED, or by GRANTED_MSG if it asked by LOCK_MSG,
@@ -255,6 +258,12 @@ doubled(int64_t first, uint32_t times, int64_t max)
 	return times < 10 && first << times < max ? first << times : max;
 }
 
+static int64_t
+next_due(const struct nlm_block *block)
+{
+	return dfs_clock_mono() + doubled(FIRST_WAIT, block->tries, block->nlm->try_every);
+}
+
 static void
 finish_locked(struct nlm_block *block, enum outcome outcome)
 {
@@ -266,7 +275,7 @@ finish_locked(struct nlm_block *block, enum outcome outcome)
 		outcome = outcome_of_stat(block->stat);
 	if (outcome == ACCEPTED || outcome == UNANSWERED)
 		know_locked(block->nlm, block, &span);
-	block->due = dfs_clock_mono() + doubled(FIRST_WAIT, block->tries, block->nlm->try_every);
+	block->due = next_due(block);
 	block->tries++;
 	block->state = after_telling_locked(block, outcome);
 	if (block->state == NLM_BLOCK_OVER)
@@ -309,29 +318,37 @@ answer_locked(struct nlm_block *block, uint32_t stat)
 
 /* --- telling ------------------------------------------------------------------------------ */
 
-static void
+static enum dfs_status
 unlock(struct nlm_block *block)
 {
 	struct dfs_share *share = dfs_runtime_share_by_slot(block->nlm->runtime, block->slot);
 	struct dfs_lock_who who = who_of(block);
 	struct dfs_ctx ctx = {.share = share};
+	enum dfs_status status;
 
 	if (!share)
-		return;
-	dfs_fs_unlock(&ctx, &block->ref, &who, &block->range);
+		return DFS_OK;
+	status = dfs_fs_unlock(&ctx, &block->ref, &who, &block->range);
 	dfs_share_unref(share);
+	return status;
 }
 
 static void
 give_up(struct nlm_block *block)
 {
 	struct nlm *nlm = block->nlm;
+	enum dfs_status status = unlock(block);
 
-	unlock(block);
 	dfs_lock_acquire(&nlm->mu);
-	remove_grant_locked(block);
+	if (status == DFS_OK) {
+		remove_grant_locked(block);
+	} else {
+		block->state = NLM_BLOCK_RESTING;
+		block->due = next_due(block);
+	}
 	dfs_lock_release(&nlm->mu);
-	nlm_block_free(block);
+	if (status == DFS_OK)
+		nlm_block_free(block);
 }
 
 /* By whoever tells. */

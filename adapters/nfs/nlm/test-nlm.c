@@ -17,6 +17,7 @@
 #include "base/cond.h"
 #include "base/log.h"
 #include "io/worker.h"
+#include "metadata/lock/table.h"
 
 static struct test_world world;
 static struct test_conn conn;
@@ -646,6 +647,28 @@ make_request(struct nlm_request *r, const char *host, uint32_t svid)
 				       nlm_lock_owner(&args, r->owner)};
 }
 
+/* To unlock the midst of a lock takes one lock more, which the limit does not allow for a while. */
+static void
+test_what_cannot_be_unlocked_is_given_up_later(void)
+{
+	struct dfs_lock_domain *domain = world.one->locks->domain;
+	uint64_t max = domain->max_locks;
+
+	out.stat = NLM_DENIED;
+	g_assert_cmpuint(take(host_b, 2, 0, 10, false), ==, 0);
+	g_assert_cmpuint(take(host_b, 2, 20, 10, false), ==, 0);
+	g_assert_cmpuint(take(host_a, 1, 10, 10, false), ==, 0);
+	g_assert_cmpuint(take(host_b, 2, 10, 10, true), ==, NLM_BLOCKED);
+	domain->max_locks = 0;
+	g_assert_cmpuint(give(host_a, 1, 10, 10), ==, 0);
+	wait_sent(1);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 1);
+	domain->max_locks = max;
+	tick_to(2);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_cmpuint(take(host_a, 1, 10, 10, false), ==, 0);
+}
+
 /* The client refuses while a LOCK of the same owner is under way, which finds the lock to be its own. */
 static void
 test_what_its_owner_asks_for_is_not_given_up(void)
@@ -1012,6 +1035,8 @@ main(int argc, char **argv)
 	add("/nlm/what-is-not-held-is-not-told", test_what_is_not_held_is_not_told);
 	add("/nlm/what-is-given-up-is-to-be-asked-for-again",
 	    test_what_is_given_up_is_to_be_asked_for_again);
+	add("/nlm/what-cannot-be-unlocked-is-given-up-later",
+	    test_what_cannot_be_unlocked_is_given_up_later);
 	add("/nlm/what-its-owner-asks-for-is-not-given-up",
 	    test_what_its_owner_asks_for_is_not_given_up);
 	add("/nlm/what-its-owner-has-asked-for-in-vain-is-given-up",
