@@ -208,6 +208,9 @@ nfs_server_free(struct nfs_server *server)
 	free(server->service.map);
 	free(server->registration);
 	dfs_lane_free(server->lane);
+	/* No stop comes after a start that failed; what calls out has to end before its caller. */
+	if (server->service.nlm)
+		nlm_stop(server->service.nlm);
 	nfs_caller_free(server->service.caller);
 	nlm_free(server->service.nlm);
 	nfs_nsm_free(server->service.nsm);

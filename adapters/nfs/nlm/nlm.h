@@ -68,7 +68,7 @@ struct nlm_outside {
 /* outside is copied; NULL: nobody. */
 struct nlm *nlm_new(struct dfs_runtime *runtime, struct dfs_workers *workers,
 		    const struct nlm_outside *outside);
-/* Nobody waits from here on.  The main thread; before nfs_caller_stop. */
+/* Nobody waits from here on.  The main thread; before nfs_caller_stop.  May come again. */
 void nlm_stop(struct nlm *nlm);
 /* No request and no call is under way.  NULL is allowed. */
 void nlm_free(struct nlm *nlm);

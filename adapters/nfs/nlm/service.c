@@ -85,11 +85,15 @@ cancel_waits(struct nlm *nlm)
 void
 nlm_stop(struct nlm *nlm)
 {
+	bool before;
+
 	dfs_lock_acquire(&nlm->mu);
+	before = nlm->stopping;
 	nlm->stopping = true;
 	dfs_lock_release(&nlm->mu);
 	/* Nothing is submitted any more; what runs may still call out. */
-	dfs_lane_free(nlm->lane);
+	if (!before)
+		dfs_lane_free(nlm->lane);
 	cancel_waits(nlm);
 }
 
@@ -98,10 +102,7 @@ nlm_free(struct nlm *nlm)
 {
 	if (!nlm)
 		return;
-	if (!nlm->stopping)
-		nlm_stop(nlm);
-	else
-		cancel_waits(nlm); /* a LOCK that ran on when stop gave up may have queued one */
+	nlm_stop(nlm); /* once more: a LOCK that ran on when that gave up may have queued a wait */
 	nlm_grants_drop(nlm, NULL);
 	nlm_peers_free(nlm);
 	free(nlm);

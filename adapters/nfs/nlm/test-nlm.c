@@ -875,6 +875,13 @@ test_a_wait_that_comes_after_the_stop_ends(void)
 	dfs_locks_drop_clients(world.one->locks, any, NULL);
 }
 
+/* tear_down stops it again. */
+static void
+test_a_stop_may_come_twice(void)
+{
+	nlm_stop(nlm);
+}
+
 /* The client may have it: it is not unlocked, so that its record is there to be reclaimed from. */
 static void
 test_a_stop_keeps_what_is_being_told(void)
@@ -1056,6 +1063,7 @@ main(int argc, char **argv)
 	add("/nlm/blocks-are-bounded", test_blocks_are_bounded);
 	add("/nlm/a-wait-that-comes-after-the-stop-ends",
 	    test_a_wait_that_comes_after_the_stop_ends);
+	add("/nlm/a-stop-may-come-twice", test_a_stop_may_come_twice);
 	add("/nlm/a-stop-keeps-what-is-being-told", test_a_stop_keeps_what_is_being_told);
 	add("/nlm/a-restarted-peer-is-not-told", test_a_restarted_peer_is_not_told);
 	add("/nlm/monitor-comes-first", test_monitor_comes_first);

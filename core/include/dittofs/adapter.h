@@ -30,7 +30,8 @@ struct dfs_adapter_ops {
 	 * strings are there until start() has returned or destroy() is called. */
 	enum dfs_status (*create)(struct dfs_runtime *runtime, const struct dfs_host *host,
 				  const void *config, void **inst, struct dfs_diag *diag);
-	/* After stop() that answered true, or without start(). */
+	/* After stop() that answered true, without start(), or after a start() that failed, which no
+	 * stop() follows. */
 	void (*destroy)(void *inst);
 	/* Bind and serve. */
 	enum dfs_status (*start)(void *inst, struct dfs_diag *diag);
