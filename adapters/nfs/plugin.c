@@ -47,7 +47,8 @@ static const struct dfs_config_item options[] = {
 	{"reply_cache", DFS_CONFIG_INT, 0, FIELD(reply_cache), 256, 16777216, "65536", NULL,
 	 "Entries of the duplicate request cache, over all clients."},
 	{"udp", DFS_CONFIG_ENUM, 0, FIELD(udp), 0, 0, "auto", udp_names,
-	 "Whether MOUNT, locks and the status monitor are also served by UDP, on the same port; auto: with "
+	 "Whether MOUNT, locks and the status monitor are also served by UDP, on the same port; "
+	 "auto: with "
 	 "portmap or register_rpcbind."},
 	{"portmap", DFS_CONFIG_BOOL, 0, FIELD(portmap), 0, 0, "false", NULL,
 	 "Run a portmapper, which tells clients the ports of this adapter."},
@@ -67,9 +68,9 @@ static const struct nfs_program programs[] = {
 	{NSM_PROGRAM, 1, 1, nsm1_procs, NSM_PROCS, NFS_PROGRAM_UDP},
 	{PORTMAP_PROGRAM, 2, 2, portmap2_procs, PORTMAP_PROCS_2,
 	 NFS_PROGRAM_PORTMAP | NFS_PROGRAM_UDP},
-	{PORTMAP_PROGRAM, 3, 3, rpcbind3_procs, PORTMAP_PROCS_3,
+	{PORTMAP_PROGRAM, 3, 3, rpcbind_procs, PORTMAP_PROCS_3,
 	 NFS_PROGRAM_PORTMAP | NFS_PROGRAM_UDP},
-	{PORTMAP_PROGRAM, 4, 4, rpcbind4_procs, PORTMAP_PROCS_4,
+	{PORTMAP_PROGRAM, 4, 4, rpcbind_procs, PORTMAP_PROCS_4,
 	 NFS_PROGRAM_PORTMAP | NFS_PROGRAM_UDP},
 	/* The last ones: only with `locks`. */
 	{NLM_PROGRAM, 1, 1, nlm_procs, NLM_PROCS_1, NFS_PROGRAM_UDP},

@@ -67,8 +67,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const struct nfs_proc *procs;
 		uint32_t n;
 	} versions[] = {{portmap2_procs, PORTMAP_PROCS_2},
-			{rpcbind3_procs, PORTMAP_PROCS_3},
-			{rpcbind4_procs, PORTMAP_PROCS_4}};
+			{rpcbind_procs, PORTMAP_PROCS_3},
+			{rpcbind_procs, PORTMAP_PROCS_4}};
 
 	if (!map.n)
 		start();

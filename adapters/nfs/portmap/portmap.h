@@ -23,8 +23,8 @@
 #define PORTMAP_LIST_MAX 32768u /* bytes of a DUMP: every entry fits */
 
 extern const struct nfs_proc portmap2_procs[PORTMAP_PROCS_2];
-extern const struct nfs_proc rpcbind3_procs[PORTMAP_PROCS_3];
-extern const struct nfs_proc rpcbind4_procs[PORTMAP_PROCS_4];
+extern const struct nfs_proc
+	rpcbind_procs[PORTMAP_PROCS_4]; /* version 3: PORTMAP_PROCS_3 of them */
 
 enum dfs_status portmap_null(struct nfs_call *call);
 /* SET and UNSET of all versions. */

@@ -98,7 +98,7 @@ getaddr(uint32_t proc, uint32_t program, uint32_t version, const char *netid)
 	char *text;
 
 	ENCODE(o_rpcb, &args);
-	run_proc(rpcbind4_procs, proc);
+	run_proc(rpcbind_procs, proc);
 	DECODE(o_uaddr, &res);
 	text = g_strdup(res.addr);
 	FREE(o_uaddr, &res);
@@ -171,7 +171,7 @@ test_dump_lists_all_networks(void)
 
 	prepare();
 	test_conn_args(&conn, "", 0);
-	run_proc(rpcbind3_procs, 4);
+	run_proc(rpcbind_procs, 4);
 	DECODE(o_rpcb_dump_res, &res);
 	for (o_rpcbs *m = res; m; m = m->next, n++) {
 		g_autofree char *line = g_strdup_printf("%s %s", m->map.netid, m->map.addr);
@@ -191,7 +191,7 @@ test_longest_list_fits(void)
 	for (uint16_t i = 0; i < 2 * NFS_MAP_MAX; i++)
 		serve(UINT32_MAX, i, IPPROTO_TCP, "1111:1111:1111:1111:1111:1111:1111:1111", 65535);
 	test_conn_args(&conn, "", 0);
-	run_proc(rpcbind4_procs, 4);
+	run_proc(rpcbind_procs, 4);
 	DECODE(o_rpcb_dump_res, &res);
 	for (o_rpcbs *m = res; m; m = m->next)
 		n++;
@@ -213,7 +213,7 @@ test_nobody_registers_here(void)
 		decode((xdrproc_t)xdr_u_int, &done, sizeof done);
 		g_assert_cmpuint(done, ==, 0);
 		ENCODE(o_rpcb, &rpcb);
-		run_proc(rpcbind4_procs, proc);
+		run_proc(rpcbind_procs, proc);
 		decode((xdrproc_t)xdr_u_int, &done, sizeof done);
 		g_assert_cmpuint(done, ==, 0);
 	}
@@ -224,8 +224,8 @@ static void
 test_indirect_calls_are_absent(void)
 {
 	g_assert_cmpuint(PORTMAP_PROCS_2, ==, 5); /* 5 is CALLIT */
-	g_assert_null(rpcbind3_procs[5].run);
-	g_assert_null(rpcbind4_procs[5].run);
+	g_assert_null(rpcbind_procs[5].run);
+	g_assert_null(rpcbind_procs[5].run);
 	g_assert_cmpuint(PORTMAP_PROCS_4, ==, 10); /* 10 is INDIRECT */
 }
 
@@ -240,10 +240,10 @@ test_addresses_both_ways(void)
 		o_netbuf taddr;
 
 		ENCODE(o_uaddr, &args);
-		run_proc(rpcbind3_procs, 7);
+		run_proc(rpcbind_procs, 7);
 		DECODE(o_netbuf, &taddr);
 		ENCODE(o_netbuf, &taddr);
-		run_proc(rpcbind3_procs, 8);
+		run_proc(rpcbind_procs, 8);
 		DECODE(o_uaddr, &back);
 		g_assert_cmpstr(back.addr, ==, i < 2 ? texts[i] : "");
 		FREE(o_netbuf, &taddr);
@@ -259,7 +259,7 @@ test_gettime(void)
 
 	prepare();
 	test_conn_args(&conn, "", 0);
-	run_proc(rpcbind3_procs, 6);
+	run_proc(rpcbind_procs, 6);
 	decode((xdrproc_t)xdr_u_int, &now, sizeof now);
 	g_assert_cmpuint(now, >=, before);
 	g_assert_cmpuint(now, <=, g_get_real_time() / G_USEC_PER_SEC);
@@ -272,9 +272,9 @@ test_truncated_arguments_are_garbage(void)
 	test_conn_args(&conn, "\0\1\x86\xa3\0\0\0\3\0\0\0\6", 12);
 	g_assert_cmpint(test_conn_run(&conn, &portmap2_procs[3]), ==, DFS_INVAL);
 	test_conn_args(&conn, "\0\1\x86\xa3\0\0\0\3\0\0\0\6tcp6", 16);
-	g_assert_cmpint(test_conn_run(&conn, &rpcbind3_procs[3]), ==, DFS_INVAL);
+	g_assert_cmpint(test_conn_run(&conn, &rpcbind_procs[3]), ==, DFS_INVAL);
 	test_conn_args(&conn, "\0\0\0\x9\x31", 5);
-	g_assert_cmpint(test_conn_run(&conn, &rpcbind3_procs[7]), ==, DFS_INVAL);
+	g_assert_cmpint(test_conn_run(&conn, &rpcbind_procs[7]), ==, DFS_INVAL);
 	g_clear_pointer(&map, g_free);
 }
 
