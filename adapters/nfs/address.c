@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "adapters/nfs/address.h"
+#include "base/hash.h"
 
 void
 nfs_address_set(union nfs_address *to, const struct sockaddr *from)
@@ -71,6 +72,20 @@ nfs_address_same(const union nfs_address *a, const union nfs_address *b)
 	return a->sa.sa_family == AF_INET6 &&
 	       IN6_ARE_ADDR_EQUAL(&a->in6.sin6_addr, &b->in6.sin6_addr) &&
 	       a->in6.sin6_scope_id == b->in6.sin6_scope_id;
+}
+
+uint64_t
+nfs_address_hash(const union nfs_address *a)
+{
+	uint64_t high = 0, low = 0;
+
+	if (a->sa.sa_family == AF_INET) {
+		low = a->in.sin_addr.s_addr;
+	} else if (a->sa.sa_family == AF_INET6) {
+		memcpy(&high, &a->in6.sin6_addr, 8);
+		memcpy(&low, a->in6.sin6_addr.s6_addr + 8, 8);
+	}
+	return dfs_hash_u64(high, low);
 }
 
 bool

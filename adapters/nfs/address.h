@@ -28,6 +28,8 @@ uint16_t nfs_address_port(const union nfs_address *a);
 void nfs_address_set_port(union nfs_address *a, uint16_t port);
 /* Equal but for the port. */
 bool nfs_address_same(const union nfs_address *a, const union nfs_address *b);
+/* Of the address without port and scope, for hash tables; not keyed. */
+uint64_t nfs_address_hash(const union nfs_address *a);
 bool nfs_address_loopback(const union nfs_address *a);
 /* 0.0.0.0 or ::. */
 bool nfs_address_wildcard(const union nfs_address *a);

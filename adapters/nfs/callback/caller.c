@@ -12,7 +12,6 @@
 #include "adapters/nfs/rpc/header.h"
 #include "base/clock.h"
 #include "base/container.h"
-#include "base/hash.h"
 #include "base/log.h"
 
 static void begin_run(struct dfs_job *job);
@@ -153,14 +152,9 @@ nfs_call_new(struct nfs_caller *caller, const struct nfs_target *target, uint32_
 static struct nfs_call_peer *
 peer_get(struct nfs_caller *caller, const union nfs_address *address)
 {
-	uint64_t host = address->sa.sa_family == AF_INET ? address->in.sin_addr.s_addr : 0, low = 0;
-	struct nfs_call_peer **bucket, *peer;
+	struct nfs_call_peer **bucket = &caller->peers[nfs_address_hash(address) % NFS_CALL_PEERS];
+	struct nfs_call_peer *peer;
 
-	if (address->sa.sa_family == AF_INET6) {
-		memcpy(&host, &address->in6.sin6_addr, 8);
-		memcpy(&low, address->in6.sin6_addr.s6_addr + 8, 8);
-	}
-	bucket = &caller->peers[dfs_hash_u64(host, low) % NFS_CALL_PEERS];
 	for (peer = *bucket; peer; peer = peer->next)
 		if (nfs_address_same(&peer->address, address))
 			return peer;

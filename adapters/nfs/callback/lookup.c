@@ -17,18 +17,11 @@
 static struct nfs_call_port *
 place(struct nfs_caller *caller, const struct nfs_target *target)
 {
-	const union nfs_address *a = &target->peer;
-	uint64_t high = 0, low = 0;
+	uint64_t service =
+		(uint64_t)target->program << 32 | target->version << 8 | target->protocol;
 
-	if (a->sa.sa_family == AF_INET) {
-		low = a->in.sin_addr.s_addr;
-	} else {
-		memcpy(&high, &a->in6.sin6_addr, 8);
-		memcpy(&low, a->in6.sin6_addr.s6_addr + 8, 8);
-	}
-	low = dfs_hash_u64(high, low);
-	high = (uint64_t)target->program << 32 | target->version << 8 | target->protocol;
-	return &caller->ports[dfs_hash_u64(high, low) % NFS_CALL_PORTS];
+	return &caller->ports[dfs_hash_u64(service, nfs_address_hash(&target->peer)) %
+			      NFS_CALL_PORTS];
 }
 
 static bool

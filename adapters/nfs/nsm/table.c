@@ -7,21 +7,12 @@
 
 #include "adapters/nfs/nsm/table.h"
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/log.h"
 
 struct nsm_peer **
 nsm_bucket(struct nfs_nsm *nsm, const union nfs_address *address)
 {
-	uint64_t high = 0, low = 0;
-
-	if (address->sa.sa_family == AF_INET) {
-		low = address->in.sin_addr.s_addr;
-	} else {
-		memcpy(&high, &address->in6.sin6_addr, 8);
-		memcpy(&low, address->in6.sin6_addr.s6_addr + 8, 8);
-	}
-	return &nsm->peers[dfs_hash_u64(high, low) % NSM_BUCKETS];
+	return &nsm->peers[nfs_address_hash(address) % NSM_BUCKETS];
 }
 
 struct nsm_peer *
