@@ -10,8 +10,8 @@
  *   end LINES
  *
  * BOOT names the host's start in which the file was written.  Names are percent-encoded, an address
- * that is not known is "-", PRIV is in hexadecimal.  The file is written under another name, synced and renamed, so it is whole or not there; "end" tells a file
- * that was damaged otherwise.
+ * that is not known is "-", PRIV is in hexadecimal.  The file is written under another name, synced
+ * and renamed, so it is whole or not there; "end" tells a file that was damaged otherwise.
  */
 #include <ctype.h>
 #include <errno.h>

@@ -1,27 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * What programs of this host ask of its status monitor: SM_MON, SM_UNMON, SM_UNMON_ALL,
- * SM_SIMU_CRASH.  From loopback and a privileged port only, and notices go to the lock manager's
- * program only: otherwise anybody could have this host call what they like.
+ * What programs of this host ask of its status monitor: SM_MON, SM_UNMON, SM_UNMON_ALL (X/Open XNFS
+ * chapter 11).  From this host only, and notices go to the lock manager's program only, which are rules
+ * of ours: otherwise anybody could have this host call what they like.
  */
 #include <stdlib.h>
 
+#include "adapters/nfs/nlm/nlm.h"
 #include "adapters/nfs/nsm/table.h"
 #include "base/log.h"
 
-#define PRIVILEGED 1024u
-#define LOCK_MANAGER 100021u
 #define STAT_SUCC 0u
 #define STAT_FAIL 1u
-
-static bool
-is_local(const struct nfs_call *call)
-{
-	union nfs_address from;
-
-	nfs_address_set(&from, &call->access->peer.sa);
-	return nfs_address_loopback(&from) && nfs_address_port(&from) < PRIVILEGED;
-}
 
 /* struct my_id.  False: what it says cannot be remembered; check args.bad. */
 static bool
@@ -90,7 +80,7 @@ nsm1_mon(struct nfs_call *call)
 	if (call->args.bad)
 		return DFS_INVAL;
 	memcpy(w.priv, priv, NSM_PRIV_SIZE);
-	good = good && is_local(call) && w.program == LOCK_MANAGER;
+	good = good && nsm_from_this_host(call) && w.program == NLM_PROGRAM;
 	pthread_mutex_lock(&nsm->mu);
 	if (good) {
 		good = add_locked(nsm, &w);
@@ -137,7 +127,7 @@ nsm1_unmon(struct nfs_call *call)
 
 	if (call->args.bad)
 		return DFS_INVAL;
-	return drop(call, good && is_local(call) ? &w : NULL, false);
+	return drop(call, good && nsm_from_this_host(call) ? &w : NULL, false);
 }
 
 enum dfs_status
@@ -148,5 +138,5 @@ nsm1_unmon_all(struct nfs_call *call)
 
 	if (call->args.bad)
 		return DFS_INVAL;
-	return drop(call, good && is_local(call) ? &w : NULL, true);
+	return drop(call, good && nsm_from_this_host(call) ? &w : NULL, true);
 }

@@ -20,7 +20,7 @@
  * source addresses can be forged; who can do that in the server's network can do it to every status
  * monitor.)  The same notice again does nothing: the peer may hold new locks by then.
  *
- * Any thread.  Locks: mu, innermost; nothing is called with it held.
+ * Any thread but where it is said.  Locks: mu, innermost; nothing is called with it held.
  */
 #ifndef NFS_NSM_H
 #define NFS_NSM_H
@@ -35,6 +35,16 @@
 #define NSM_PEERS_MAX 16384u
 #define NSM_PEERS_ADDRESS_MAX 256u /* names of one address: nobody fills the table alone */
 #define NSM_WATCHES_MAX 256u       /* SM_MON */
+
+enum nsm_proc_number {
+	SM_NULL = 0,
+	SM_STAT = 1,
+	SM_MON = 2,
+	SM_UNMON = 3,
+	SM_UNMON_ALL = 4,
+	SM_SIMU_CRASH = 5,
+	SM_NOTIFY = 6,
+};
 #define NSM_PROCS 7u
 
 struct dfs_lane;
@@ -67,7 +77,8 @@ uint32_t nfs_nsm_state(struct nfs_nsm *nsm);
  * durable already: no reply that grants precedes it.  name: caller_name.  state: that of its own
  * monitor if the request told it, else 0.  Cheap, does not block.  Who calls this and nfs_nsm_forget for
  * one peer orders the two.
- * DFS_NAMETOOLONG, DFS_INVAL (empty, or with a NUL), DFS_NOSPC: too many peers, in all or of this address; DFS_NOMEM. */
+ * DFS_NAMETOOLONG, DFS_INVAL (empty, or with a NUL), DFS_NOSPC: too many peers, in all or of this
+ * address, or no memory. */
 enum dfs_status nfs_nsm_monitor(struct nfs_nsm *nsm, const struct nfs_access *access,
 				const char *name, uint32_t len, uint32_t state,
 				struct dfs_ctx *ctx);
@@ -75,9 +86,9 @@ enum dfs_status nfs_nsm_monitor(struct nfs_nsm *nsm, const struct nfs_access *ac
 void nfs_nsm_forget(struct nfs_nsm *nsm, const union nfs_address *peer, const char *name,
 		    uint32_t len);
 
-/* Peers that are remembered, those still to be told included; for tests and metrics. */
+/* Peers that are remembered, those still to be told included; for tests. */
 uint32_t nfs_nsm_peers(struct nfs_nsm *nsm);
-/* Of those, the ones to be told. */
+/* Of those, the ones to be told; for tests. */
 uint32_t nfs_nsm_untold(struct nfs_nsm *nsm);
 
 /* Procedures. */

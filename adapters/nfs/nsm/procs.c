@@ -11,11 +11,11 @@ fail_mon(struct xdr_out *out, enum dfs_status status)
 }
 
 const struct nfs_proc nsm1_procs[NSM_PROCS] = {
-	{"nsm-null", nsm1_null, 0, 0, NULL},
-	{"nsm-stat", nsm1_stat, 8, 0, NULL},
-	{"nsm-mon", nsm1_mon, 8, 0, fail_mon},
-	{"nsm-unmon", nsm1_unmon, 4, 0, NULL},
-	{"nsm-unmon-all", nsm1_unmon_all, 4, 0, NULL},
-	{"nsm-simu-crash", nsm1_simu_crash, 0, 0, NULL},
-	{"nsm-notify", nsm1_notify, 0, 0, NULL},
+	[SM_NULL] = {"nsm-null", nsm1_null, 0, 0, NULL},
+	[SM_STAT] = {"nsm-stat", nsm1_stat, 8, 0, NULL},
+	[SM_MON] = {"nsm-mon", nsm1_mon, 8, 0, fail_mon},
+	[SM_UNMON] = {"nsm-unmon", nsm1_unmon, 4, 0, NULL},
+	[SM_UNMON_ALL] = {"nsm-unmon-all", nsm1_unmon_all, 4, 0, NULL},
+	[SM_SIMU_CRASH] = {"nsm-simu-crash", nsm1_simu_crash, 0, 0, NULL},
+	[SM_NOTIFY] = {"nsm-notify", nsm1_notify, 0, 0, NULL},
 };

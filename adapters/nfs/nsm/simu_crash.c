@@ -4,8 +4,6 @@
 #include "adapters/nfs/nsm/table.h"
 #include "base/log.h"
 
-#define PRIVILEGED 1024u
-
 struct dropped {
 	union nfs_address address;
 	char name[NSM_NAME_MAX + 1];
@@ -35,17 +33,15 @@ crash_locked(struct nfs_nsm *nsm, uint32_t *n)
 }
 
 /* As if this server had crashed: locks are lost, the state number grows, and those who held some are
- * told.  For tests of clients; from loopback and a privileged port only. */
+ * told.  For tests of clients; from this host only. */
 enum dfs_status
 nsm1_simu_crash(struct nfs_call *call)
 {
 	struct nfs_nsm *nsm = call->access->service->nsm;
-	union nfs_address from;
 	struct dropped *list;
 	uint32_t n;
 
-	nfs_address_set(&from, &call->access->peer.sa);
-	if (!nfs_address_loopback(&from) || nfs_address_port(&from) >= PRIVILEGED)
+	if (!nsm_from_this_host(call))
 		return DFS_OK;
 	if (call->ctx.nonblock)
 		return DFS_AGAIN;

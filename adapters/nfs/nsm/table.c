@@ -235,6 +235,15 @@ nfs_nsm_untold(struct nfs_nsm *nsm)
 	return n;
 }
 
+bool
+nsm_from_this_host(const struct nfs_call *call)
+{
+	union nfs_address from;
+
+	nfs_address_set(&from, &call->access->peer.sa);
+	return nfs_address_loopback(&from) && nfs_address_port(&from) < IPPORT_RESERVED;
+}
+
 /* The peer as it is remembered from now on, or NULL. */
 static struct nsm_peer *
 hold_locked(struct nfs_nsm *nsm, const struct nfs_access *access, const char *name, uint32_t state)

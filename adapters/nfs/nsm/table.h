@@ -51,13 +51,15 @@ struct nfs_nsm {
 	bool same_boot;                  /* the file was written in it */
 	struct dfs_lane *lane;
 	struct dfs_gate *gate;
-	struct nfs_caller *caller;      /* NULL: not started */
+	struct nfs_caller *caller;      /* set once, under mu; NULL: not started */
 	nfs_nsm_restarted_fn restarted; /* set before the first request; NULL: nobody holds locks */
 	void *restarted_arg;
 
 	_Atomic bool stopping;
 	pthread_mutex_t mu;
-	uint32_t state;   /* guarded by mu, like all below */
+	/* guarded by mu: */
+	bool kicked; /* kick is on its way */
+	uint32_t state;
 	uint64_t seq;     /* of the last change */
 	uint64_t written; /* the last change that is in the file */
 	uint32_t n_peers, n_watches, n_lapsed, n_untold;
@@ -65,12 +67,11 @@ struct nfs_nsm {
 	struct nsm_watch *watches;
 	struct nsm_watch *lapsed; /* of an earlier start of the host: whom to tell */
 
-	/* The caller's thread's: notices. */
+	/* The caller's thread's: notices.  kick: of who has set kicked. */
 	struct dfs_post kick;
 	struct dfs_timer timer;
 	uint32_t under_way;
 	int64_t give_up; /* monotonic ns */
-	bool kicked;     /* guarded by mu: kick is on its way */
 };
 
 /* table.c */
@@ -87,12 +88,15 @@ void nsm_prune_locked(struct nfs_nsm *nsm, bool all);
 bool nsm_name_matches(const char *a, const char *b);
 /* len bytes as a C string of at most NSM_NAME_MAX; DFS_NAMETOOLONG, DFS_INVAL. */
 enum dfs_status nsm_name(const char *bytes, uint32_t len, char name[NSM_NAME_MAX + 1]);
+/* Whether a privileged program of this host calls: from loopback and a port below 1024. */
+bool nsm_from_this_host(const struct nfs_call *call);
 /* Have the file written, without waiting for it. */
 void nsm_write_soon(struct nfs_nsm *nsm);
 
 /* file.c */
 
-/* DFS_NOENT: there is none.  DFS_CORRUPT: it is damaged (what could be read is there). */
+/* Before the first request.  DFS_OK also if there is none, or if it is damaged: then what could be read
+ * is there, and the log says so.  DFS_IO: it cannot be read. */
 enum dfs_status nsm_file_read(struct nfs_nsm *nsm);
 /* Write all; on the gate's thread, or before it is used. */
 enum dfs_status nsm_file_write(struct nfs_nsm *nsm, uint64_t *seq);
@@ -105,9 +109,9 @@ bool nsm_file_parse(struct nfs_nsm *nsm, char *text);
 void nsm_tell(struct nfs_nsm *nsm);
 /* When the host itself has restarted, those whom its programs had watched are to be told, too: find
  * their addresses, and forget the watches.  (While the host runs on, its programs still hold what they
- * have locked elsewhere.) */
+ * have locked elsewhere.)  Asks name servers: on a worker. */
 void nsm_tell_watched(struct nfs_nsm *nsm);
-/* Pass a host's notice on to the programs of this host that watch it. */
+/* Pass a host's notice on to the programs of this host that watch it; any thread. */
 void nsm_pass_on(struct nfs_nsm *nsm, const char *name, const union nfs_address *from,
 		 uint32_t state);
 

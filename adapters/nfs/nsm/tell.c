@@ -4,8 +4,10 @@
  * told about hosts that they watch.
  *
  * A peer that does not answer is asked again with growing pauses, by UDP and by TCP in turn, for
- * NSM_TELL_TIME; a client that starts at the same time as the server needs that.  All on the
- * caller's thread.
+ * NSM_TELL_TIME; a client that starts at the same time as the server needs that.
+ *
+ * Threads: calls end, and peers are gone through, on the caller's thread; notices are passed on by whoever
+ * takes them in, names of hosts are looked up by a worker.
  */
 #include <netdb.h>
 #include <stdlib.h>
@@ -17,7 +19,6 @@
 #include "base/log.h"
 #include "io/worker.h"
 
-#define SM_NOTIFY 6u
 #define PARALLEL 64u
 #define TRY_TIME (10 * DFS_SECOND)
 #define PAUSE (5 * DFS_SECOND)
@@ -38,7 +39,7 @@ told_locked(struct nfs_nsm *nsm, struct nsm_peer *peer)
 	nsm->n_untold--;
 }
 
-/* Whether it is over for now. */
+/* Caller's thread.  Whether it is over for now. */
 static bool
 answered_locked(struct nfs_nsm *nsm, struct nsm_peer *peer, enum dfs_status status)
 {
@@ -67,6 +68,7 @@ answered_locked(struct nfs_nsm *nsm, struct nsm_peer *peer, enum dfs_status stat
 	return true;
 }
 
+/* Caller's thread. */
 static void
 notice_done(void *arg, enum dfs_status status, struct xdr_in *reply)
 {
@@ -84,7 +86,7 @@ notice_done(void *arg, enum dfs_status status, struct xdr_in *reply)
 		pass(nsm);
 }
 
-/* One notice; the peer is marked as asking. */
+/* One notice; the peer is marked as asking.  Caller's thread. */
 static void
 send_notice(struct nfs_nsm *nsm, struct nsm_peer *peer, const union nfs_address *address,
 	    const union nfs_address *local, unsigned tries, uint32_t state)
@@ -145,6 +147,7 @@ choose_locked(struct nfs_nsm *nsm, struct to_send *list, unsigned n, int64_t now
 	return found;
 }
 
+/* Send to those whose turn it is.  Caller's thread. */
 static void
 pass(struct nfs_nsm *nsm)
 {
@@ -208,7 +211,7 @@ nsm_tell(struct nfs_nsm *nsm)
 	dfs_loop_post(nfs_caller_loop(nsm->caller), &nsm->kick);
 }
 
-/* Every address of the host becomes a peer that is to be told. */
+/* Every address of the host becomes a peer that is to be told.  A worker; may take long. */
 static void
 add_host(struct nfs_nsm *nsm, const char *host)
 {
@@ -270,6 +273,7 @@ struct passed {
 	unsigned char args[4 + NSM_NAME_MAX + 3 + 4 + NSM_PRIV_SIZE];
 };
 
+/* Caller's thread. */
 static void
 passed_done(void *arg, enum dfs_status status, struct xdr_in *reply)
 {
