@@ -76,7 +76,7 @@ enum dfs_status nfs_caller_send(struct nfs_caller *caller, const struct nfs_targ
 
 /* The caller's loop, for timers of who works with its callbacks. */
 struct dfs_loop *nfs_caller_loop(struct nfs_caller *caller);
-/* Calls accepted and not done. */
+/* Calls accepted and not done; for tests. */
 uint32_t nfs_caller_pending(const struct nfs_caller *caller);
 
 #endif

@@ -7,8 +7,8 @@
  * rules, squashing and read-only shares hold as for NFS calls.  A LOCK that blocks waits in the lock
  * manager; when its turn has come the client is called back (grant.c).
  *
- * Any thread.  Locks, outermost first: peers, then mu; the lock manager is called with peers held at
- * most.
+ * Any thread.  Locks, outermost first: peers_mu (held over the runtime's list of shares, the lock
+ * manager, and outside's monitor and forget); mu (held over the lane's queue alone).
  */
 #ifndef NFS_NLM_H
 #define NFS_NLM_H
@@ -50,7 +50,8 @@ struct dfs_workers;
 struct nlm;
 
 /* What NLM asks of others.  Every member may be NULL: then nobody is called back (a LOCK that would
- * block is denied, and messages are not answered), or nobody watches peers. */
+ * block is denied, and messages are not answered), or nobody watches peers.  monitor and forget are
+ * called with peers_mu held: they must not call NLM.  send is called with no lock held. */
 struct nlm_outside {
 	void *arg;
 	/* As nfs_caller_send. */
@@ -76,7 +77,7 @@ void nlm_free(struct nlm *nlm);
 void nlm_tick(struct nlm *nlm);
 /* The peer has restarted and holds nothing any more; arg: the struct nlm.  Blocking. */
 void nlm_peer_restarted(void *arg, const union nfs_address *peer, const char *name);
-/* Grants that clients have not acknowledged; for tests and metrics. */
+/* Grants that clients have not acknowledged; for tests. */
 uint32_t nlm_grants(struct nlm *nlm);
 
 extern const struct nfs_proc nlm_procs[NLM_PROCS];

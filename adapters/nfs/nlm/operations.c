@@ -17,8 +17,9 @@ tested(enum dfs_status status)
 	return status == DFS_PERM || status == DFS_NOENT ? DFS_ACCESS : status;
 }
 
-/* What an UNLOCK or UNSHARE answers: a refusal for the file's sake helps nobody, and what cannot be
- * there is not held; what may go better next time, or is no range at all, is told. */
+/* What an UNLOCK or UNSHARE answers.  XNFS chapter 10 (NLM_UNLOCK) allows GRANTED where nothing was
+ * locked.  So a refusal for the file's sake helps nobody, and what cannot be there is not held; what
+ * may go better next time, or is no range at all, is told. */
 static enum dfs_status
 released(enum dfs_status status)
 {
@@ -79,7 +80,8 @@ run_nm_lock(struct nfs_call *call, struct nlm_request *r, struct nlm_result *res
 	return lock(call, r, DFS_LOCK_PASSING);
 }
 
-/* A request that waits, or one that was granted while this was on its way. */
+/* A request that waits, or one that was granted while this was on its way; of exactly these bytes and
+ * this kind (XNFS chapter 10, NLM_CANCEL). */
 static enum dfs_status
 run_cancel(struct nfs_call *call, struct nlm_request *r, struct nlm_result *res)
 {

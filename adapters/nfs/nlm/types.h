@@ -66,9 +66,11 @@ void nlm_put_shareres(struct xdr_out *out, uint32_t version, const struct nlm_ar
 /* nlm_testargs, for GRANTED. */
 void nlm_put_testargs(struct xdr_out *out, uint32_t version, const struct nlm_args *args);
 
-/* nlm_stats of a version. */
+/* nlm4_stats (RFC 1813 6.1.4), or before version 4 nlm_stats (XNFS chapter 10), which ends with
+ * DEADLCK.  That one who is only slow answers DENIED_GRACE is ours: clients come again after no other. */
 enum nlm_stat nlm_status(uint32_t version, enum dfs_status status);
-/* DFS_FBIG: beyond what 64 bits can tell. */
+/* A length of 0 reaches to the end, as fcntl()'s.  DFS_FBIG: beyond what 64 bits can tell (NLM4_FBIG,
+ * RFC 1813 6.1.4). */
 enum dfs_status nlm_range(uint32_t version, const struct nlm_args *args,
 			  struct dfs_lock_range *range);
 
