@@ -39,6 +39,10 @@ def check(name, good, *text):
     return good
 
 
+def same(name, got, want):
+    return check(name, got == want, "got %r, want %r" % (got, want))
+
+
 def note(text):
     print("# " + text, flush=True)
 

@@ -5,16 +5,12 @@ import nlm
 import rpc
 from nlm import Client
 from rpc import Conn, opaque, u32
-from world import Server, check, done, share
+from world import Server, check, done, same, share
 
 server = Server([share("export", "leveldb", "filesystem"), share("ro", access="ro")])
 nfs = Conn(server.port)
 root = nfs.mount()
 fh = nfs.create(root, b"f")[1]
-
-
-def same(name, got, want):
-    check(name, got == want, "got %r, want %r" % (got, want))
 
 
 for version in (1, 3, 4):

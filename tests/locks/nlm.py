@@ -198,9 +198,6 @@ class Listener:
         assert got == proc, "procedure %d came" % got
         return vers, rpc.Reply(body)
 
-    def quiet(self):
-        return self.calls.empty()
-
 
 def granted(body, stat=0):
     """An answer with the cookie of the call."""

@@ -7,7 +7,7 @@ import sys
 import nlm
 from nlm import NLM, NSM, Client, Listener, own_network
 from rpc import Conn, opaque, u32
-from world import Server, check, done, share, wait_for
+from world import Server, check, done, same, share, wait_for
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../protocol"))
 from side import Udp  # noqa: E402
@@ -16,10 +16,6 @@ own_network()
 HERE = "127.0.0.9"  # no address that a call would come from by itself
 stores = [share("export", "leveldb", "filesystem"), share("other", "leveldb", "filesystem")]
 server = Server(stores, server='lock_grace = "1h"', nfs='udp = "on";', listen=HERE)
-
-
-def same(name, got, want):
-    check(name, got == want, "got %r, want %r" % (got, want))
 
 
 def again(grace="1h"):
