@@ -42,6 +42,9 @@ struct nfs_target {
 	bool auth_sys;    /* as user 0 by AUTH_SYS; else AUTH_NONE */
 	bool one_way;     /* sent once, no reply is waited for (NLM's _RES messages) */
 	bool once; /* the program gets it once at most: a call that may be lost is not repeated */
+	/* Asked with nfs_caller_send's arg before it is sent, which can be long after that call: whether it
+	 * still is to be.  On the caller's thread, must not block.  NULL: it is. */
+	bool (*wanted)(void *arg);
 };
 
 /* A call has ended; on the caller's thread, must not block.  reply stands at the results and is valid
@@ -55,6 +58,7 @@ struct nfs_target {
  *   DFS_CORRUPT   the reply is none
  *   DFS_TIMEDOUT  the deadline passed
  *   DFS_BUSY      too many calls to this peer
+ *   DFS_STALE     not wanted any more
  *   DFS_IO        unreachable, refused, connection lost, or the peer's own failure
  *   DFS_SHUTDOWN  the caller is being stopped
  * After DFS_CORRUPT, DFS_TIMEDOUT, DFS_IO and DFS_SHUTDOWN the peer may have executed it. */

@@ -120,6 +120,12 @@ void nfs_stream_begin(struct nfs_outcall *call);
 void nfs_stream_leave(struct nfs_outcall *call);
 void nfs_streams_close(struct nfs_caller *caller);
 
+static inline bool
+nfs_call_wanted(const struct nfs_outcall *call)
+{
+	return !call->target.wanted || call->target.wanted(call->arg);
+}
+
 /* Bytes of a message, behind the mark. */
 static inline const unsigned char *
 nfs_call_message(const struct nfs_outcall *call)

@@ -22,11 +22,16 @@ static bool
 transmit(struct nfs_outcall *call)
 {
 	struct nfs_caller *caller = call->caller;
-	ssize_t n = send(call->watch.fd, nfs_call_message(call), call->len - RPC_MARK_SIZE,
-			 MSG_NOSIGNAL | MSG_DONTWAIT);
 	int64_t wait = FIRST_WAIT << call->sends;
+	ssize_t n;
 	bool again;
 
+	if (!nfs_call_wanted(call)) {
+		nfs_call_end(call, DFS_STALE, NULL);
+		return false;
+	}
+	n = send(call->watch.fd, nfs_call_message(call), call->len - RPC_MARK_SIZE,
+		 MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n < 0 && errno != EAGAIN && errno != ENOBUFS && errno != EINTR) {
 		nfs_call_failed(call, false);
 		return false;

@@ -94,6 +94,7 @@ nfs_port_ask(struct nfs_outcall *call)
 			       call->target.protocol, &rpcbind.version, &procedure);
 	rpcbind.program = RPCBIND_PROGRAM;
 	rpcbind.auth_sys = rpcbind.one_way = rpcbind.once = false;
+	rpcbind.wanted = NULL;
 	nfs_address_set_port(&rpcbind.peer, RPCBIND_PORT);
 	if (call->target.peer.sa.sa_family == AF_INET6)
 		call->lookups = 2; /* GETADDR answers for the protocol that it is asked over */

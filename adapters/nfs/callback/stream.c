@@ -137,8 +137,14 @@ write_calls(struct nfs_stream *stream)
 	struct nfs_outcall *call;
 
 	while (stream->watch.fd >= 0 && (call = stream->unsent)) {
-		ssize_t n = send(stream->watch.fd, call->bytes + call->sent, call->len - call->sent,
-				 MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n;
+
+		if (call->sent == 0 && !nfs_call_wanted(call)) {
+			nfs_call_end(call, DFS_STALE, NULL);
+			continue;
+		}
+		n = send(stream->watch.fd, call->bytes + call->sent, call->len - call->sent,
+			 MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)

@@ -392,6 +392,31 @@ test_once_is_sent_once_by_udp(struct fixture *f, gconstpointer data)
 	g_assert_cmpint(f->peer.calls, ==, 1);
 }
 
+static bool
+never(void *arg)
+{
+	(void)arg;
+	return false;
+}
+
+static void
+test_what_is_not_wanted_any_more_is_not_sent(struct fixture *f, gconstpointer data)
+{
+	static const uint8_t protocols[] = {IPPROTO_UDP, IPPROTO_TCP};
+	static struct outcome o;
+
+	(void)data;
+	for (unsigned i = 0; i < 2; i++) {
+		struct nfs_target t = target(f, protocols[i]);
+
+		t.wanted = never;
+		begin(f, &o, &t, P_ECHO, 0, LONG);
+		g_assert_cmpint(end(&o), ==, DFS_STALE);
+	}
+	g_assert_cmpint(call(f, IPPROTO_TCP, P_ECHO, 1, LONG), ==, DFS_OK);
+	g_assert_cmpint(f->peer.calls, ==, 1);
+}
+
 static void
 test_strays_are_passed_over(struct fixture *f, gconstpointer data)
 {
@@ -672,6 +697,8 @@ main(int argc, char **argv)
 	TEST("silence-ends-at-the-deadline", test_silence_ends_at_the_deadline);
 	TEST("lost-datagram-is-sent-again", test_lost_datagram_is_sent_again);
 	TEST("once-is-sent-once-by-udp", test_once_is_sent_once_by_udp);
+	TEST("what-is-not-wanted-any-more-is-not-sent",
+	     test_what_is_not_wanted_any_more_is_not_sent);
 	TEST("strays-are-passed-over", test_strays_are_passed_over);
 	TEST("garbage-is-no-reply", test_garbage_is_no_reply);
 	TEST("huge-reply-is-refused", test_huge_reply_is_refused);

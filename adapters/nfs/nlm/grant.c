@@ -403,6 +403,19 @@ answer_wait(const struct nlm_block *block)
 	return block->datagram ? doubled(2 * FIRST_WAIT, block->tries, TELL_WAIT) : TELL_WAIT;
 }
 
+/* What is settled must not be told: it could be taken for the grant of a new wait for the same. */
+static bool
+is_wanted(void *arg)
+{
+	struct nlm_block *block = arg;
+	bool wanted;
+
+	dfs_lock_acquire(&block->nlm->mu);
+	wanted = block->state == NLM_BLOCK_TELLING;
+	dfs_lock_release(&block->nlm->mu);
+	return wanted;
+}
+
 static enum dfs_status
 send_granted(struct nlm_block *block)
 {
@@ -412,7 +425,8 @@ send_granted(struct nlm_block *block)
 				    .program = NLM_PROGRAM,
 				    .version = block->version,
 				    .protocol = block->datagram ? IPPROTO_UDP : IPPROTO_TCP,
-				    .once = true};
+				    .once = true,
+				    .wanted = is_wanted};
 	unsigned char bytes[ARGS_MAX];
 	struct xdr_out out = {.base = bytes, .p = bytes, .end = bytes + sizeof bytes};
 
@@ -442,17 +456,6 @@ wait_remembered(struct nlm_block *block)
 	dfs_lock_owner_put(share->locks, owner);
 	dfs_share_unref(share);
 	return status;
-}
-
-static bool
-is_wanted(struct nlm_block *block)
-{
-	bool wanted;
-
-	dfs_lock_acquire(&block->nlm->mu);
-	wanted = block->state == NLM_BLOCK_TELLING;
-	dfs_lock_release(&block->nlm->mu);
-	return wanted;
 }
 
 void

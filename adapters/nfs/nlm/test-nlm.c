@@ -36,6 +36,7 @@ static struct {
 	enum dfs_status status; /* with which the call ends */
 	uint32_t stat;          /* in its reply */
 	bool hold;              /* the call does not end */
+	bool (*wanted)(void *arg);
 	nfs_callback_fn done;
 	void *done_arg;
 } out;
@@ -72,6 +73,7 @@ send_out(void *arg, const struct nfs_target *target, uint32_t procedure, const v
 	memcpy(out.args, args, len);
 	status = out.status;
 	hold = out.hold;
+	out.wanted = target->wanted;
 	out.done = done;
 	out.done_arg = done_arg;
 	xdr_put_fixed(&body, zero, 4); /* an empty cookie */
@@ -561,7 +563,9 @@ test_cancel_while_it_is_told(void)
 {
 	out.hold = true;
 	block_and_grant();
+	g_assert_true(out.wanted(out.done_arg));
 	g_assert_cmpuint(cancel(host_b, 2, 0, 0), ==, 0);
+	g_assert_false(out.wanted(out.done_arg)); /* it may not have been sent yet */
 	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
 	g_assert_true(is_free());
 	end_call(DFS_SHUTDOWN);
