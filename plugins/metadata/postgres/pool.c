@@ -61,7 +61,7 @@ wait_locked(struct pool *p, int64_t until)
 
 /* The next attempt is between half of the interval and all of it away. */
 static void
-failed_locked(struct pool *p, const struct session *c)
+failed_locked(struct pool *p, const struct session *c, bool cut_off)
 {
 	int64_t now = clock_ns(), wait = BACKOFF_MAX;
 
@@ -76,9 +76,11 @@ failed_locked(struct pool *p, const struct session *c)
 	p->failures++;
 	p->chance = p->chance * UINT64_C(6364136223846793005) + 1442695040888963407;
 	p->next_try = now + wait / 2 + (int64_t)(p->chance >> 33) % (wait / 2);
+	/* That there was no time left says less than what an earlier attempt was told. */
+	if (!p->away_since || !cut_off)
+		snprintf(p->error, sizeof(p->error), "%s", c->error);
 	if (!p->away_since)
 		p->away_since = now;
-	snprintf(p->error, sizeof(p->error), "%s", c->error);
 }
 
 /* Sessions to a database that is not the one any more would lie there until somebody takes them. */
@@ -117,7 +119,7 @@ open_locked(struct pool *p, struct session *c, int64_t deadline)
 		c->fresh = true;
 		p->away_since = 0;
 	} else {
-		failed_locked(p, c);
+		failed_locked(p, c, clock_ns() >= deadline);
 	}
 	pthread_cond_broadcast(&p->changed);
 	return st;
@@ -216,7 +218,7 @@ pool_give(struct pool *p, struct session *c)
 	} else {
 		/* One that went before it served is no better than one that did not come to be. */
 		if (!c->proven)
-			failed_locked(p, c);
+			failed_locked(p, c, false);
 		c->next = p->unmade;
 		p->unmade = c;
 	}
