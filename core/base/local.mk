@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 core_libdittofs_la_SOURCES += \
+	core/base/aside.c \
+	core/base/aside.h \
 	core/base/buf.c \
 	core/base/big.c \
 	core/base/big.h \
@@ -30,10 +32,12 @@ core_libdittofs_la_SOURCES += \
 	core/base/replace.h \
 	core/base/zero.h
 
-check_PROGRAMS += core/base/test-buf core/base/test-crc32c core/base/test-disk core/base/test-pool \
+base_tests = core/base/test-aside core/base/test-buf core/base/test-crc32c core/base/test-disk core/base/test-pool \
 	core/base/test-replace
-TESTS += core/base/test-buf core/base/test-crc32c core/base/test-disk core/base/test-pool \
-	core/base/test-replace
+check_PROGRAMS += $(base_tests)
+TESTS += $(base_tests)
+core_base_test_aside_SOURCES = core/base/test-aside.c
+core_base_test_aside_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_base_test_crc32c_SOURCES = core/base/test-crc32c.c
 core_base_test_crc32c_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_base_test_disk_SOURCES = core/base/test-disk.c
