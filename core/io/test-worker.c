@@ -258,6 +258,33 @@ test_lane_without_a_thread_gets_one(void)
 	dfs_workers_free(w);
 }
 
+static void
+test_wait_for_a_lane_ends_at_its_deadline(void)
+{
+	struct dfs_workers *w = dfs_workers_new(2);
+	struct dfs_lane *lane = dfs_lane_new(w, 1, 16);
+	_Atomic unsigned count = 0;
+	sem_t started, go;
+	struct job job[2];
+
+	sem_init(&started, 0, 0);
+	sem_init(&go, 0, 0);
+	g_assert_true(dfs_lane_wait(lane, 0));
+	for (unsigned i = 0; i < 2; i++) {
+		job[i] = (struct job){
+			.task.run = job_run, .count = &count, .started = &started, .go = &go};
+		g_assert_true(dfs_lane_submit(lane, &job[i].task));
+	}
+	sem_wait(&started);
+	g_assert_false(dfs_lane_wait(lane, 0));
+	sem_post(&go);
+	sem_post(&go);
+	g_assert_true(dfs_lane_wait(lane, dfs_clock_mono() + 60 * DFS_SECOND));
+	g_assert_cmpuint(count, ==, 2);
+	dfs_lane_free(lane);
+	dfs_workers_free(w);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -270,6 +297,8 @@ main(int argc, char **argv)
 	g_test_add_func("/worker/hung-lane-stalls-itself-only", test_hung_lane_stalls_itself_only);
 	g_test_add_func("/worker/lane-without-a-thread-gets-one",
 			test_lane_without_a_thread_gets_one);
+	g_test_add_func("/worker/wait-for-a-lane-ends-at-its-deadline",
+			test_wait_for_a_lane_ends_at_its_deadline);
 	g_test_add_func("/worker/many-producers-and-lanes", test_many_producers_and_lanes);
 	return g_test_run();
 }

@@ -318,9 +318,23 @@ dfs_lane_new(struct dfs_workers *pool, unsigned width, unsigned max_queued)
 	lane->width = width;
 	lane->max_queued = max_queued ? max_queued : 1;
 	lane->tail = &lane->head;
-	pthread_cond_init(&lane->empty, NULL);
+	dfs_cond_init(&lane->empty);
 	dfs_cond_init(&lane->room);
 	return lane;
+}
+
+bool
+dfs_lane_wait(struct dfs_lane *lane, int64_t deadline)
+{
+	bool empty;
+
+	pthread_mutex_lock(&lane->pool->mu);
+	while (lane->running > 0 || lane->queued > 0)
+		if (!dfs_cond_until(&lane->empty, &lane->pool->mu, deadline))
+			break;
+	empty = lane->running == 0 && lane->queued == 0;
+	pthread_mutex_unlock(&lane->pool->mu);
+	return empty;
 }
 
 void
@@ -328,10 +342,7 @@ dfs_lane_free(struct dfs_lane *lane)
 {
 	if (!lane)
 		return;
-	pthread_mutex_lock(&lane->pool->mu);
-	while (lane->running > 0 || lane->queued > 0)
-		pthread_cond_wait(&lane->empty, &lane->pool->mu);
-	pthread_mutex_unlock(&lane->pool->mu);
+	dfs_lane_wait(lane, INT64_MAX);
 	pthread_cond_destroy(&lane->room);
 	pthread_cond_destroy(&lane->empty);
 	free(lane);

@@ -29,7 +29,9 @@ void dfs_workers_free(struct dfs_workers *w);
 
 /* width 0: half of the workers, at least 2.  width 1: serial. */
 struct dfs_lane *dfs_lane_new(struct dfs_workers *w, unsigned width, unsigned max_queued);
-/* Waits until the lane is empty. */
+/* Waits until the lane is empty, until deadline (monotonic ns).  False: it is not. */
+bool dfs_lane_wait(struct dfs_lane *lane, int64_t deadline);
+/* Waits likewise, however long.  NULL is allowed. */
 void dfs_lane_free(struct dfs_lane *lane);
 /* False when the queue is full (the task was not taken). */
 bool dfs_lane_submit(struct dfs_lane *lane, struct dfs_task *task);
