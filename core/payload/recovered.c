@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,17 +17,28 @@ struct share {
 
 struct dfs_recovered {
 	struct dfs_wal *wal;
-	struct share *shares;
+	pthread_mutex_t mu;
+	struct share *shares; /* guarded by mu */
 };
 
+static struct share **
+find_locked(struct dfs_recovered *r, const uint8_t uuid[16])
+{
+	struct share **link = &r->shares;
+
+	while (*link && memcmp((*link)->uuid, uuid, sizeof (*link)->uuid) != 0)
+		link = &(*link)->next;
+	return link;
+}
+
+/* mu held, or nobody else is there yet. */
 static struct share *
 share_of(struct dfs_recovered *r, const uint8_t uuid[16])
 {
-	struct share *s;
+	struct share *s = *find_locked(r, uuid);
 
-	for (s = r->shares; s; s = s->next)
-		if (memcmp(s->uuid, uuid, sizeof s->uuid) == 0)
-			return s;
+	if (s)
+		return s;
 	s = calloc(1, sizeof *s);
 	if (!s)
 		return NULL;
@@ -89,6 +101,7 @@ dfs_recovered_new(struct dfs_wal *wal, struct dfs_wal_recovery *found)
 		return NULL;
 	}
 	r->wal = wal;
+	pthread_mutex_init(&r->mu, NULL);
 	st = dfs_wal_recover(wal, take_record, r, found);
 	if (st == DFS_OK)
 		return r;
@@ -101,13 +114,16 @@ dfs_recovered_new(struct dfs_wal *wal, struct dfs_wal_recovery *found)
 void
 dfs_recovered_free(struct dfs_recovered *r)
 {
-	while (r && r->shares) {
+	if (!r)
+		return;
+	while (r->shares) {
 		struct share *s = r->shares;
 
 		r->shares = s->next;
 		free(s->slices);
 		free(s);
 	}
+	pthread_mutex_destroy(&r->mu);
 	free(r);
 }
 
@@ -125,12 +141,12 @@ by_content(const void *a, const void *b)
 enum dfs_status
 dfs_recovered_take(struct dfs_recovered *r, const uint8_t uuid[16], dfs_recovered_fn fn, void *arg)
 {
-	struct share **link = &r->shares, *s;
 	enum dfs_status st = DFS_OK;
+	struct share *s;
 
-	while (*link && memcmp((*link)->uuid, uuid, sizeof (*link)->uuid) != 0)
-		link = &(*link)->next;
-	s = *link;
+	pthread_mutex_lock(&r->mu);
+	s = *find_locked(r, uuid);
+	pthread_mutex_unlock(&r->mu);
 	if (!s)
 		return DFS_OK;
 	if (s->left)
@@ -147,7 +163,9 @@ dfs_recovered_take(struct dfs_recovered *r, const uint8_t uuid[16], dfs_recovere
 	}
 	if (st != DFS_OK)
 		return st;
-	*link = s->next;
+	pthread_mutex_lock(&r->mu);
+	*find_locked(r, uuid) = s->next;
+	pthread_mutex_unlock(&r->mu);
 	dfs_wal_unpin(r->wal, s->segments);
 	free(s->slices);
 	free(s);
@@ -157,10 +175,15 @@ dfs_recovered_take(struct dfs_recovered *r, const uint8_t uuid[16], dfs_recovere
 void
 dfs_recovered_leave(struct dfs_recovered *r, const uint8_t uuid[16])
 {
-	struct share *s = r ? share_of(r, uuid) : NULL;
+	struct share *s;
 
+	if (!r)
+		return;
+	pthread_mutex_lock(&r->mu);
+	s = share_of(r, uuid);
 	if (s)
 		s->left = true;
+	pthread_mutex_unlock(&r->mu);
 }
 
 uint64_t

@@ -3,7 +3,7 @@
  * What a recovery of the log found, by share and content, until the share is opened and takes it.
  *
  * The segments that hold it stay pinned for that long, so a share that is not in the configuration
- * any more keeps its slices in the log.  Main thread only.
+ * any more keeps its slices in the log.  Any thread; a share is opened or closed by one at a time.
  */
 #ifndef DFS_PAYLOAD_RECOVERED_H
 #define DFS_PAYLOAD_RECOVERED_H

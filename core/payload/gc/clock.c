@@ -4,7 +4,7 @@
  * next and hands it to the lane of that share's block store, so that a store that hangs holds up its own
  * shares only.  The thread lives while a share needs it.
  *
- * Locks, outermost first: the clock's mu, a share's gc.mu.
+ * Locks, outermost first: the clock's life, its mu, a share's gc.mu.
  */
 #include <stdlib.h>
 
@@ -19,6 +19,7 @@
 #define RETRY (30 * DFS_SECOND)
 
 static struct {
+	pthread_mutex_t life; /* the thread begins or ends */
 	pthread_mutex_t mu;
 	pthread_cond_t wake;
 	/* guarded by mu */
@@ -26,7 +27,7 @@ static struct {
 	bool running;
 	struct dfs_gc *first;
 	pthread_t thread;
-} ticker = {.mu = PTHREAD_MUTEX_INITIALIZER};
+} ticker = {.life = PTHREAD_MUTEX_INITIALIZER, .mu = PTHREAD_MUTEX_INITIALIZER};
 
 static struct dfs_payload *
 payload_of(struct dfs_gc *gc)
@@ -156,6 +157,7 @@ list(struct dfs_gc *gc)
 {
 	enum dfs_status st = DFS_OK;
 
+	pthread_mutex_lock(&ticker.life);
 	pthread_mutex_lock(&ticker.mu);
 	if (!ticker.ready)
 		dfs_cond_init(&ticker.wake);
@@ -172,6 +174,7 @@ list(struct dfs_gc *gc)
 		pthread_cond_signal(&ticker.wake);
 	}
 	pthread_mutex_unlock(&ticker.mu);
+	pthread_mutex_unlock(&ticker.life);
 	return st;
 }
 
@@ -182,6 +185,7 @@ unlist(struct dfs_gc *gc)
 	bool last = false;
 	pthread_t thread;
 
+	pthread_mutex_lock(&ticker.life);
 	pthread_mutex_lock(&ticker.mu);
 	if (gc->listed) {
 		while (*at != gc)
@@ -196,9 +200,9 @@ unlist(struct dfs_gc *gc)
 	if (ticker.ready)
 		pthread_cond_signal(&ticker.wake);
 	pthread_mutex_unlock(&ticker.mu);
-	/* Shares are opened and closed by one thread. */
 	if (last)
 		pthread_join(thread, NULL);
+	pthread_mutex_unlock(&ticker.life);
 }
 
 void
