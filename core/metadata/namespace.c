@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <assert.h>
 #include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #define FIRST_FILEID 16u
 #define FILEID_RANGE_FIRST 4096u
 #define DIR_LENGTH 4096u
+#define USED_WARN (60 * DFS_SECOND)
 
 struct search {
 	const char *name;
@@ -233,12 +233,15 @@ give_back(void *arg, struct dfs_txn *txn)
 void
 dfs_namespace_close(struct dfs_namespace *ns)
 {
-	/* Until the purge is done, another share's use of the cache may take inodes in hand. */
-	int64_t give_up = dfs_clock_mono() + 60 * DFS_SECOND;
+	int64_t said = dfs_clock_mono();
 
+	/* Until the purge is done, another share's use of the cache may take inodes in hand. */
 	do {
 		dfs_writeback_finish(ns->store, ns);
-		assert(dfs_clock_mono() < give_up); /* else an operation never let go of an inode */
+		if (dfs_clock_mono() - said < USED_WARN)
+			continue;
+		said = dfs_clock_mono();
+		dfs_log(DFS_LOG_WARN, "share %s: inodes are still in use", ns->rec.name);
 	} while (!dfs_inode_cache_purge(ns->cache, ns));
 	while (atomic_load_explicit(&ns->in_hand, memory_order_acquire) > 0)
 		usleep(100);

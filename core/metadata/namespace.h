@@ -42,7 +42,8 @@ struct dfs_namespace_options {
 enum dfs_status dfs_namespace_open(struct dfs_metadata_store *store, struct dfs_inode_cache *cache,
 				   const struct dfs_namespace_options *options,
 				   struct dfs_namespace **ns);
-/* Writes back and forgets its inodes.  No reference to one is left.  Blocking. */
+/* Writes back and forgets its inodes.  No reference to one is left.  Blocking, as long as the store does:
+ * what another thread writes back is waited for. */
 void dfs_namespace_close(struct dfs_namespace *ns);
 /* After close, when nothing writes to the share's records any more.  complete: all of the share is in
  * its stores, nothing only in the log: its lease is given back.  log_last: as above.  Blocking. */
