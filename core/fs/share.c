@@ -14,14 +14,17 @@
 #include "fs/replay.h"
 #include "fs/share.h"
 #include "fs/unlink.h"
+#include "io/gate.h"
 #include "io/worker.h"
 #include "metadata/ns.h"
 #include "metadata/quota.h"
+#include "metadata/store.h"
 #include "metadata/usage.h"
 #include "payload/payload.h"
 #include "payload/wal/wal.h"
 
 #define LANE_QUEUE 65536
+#define SYNC_TIME (5 * DFS_SECOND) /* at the end, should the steps before have used up all time */
 
 static const struct dfs_hash_key fsid_key = {UINT64_C(0x6469747466736964), 0};
 
@@ -230,14 +233,31 @@ dfs_share_set_read_only(struct dfs_share *share, bool on)
 	return true;
 }
 
+/* What a store has may still be in its memory, and it is not said that the store will be closed. */
+static void
+sync_names(const struct dfs_share *share, struct dfs_metadata_store *store, int64_t deadline)
+{
+	int64_t least = dfs_clock_mono() + SYNC_TIME;
+	enum dfs_status status = DFS_OK;
+
+	if (store->gate)
+		status = dfs_gate_wait_sync(store->gate, atomic_load(&store->last_seq),
+					    DFS_SYNC_POWER, deadline > least ? deadline : least);
+	if (status != DFS_OK)
+		dfs_log(DFS_LOG_ERROR, "%s: its names may not be durable (%s)", share->name,
+			dfs_status_name(status));
+}
+
 enum dfs_status
 dfs_share_close(struct dfs_share *share, int64_t idle, int64_t deadline)
 {
+	struct dfs_metadata_store *store;
 	enum dfs_status status;
 	bool complete;
 
 	if (!share)
 		return DFS_OK;
+	store = share->ns->store;
 	while (atomic_load(&share->refs) > 1) {
 		if (dfs_clock_mono() > idle)
 			return dfs_fail(DFS_BUSY, "requests still use it");
@@ -263,6 +283,7 @@ dfs_share_close(struct dfs_share *share, int64_t idle, int64_t deadline)
 	status = dfs_payload_free(share->payload, deadline);
 	dfs_namespace_free(share->ns, complete && status == DFS_OK,
 			   share->wal ? dfs_wal_last(share->wal) : 0);
+	sync_names(share, store, deadline);
 	free((void *)share->rules);
 	free(share->path);
 	free(share);
