@@ -28,6 +28,7 @@ struct dfs_config_server {
 	uint64_t cache_size;   /* bytes of the buffer pool, 0: half of the machine's memory */
 	int64_t inode_cache;   /* inodes kept in memory */
 	uint64_t drain;        /* ns that a stop waits for running requests */
+	uint64_t write_out;    /* ns that it writes thereafter */
 	uint64_t lock_grace;   /* ns after a start in which locks are only reclaimed */
 	int64_t max_locks, max_client_locks;
 	uint32_t log_level;    /* enum dfs_log_level */

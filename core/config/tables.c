@@ -16,6 +16,9 @@ const struct dfs_config_item dfs_server_table[] = {
 	 "Inodes kept in memory, at about 300 bytes each beyond the names."},
 	{"drain", DFS_CONFIG_DURATION, 0, SERVER(drain), 0, 3600000000000, "10s", NULL,
 	 "How long a stop waits for requests that run."},
+	{"write_out", DFS_CONFIG_DURATION, 0, SERVER(write_out), 0, 3600000000000, "60s", NULL,
+	 "How long a stop may then write what is dirty; a share whose stores do not answer even so "
+	 "is left as by a crash."},
 	{"lock_grace", DFS_CONFIG_DURATION, 0, SERVER(lock_grace), 0, 3600000000000, "90s", NULL,
 	 "How long after a start a share whose clients held locks grants only those locks again, "
 	 "unless all have come back earlier."},

@@ -121,6 +121,7 @@ the_server_has_defaults(void)
 	g_assert_cmpint(c->server.log_level, ==, DFS_LOG_INFO);
 	g_assert_cmpint(c->server.log_format, ==, DFS_LOG_TEXT);
 	g_assert_cmpuint(c->server.drain, ==, UINT64_C(10000000000));
+	g_assert_cmpuint(c->server.write_out, ==, UINT64_C(60000000000));
 	dfs_config_free(c);
 }
 

@@ -11,6 +11,11 @@ core_libdittofs_la_SOURCES += \
 	core/runtime/stores.c \
 	core/runtime/stores.h
 
+check_PROGRAMS += core/runtime/test-shares
+TESTS += core/runtime/test-shares
+core_runtime_test_shares_SOURCES = core/runtime/test-shares.c $(core_fs_fixture)
+core_runtime_test_shares_LDADD = core/libdittofs.la $(GLIB_LIBS)
+
 if WITH_ADAPTER_NFS
 check_PROGRAMS += core/runtime/test-reload
 TESTS += core/runtime/test-reload

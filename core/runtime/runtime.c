@@ -25,6 +25,8 @@
 #include "runtime/state.h"
 #include "runtime/stores.h"
 
+#define END_TIME (15 * DFS_SECOND) /* of the closing of a share, beyond the time to write */
+
 struct adapter {
 	const struct dfs_adapter_ops *ops;
 	void *inst;
@@ -166,7 +168,7 @@ open_shares(struct dfs_runtime *rt, const char *const *take_over, char **error)
 }
 
 struct dfs_runtime *
-dfs_runtime_new(struct dfs_config *config, const char *const *take_over, char **error)
+dfs_runtime_new(struct dfs_config *config)
 {
 	struct dfs_runtime *rt = g_new0(struct dfs_runtime, 1);
 
@@ -180,17 +182,20 @@ dfs_runtime_new(struct dfs_config *config, const char *const *take_over, char **
 		.max_client_locks = (uint64_t)config->server.max_client_locks,
 		.grace = (int64_t)config->server.lock_grace,
 	};
-	log_warnings(config);
-	if (dfs_state_open(&rt->state, config->server.state_dir, error)) {
-		rt->workers = dfs_workers_new((unsigned)config->server.workers);
-		make_caches(rt);
-		if (open_wal(rt, error) &&
-		    dfs_stores_open(&rt->stores, config, rt->workers, error) &&
-		    open_shares(rt, take_over, error) && create_adapters(rt, error))
-			return rt;
-	}
-	dfs_runtime_free(rt, dfs_clock_mono() + 10 * DFS_SECOND);
-	return NULL;
+	return rt;
+}
+
+bool
+dfs_runtime_open(struct dfs_runtime *rt, const char *const *take_over, char **error)
+{
+	log_warnings(rt->config);
+	if (!dfs_state_open(&rt->state, rt->config->server.state_dir, error))
+		return false;
+	rt->workers = dfs_workers_new((unsigned)rt->config->server.workers);
+	make_caches(rt);
+	return open_wal(rt, error) &&
+	       dfs_stores_open(&rt->stores, rt->config, rt->workers, error) &&
+	       open_shares(rt, take_over, error) && create_adapters(rt, error);
 }
 
 bool
@@ -326,19 +331,27 @@ check_kept(const struct dfs_runtime *rt, const struct dfs_config *next, char **e
 	return true;
 }
 
+/* Shares that left and earlier ones, within `drain` of now. */
+static bool
+close_left(struct dfs_runtime *rt, GPtrArray *left, int64_t drain)
+{
+	int64_t drained = dfs_clock_mono() + drain;
+
+	return dfs_shares_close(&rt->shares, left, drained, drained, drained + END_TIME);
+}
+
 bool
 dfs_runtime_reload(struct dfs_runtime *rt, struct dfs_config *config, char **error)
 {
 	g_autoptr(GPtrArray) left = g_ptr_array_new();
 	struct dfs_shares_env env = shares_env(rt);
-	int64_t drain = (int64_t)config->server.drain, drained;
+	int64_t drain = (int64_t)config->server.drain;
 	struct dfs_stores_mark mark;
 
 	if (!check_reload(rt->config, config, error))
 		return false;
 	/* What was in use at an earlier reload may not be any more. */
-	drained = dfs_clock_mono() + drain;
-	if (dfs_shares_close(&rt->shares, left, drained, drained))
+	if (close_left(rt, left, drain))
 		dfs_stores_close(&rt->stores, rt->config);
 	if (!check_kept(rt, config, error))
 		return false;
@@ -357,20 +370,18 @@ dfs_runtime_reload(struct dfs_runtime *rt, struct dfs_config *config, char **err
 			a->ops->reload(a->inst);
 	}
 	/* A share that is still in use at the deadline stays open, and its stores with it. */
-	drained = dfs_clock_mono() + drain;
-	if (dfs_shares_close(&rt->shares, left, drained, drained))
+	if (close_left(rt, left, drain))
 		dfs_stores_close(&rt->stores, config);
 	dfs_config_free(rt->config);
 	rt->config = config;
 	return true;
 }
 
-bool
-dfs_runtime_free(struct dfs_runtime *rt, int64_t deadline)
+/* False: not all of them ended, and those are left. */
+static bool
+stop_adapters(struct dfs_runtime *rt, int64_t deadline)
 {
-	g_autoptr(GPtrArray) left = g_ptr_array_new();
-	bool clean, stuck = false;
-	int64_t written;
+	bool ended = true;
 
 	for (guint i = rt->adapters->len; i-- > 0;) {
 		struct adapter *a = &g_array_index(rt->adapters, struct adapter, i);
@@ -378,34 +389,42 @@ dfs_runtime_free(struct dfs_runtime *rt, int64_t deadline)
 	}
 	for (guint i = rt->adapters->len; i-- > 0;) {
 		struct adapter *a = &g_array_index(rt->adapters, struct adapter, i);
-		stuck |= a->stuck;
+		ended &= !a->stuck;
 		if (!a->stuck)
 			a->ops->destroy(a->inst);
 	}
+	return ended;
+}
+
+bool
+dfs_runtime_free(struct dfs_runtime *rt, int64_t deadline)
+{
+	g_autoptr(GPtrArray) left = g_ptr_array_new();
+	bool ended = stop_adapters(rt, deadline);
+	int64_t written;
+
 	dfs_shares_take_all(&rt->shares, left);
 	/* Writing out is worth more than the drain's deadline: give it time of its own.  The shares of
 	 * requests that do not end must not take it from the others. */
-	written = MAX(deadline, dfs_clock_mono() + 60 * DFS_SECOND);
-	clean = dfs_shares_close(&rt->shares, left, stuck ? 0 : written, written);
-	if (stuck)
+	written = MAX(deadline, dfs_clock_mono() + (int64_t)rt->config->server.write_out);
+	if (!dfs_shares_close(&rt->shares, left, ended ? written : 0, written,
+			      written + END_TIME) ||
+	    !ended || !dfs_stores_close(&rt->stores, NULL))
 		return false;
 	g_array_unref(rt->adapters);
-	if (clean) {
-		dfs_shares_clear(&rt->shares);
-		dfs_stores_close(&rt->stores, NULL);
-		dfs_recovered_free(rt->recovered);
-		dfs_wal_close(rt->wal);
-		if (rt->inodes)
-			dfs_inode_cache_free(rt->inodes);
-		if (rt->pages)
-			dfs_cache_free(rt->pages);
-		if (rt->workers)
-			dfs_workers_free(rt->workers);
-	}
+	dfs_shares_clear(&rt->shares);
+	dfs_recovered_free(rt->recovered);
+	dfs_wal_close(rt->wal);
+	if (rt->inodes)
+		dfs_inode_cache_free(rt->inodes);
+	if (rt->pages)
+		dfs_cache_free(rt->pages);
+	if (rt->workers)
+		dfs_workers_free(rt->workers);
 	dfs_state_close(&rt->state);
 	dfs_config_free(rt->config);
 	g_free(rt);
-	return clean;
+	return true;
 }
 
 struct dfs_share *
@@ -425,6 +444,13 @@ dfs_runtime_each_share(struct dfs_runtime *rt, void (*fn)(void *arg, struct dfs_
 		       void *arg)
 {
 	dfs_shares_each(&rt->shares, fn, arg);
+}
+
+void
+dfs_runtime_each_leaving(struct dfs_runtime *rt, void (*fn)(void *arg, struct dfs_share *share),
+			 void *arg)
+{
+	dfs_shares_each_leaving(&rt->shares, fn, arg);
 }
 
 uint64_t

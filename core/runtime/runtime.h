@@ -20,21 +20,22 @@ struct dfs_config; /* core/config: a parsed and checked file */
 struct dfs_runtime;
 struct dfs_workers;
 
-/* Take the lock on state_dir, open stores and shares, create adapters; nothing listens yet.
- * take_over (NULL: none): names of shares to take from whichever server has them.  On failure
- * everything is closed again and *error holds a sentence (free with g_free).  Takes config over in
- * either case; the registry that it was read with outlives the runtime. */
-struct dfs_runtime *dfs_runtime_new(struct dfs_config *config, const char *const *take_over,
-				    char **error);
+/* Takes config over; the registry that it was read with outlives the runtime. */
+struct dfs_runtime *dfs_runtime_new(struct dfs_config *config);
+/* Take the lock on state_dir, open stores and shares, create adapters; nothing listens yet.  take_over
+ * (NULL: none): names of shares to take from whichever server has them.  False: *error (g_free) says
+ * why; free the runtime. */
+bool dfs_runtime_open(struct dfs_runtime *rt, const char *const *take_over, char **error);
 /* Adapters bind and serve.  False: one could not, *error (g_free) says why; free the runtime. */
 bool dfs_runtime_start(struct dfs_runtime *rt, char **error);
 /* Shares, client rules and RELOADABLE options as in config; validates all, then applies.  Shares
  * that left are drained and closed.  True: config is taken over.  False: nothing has changed,
  * *error (g_free) says why. */
 bool dfs_runtime_reload(struct dfs_runtime *rt, struct dfs_config *config, char **error);
-/* Stop adapters (drain until deadline, monotonic ns), flush, close.  False: some dirty data could
- * not be written, or requests do not end (logged); what they use is left as it is, and the process
- * should end without further ado. */
+/* Stop adapters (drain until deadline, monotonic ns), flush, close; also what was not opened or started
+ * altogether.  Ends in bounded time whatever stores do.  False: some dirty data could not be written, or
+ * requests or stores do not end (logged); what they use is left as it is, and the process should end
+ * without further ado. */
 bool dfs_runtime_free(struct dfs_runtime *rt, int64_t deadline);
 
 /* A referenced share, NULL: none.  by_slot: the low 32 bits of its uuid, as in handles.
@@ -46,6 +47,9 @@ struct dfs_share *dfs_runtime_share_by_path(struct dfs_runtime *rt, const char *
 /* Visit all; the share is borrowed for the call. */
 void dfs_runtime_each_share(struct dfs_runtime *rt, void (*fn)(void *arg, struct dfs_share *share),
 			    void *arg);
+/* Visit those that were taken out and are still in use.  Main thread. */
+void dfs_runtime_each_leaving(struct dfs_runtime *rt,
+			      void (*fn)(void *arg, struct dfs_share *share), void *arg);
 /* Grows with each change of shares or rules: adapters cache decisions against it. */
 uint64_t dfs_runtime_epoch(const struct dfs_runtime *rt);
 

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "base/aside.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "runtime/shares.h"
+
+/* For those that were opened in vain. */
+#define UNDO_WRITE (60 * DFS_SECOND)
+#define UNDO_END (75 * DFS_SECOND)
 
 void
 dfs_shares_init(struct dfs_shares *shares)
@@ -118,26 +124,64 @@ open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env, c
 	return share;
 }
 
-static bool
-close_each(struct dfs_shares *shares, GPtrArray *left, int64_t idle, int64_t deadline)
+/* A share that is being closed. */
+struct closing {
+	struct dfs_aside *aside;
+	struct dfs_share *share;
+	char *name;
+	int64_t idle, deadline;
+	enum dfs_status status;
+};
+
+static void
+close_one(void *arg)
 {
+	struct closing *c = arg;
+
+	c->status = dfs_share_close(c->share, c->idle, c->deadline);
+	if (c->status != DFS_OK)
+		dfs_log(DFS_LOG_ERROR, "share %s did not close cleanly: %s", c->name,
+			*dfs_fail_text() ? dfs_fail_text() : dfs_status_name(c->status));
+}
+
+/* Each aside: a store may keep one for ever, and must not keep the others, nor us. */
+static bool
+close_each(struct dfs_shares *shares, GPtrArray *left, int64_t idle, int64_t deadline, int64_t end)
+{
+	g_autoptr(GPtrArray) all = g_ptr_array_new();
 	bool good = true;
 
 	for (guint i = 0; i < left->len; i++) {
-		struct dfs_share *share = g_ptr_array_index(left, i);
-		g_autofree char *name = g_strdup(share->name);
-		enum dfs_status status = dfs_share_close(share, idle, deadline);
-		if (status == DFS_OK)
-			continue;
-		dfs_log(DFS_LOG_ERROR, "share %s did not close cleanly: %s", name,
-			*dfs_fail_text() ? dfs_fail_text() : dfs_status_name(status));
-		if (status == DFS_BUSY)
-			g_ptr_array_add(shares->closing, share);
-		else
-			g_ptr_array_add(shares->lost, g_steal_pointer(&name));
-		good = false;
+		struct closing *c = g_new0(struct closing, 1);
+
+		c->share = g_ptr_array_index(left, i);
+		c->name = g_strdup(c->share->name);
+		c->idle = idle;
+		c->deadline = deadline;
+		c->aside = dfs_aside_begin(close_one, c);
+		g_ptr_array_add(all, c);
 	}
 	g_ptr_array_set_size(left, 0);
+	for (guint i = 0; i < all->len; i++) {
+		struct closing *c = g_ptr_array_index(all, i);
+		g_autofree char *name = g_strdup(c->name);
+
+		if (!dfs_aside_end(c->aside, end)) {
+			dfs_log(DFS_LOG_ERROR,
+				"share %s: its stores do not answer: it is left as by a crash",
+				name);
+			g_ptr_array_add(shares->lost, g_steal_pointer(&name));
+			good = false;
+			continue;
+		}
+		good &= c->status == DFS_OK;
+		if (c->status == DFS_BUSY)
+			g_ptr_array_add(shares->closing, c->share);
+		else if (c->status != DFS_OK)
+			g_ptr_array_add(shares->lost, g_steal_pointer(&name));
+		g_free(c->name);
+		g_free(c);
+	}
 	return good;
 }
 
@@ -161,7 +205,7 @@ dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
 			   g_ptr_array_find_with_equal_func(shares->lost, config->shares[i].name,
 							    g_str_equal, NULL)) {
 			*error = g_strdup_printf(
-				"%s: share %s: its block store did not answer when it was taken "
+				"%s: share %s: its stores did not answer when it was taken "
 				"out: restart the server",
 				config->shares[i].where, config->shares[i].name);
 			good = false;
@@ -185,7 +229,9 @@ dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
 			g_ptr_array_add(list, share);
 	}
 	if (!good) {
-		close_each(shares, opened, INT64_MAX, INT64_MAX);
+		int64_t now = dfs_clock_mono();
+
+		close_each(shares, opened, now + UNDO_WRITE, now + UNDO_WRITE, now + UNDO_END);
 		return false;
 	}
 
@@ -218,11 +264,12 @@ dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
 }
 
 bool
-dfs_shares_close(struct dfs_shares *shares, GPtrArray *left, int64_t idle, int64_t deadline)
+dfs_shares_close(struct dfs_shares *shares, GPtrArray *left, int64_t idle, int64_t deadline,
+		 int64_t end)
 {
 	g_ptr_array_extend_and_steal(left, g_steal_pointer(&shares->closing));
 	shares->closing = g_ptr_array_new();
-	return close_each(shares, left, idle, deadline) && shares->lost->len == 0;
+	return close_each(shares, left, idle, deadline, end) && shares->lost->len == 0;
 }
 
 void
@@ -293,4 +340,12 @@ dfs_shares_each(struct dfs_shares *shares, void (*fn)(void *arg, struct dfs_shar
 	for (guint i = 0; i < shares->list->len; i++)
 		fn(arg, g_ptr_array_index(shares->list, i));
 	pthread_rwlock_unlock(&shares->mu);
+}
+
+void
+dfs_shares_each_leaving(struct dfs_shares *shares, void (*fn)(void *arg, struct dfs_share *share),
+			void *arg)
+{
+	for (guint i = 0; i < shares->closing->len; i++)
+		fn(arg, g_ptr_array_index(shares->closing, i));
 }

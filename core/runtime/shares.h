@@ -28,7 +28,7 @@ struct dfs_shares {
 	_Atomic uint64_t epoch;
 	/* Main thread: those that left the table and could not be closed, being in use. */
 	GPtrArray *closing;
-	/* Main thread: names of those whose store did not answer, and still uses what they had. */
+	/* Main thread: names of those whose stores did not answer, and still use what they had. */
 	GPtrArray *lost;
 };
 
@@ -54,11 +54,13 @@ void dfs_shares_clear(struct dfs_shares *shares);
  * to *left, to be closed by dfs_shares_close once nobody looks them up any more. */
 bool dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
 		      const struct dfs_shares_env *env, GPtrArray *left, char **error);
-/* Close shares that left the table, and those of earlier times; idle, deadline: of dfs_share_close.
- * False: one could not be written out or was still in use (logged); in use, it is kept for the next call, and no share
- * of its name is opened meanwhile.  After one whose store did not answer it is false for ever: no
- * store may be closed. */
-bool dfs_shares_close(struct dfs_shares *shares, GPtrArray *left, int64_t idle, int64_t deadline);
+/* Close shares that left the table, and those of earlier times, side by side; idle, deadline: of
+ * dfs_share_close.  One whose closing has not returned at `end` (monotonic ns) is left as it is.
+ * False: one could not be closed or was still in use (logged); in use, it is kept for the next call, and
+ * no share of its name is opened meanwhile.  After one whose stores did not answer it is false for ever:
+ * no store may be closed. */
+bool dfs_shares_close(struct dfs_shares *shares, GPtrArray *left, int64_t idle, int64_t deadline,
+		      int64_t end);
 /* Take all out. */
 void dfs_shares_take_all(struct dfs_shares *shares, GPtrArray *left);
 
@@ -67,5 +69,8 @@ struct dfs_share *dfs_shares_by_path(struct dfs_shares *shares, const char *path
 				     const char **rest);
 void dfs_shares_each(struct dfs_shares *shares, void (*fn)(void *arg, struct dfs_share *share),
 		     void *arg);
+/* Those that left the table and are still in use.  Main thread. */
+void dfs_shares_each_leaving(struct dfs_shares *shares,
+			     void (*fn)(void *arg, struct dfs_share *share), void *arg);
 
 #endif

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "base/aside.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "plugin/host.h"
 #include "runtime/stores.h"
+
+#define CLOSE_TIME (15 * DFS_SECOND) /* of a store, which has synced what its shares had */
 
 void
 dfs_stores_init(struct dfs_stores *stores)
@@ -76,24 +80,64 @@ dfs_stores_mark(const struct dfs_stores *stores)
 	return (struct dfs_stores_mark){stores->metadata->len, stores->blocks->len};
 }
 
-/* Close from the mark on, newest first, all that config (NULL: nothing) does not name. */
+static void
+close_blocks(void *store)
+{
+	dfs_block_store_close(store);
+}
+
+static void
+close_metadata(void *store)
+{
+	dfs_metadata_store_close(store);
+}
+
+struct closing {
+	struct dfs_aside *aside;
+	char name[DFS_CONFIG_NAME_MAX + 1];
+};
+
+/* Take out of list, from the n-th on, newest first, all that config (NULL: nothing) does not name, and
+ * begin to close it. */
+static void
+begin_close(GPtrArray *list, guint from, const struct dfs_config *config, enum dfs_plugin_kind kind,
+	    GArray *closing)
+{
+	bool blocks = kind == DFS_KIND_BLOCK;
+
+	for (guint i = list->len; i-- > from;) {
+		void *store = g_ptr_array_index(list, i);
+		struct closing c;
+
+		g_strlcpy(c.name,
+			  blocks ? ((struct dfs_block_store *)store)->name
+				 : ((struct dfs_metadata_store *)store)->name,
+			  sizeof c.name);
+		if (config && dfs_config_find_store(config, kind, c.name))
+			continue;
+		g_ptr_array_remove_index(list, i);
+		c.aside = dfs_aside_begin(blocks ? close_blocks : close_metadata, store);
+		g_array_append_val(closing, c);
+	}
+}
+
 static void
 close_unnamed(struct dfs_stores *stores, const struct dfs_config *config,
 	      struct dfs_stores_mark from)
 {
-	for (guint i = stores->blocks->len; i-- > from.blocks;) {
-		struct dfs_block_store *s = g_ptr_array_index(stores->blocks, i);
-		if (config && dfs_config_find_store(config, DFS_KIND_BLOCK, s->name))
+	g_autoptr(GArray) closing = g_array_new(FALSE, FALSE, sizeof(struct closing));
+	int64_t end = dfs_clock_mono() + CLOSE_TIME;
+
+	begin_close(stores->blocks, from.blocks, config, DFS_KIND_BLOCK, closing);
+	begin_close(stores->metadata, from.metadata, config, DFS_KIND_METADATA, closing);
+	for (guint i = 0; i < closing->len; i++) {
+		const struct closing *c = &g_array_index(closing, struct closing, i);
+
+		if (dfs_aside_end(c->aside, end))
 			continue;
-		g_ptr_array_remove_index(stores->blocks, i);
-		dfs_block_store_close(s);
-	}
-	for (guint i = stores->metadata->len; i-- > from.metadata;) {
-		struct dfs_metadata_store *s = g_ptr_array_index(stores->metadata, i);
-		if (config && dfs_config_find_store(config, DFS_KIND_METADATA, s->name))
-			continue;
-		g_ptr_array_remove_index(stores->metadata, i);
-		dfs_metadata_store_close(s);
+		dfs_log(DFS_LOG_ERROR, "store %s does not close: it is left as by a crash",
+			c->name);
+		stores->left = true;
 	}
 }
 
@@ -120,7 +164,7 @@ dfs_stores_open(struct dfs_stores *stores, const struct dfs_config *config,
 	return true;
 }
 
-void
+bool
 dfs_stores_close(struct dfs_stores *stores, const struct dfs_config *config)
 {
 	close_unnamed(stores, config, (struct dfs_stores_mark){0, 0});
@@ -128,4 +172,5 @@ dfs_stores_close(struct dfs_stores *stores, const struct dfs_config *config)
 		g_ptr_array_unref(stores->metadata);
 		g_ptr_array_unref(stores->blocks);
 	}
+	return !stores->left;
 }

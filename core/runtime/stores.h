@@ -21,6 +21,7 @@ struct dfs_workers;
 struct dfs_stores {
 	GPtrArray *metadata;
 	GPtrArray *blocks;
+	bool left; /* one did not close, and still uses the workers */
 };
 
 void dfs_stores_init(struct dfs_stores *stores);
@@ -28,8 +29,9 @@ void dfs_stores_init(struct dfs_stores *stores);
  * closed again. */
 bool dfs_stores_open(struct dfs_stores *stores, const struct dfs_config *config,
 		     struct dfs_workers *workers, char **error);
-/* Close what config does not name (NULL: all).  No share uses those. */
-void dfs_stores_close(struct dfs_stores *stores, const struct dfs_config *config);
+/* Close what config does not name (NULL: all).  No share uses those.  False: one, now or earlier, has not
+ * closed in time (logged) and is left. */
+bool dfs_stores_close(struct dfs_stores *stores, const struct dfs_config *config);
 /* Close what was opened after a moment.  No share uses those. */
 struct dfs_stores_mark {
 	guint metadata, blocks;

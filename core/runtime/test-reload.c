@@ -53,7 +53,8 @@ set_up(struct fixture *f, const void *data)
 	f->folder = g_dir_make_tmp("dfs-reload-XXXXXX", NULL);
 	f->error = NULL;
 	f->more = "";
-	f->rt = dfs_runtime_new(config_of(f, A B), NULL, &f->error);
+	f->rt = dfs_runtime_new(config_of(f, A B));
+	g_assert_true(dfs_runtime_open(f->rt, NULL, &f->error));
 	g_assert_cmpstr(f->error, ==, NULL);
 }
 

@@ -152,6 +152,7 @@ run(struct dfs_registry *registry, struct dfs_config *config)
 	struct dfs_runtime *rt;
 	sigset_t signals;
 	int64_t drain = (int64_t)config->server.drain;
+	bool good;
 
 	/* Blocked before any thread starts, so that only sigwaitinfo sees them. */
 	sigemptyset(&signals);
@@ -162,26 +163,25 @@ run(struct dfs_registry *registry, struct dfs_config *config)
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 
-	rt = dfs_runtime_new(config, (const char *const *)take_over, &error);
-	if (!rt) {
+	rt = dfs_runtime_new(config);
+	good = dfs_runtime_open(rt, (const char *const *)take_over, &error) &&
+	       dfs_runtime_start(rt, &error);
+	if (good) {
+		dfs_log(DFS_LOG_INFO, "ready");
+		if (!dfs_ready_announce(ready_file, &error))
+			dfs_log(DFS_LOG_WARN, "%s", error);
+		serve(rt, registry, &signals);
+		dfs_ready_notify("STOPPING=1");
+	} else {
 		dfs_log(DFS_LOG_ERROR, "%s", error);
-		return EXIT_FAILURE;
 	}
-	if (!dfs_runtime_start(rt, &error)) {
-		dfs_log(DFS_LOG_ERROR, "%s", error);
-		dfs_runtime_free(rt, dfs_clock_mono());
-		return EXIT_FAILURE;
-	}
-	dfs_log(DFS_LOG_INFO, "ready");
-	if (!dfs_ready_announce(ready_file, &error))
-		dfs_log(DFS_LOG_WARN, "%s", error);
-	serve(rt, registry, &signals);
-	dfs_ready_notify("STOPPING=1");
-	if (!dfs_runtime_free(rt, dfs_clock_mono() + drain)) {
+	if (!dfs_runtime_free(rt, dfs_clock_mono() + (good ? drain : 0))) {
 		dfs_log(DFS_LOG_ERROR, "stopped, but not everything came to an end; see above");
 		/* Threads may still use whatever exit() would take down. */
 		_exit(EXIT_FAILURE);
 	}
+	if (!good)
+		return EXIT_FAILURE;
 	dfs_log(DFS_LOG_INFO, "stopped");
 	return EXIT_SUCCESS;
 }
