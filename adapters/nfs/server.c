@@ -21,7 +21,7 @@
 #define RECORD_MAX ((1u << 20) + 4096u) /* the largest WRITE and its head */
 #define LANE_QUEUE 1024u
 #define STUCK_AFTER (10 * DFS_SECOND)
-#define LATE_TIME (5 * DFS_SECOND)    /* that a stop's requests have to end after its deadline */
+#define LATE_TIME (5 * DFS_SECOND)    /* that what runs has to end after a stop's deadline */
 #define RPCBIND_TIME (3 * DFS_SECOND) /* that a start, a reload or a stop waits for it */
 #define WATCH_ROUNDS 5                /* seconds between looks at the requests */
 
@@ -210,7 +210,7 @@ nfs_server_free(struct nfs_server *server)
 	dfs_lane_free(server->lane);
 	/* No stop comes after a start that failed; what calls out has to end before its caller. */
 	if (server->service.nlm)
-		nlm_stop(server->service.nlm);
+		nlm_stop(server->service.nlm, INT64_MAX);
 	nfs_caller_free(server->service.caller);
 	nlm_free(server->service.nlm);
 	nfs_nsm_free(server->service.nsm);
@@ -311,7 +311,8 @@ nfs_server_start(struct nfs_server *server)
 bool
 nfs_server_stop(struct nfs_server *server, int64_t deadline)
 {
-	int64_t soon = dfs_clock_mono() + RPCBIND_TIME;
+	int64_t soon = dfs_clock_mono() + RPCBIND_TIME, late;
+	bool ended = true;
 
 	if (server->registration)
 		nfs_rpcbind_unregister(server->registration, server->service.map, RPCBIND_SOCKET,
@@ -320,14 +321,16 @@ nfs_server_stop(struct nfs_server *server, int64_t deadline)
 		nfs_udp_stop(server->udp, deadline);
 	if (!dfs_net_drain(server->net, deadline))
 		dfs_log(DFS_LOG_WARN, "nfs: the deadline passed before all requests were answered");
+	late = dfs_clock_mono() + LATE_TIME;
 	if (server->service.nlm)
-		nlm_stop(server->service.nlm);
+		ended = nlm_stop(server->service.nlm, late);
 	if (server->service.nsm)
 		nfs_nsm_stop(server->service.nsm);
 	if (server->service.caller)
 		nfs_caller_stop(server->service.caller);
 	/* What waits for another's lock or answer has just been told to end. */
-	return dfs_net_wait(server->net, dfs_clock_mono() + LATE_TIME);
+	ended = dfs_net_wait(server->net, late) && ended;
+	return dfs_lane_wait(server->lane, late) && ended;
 }
 
 static void

@@ -9,10 +9,16 @@
 struct dfs_share *
 dfs_runtime_share_by_slot(struct dfs_runtime *rt, uint32_t slot)
 {
-	for (unsigned i = 0; i < TEST_SHARES; i++)
-		if (rt->shares[i] && rt->shares[i]->slot == slot)
-			return dfs_share_ref(rt->shares[i]);
-	return NULL;
+	struct dfs_share *found = NULL;
+
+	for (unsigned i = 0; i < TEST_SHARES; i++) {
+		if (!rt->shares[i])
+			continue;
+		rt->most_refs = MAX(rt->most_refs, atomic_load(&rt->shares[i]->refs));
+		if (rt->shares[i]->slot == slot)
+			found = rt->shares[i];
+	}
+	return found ? dfs_share_ref(found) : NULL;
 }
 
 struct dfs_share *
@@ -44,6 +50,14 @@ dfs_runtime_each_share(struct dfs_runtime *rt, void (*fn)(void *arg, struct dfs_
 	for (unsigned i = 0; i < TEST_SHARES; i++)
 		if (rt->shares[i])
 			fn(arg, rt->shares[i]);
+}
+
+void
+dfs_runtime_each_leaving(struct dfs_runtime *rt, void (*fn)(void *arg, struct dfs_share *share),
+			 void *arg)
+{
+	if (rt->leaving)
+		fn(arg, rt->leaving);
 }
 
 uint64_t

@@ -18,6 +18,8 @@
 struct dfs_runtime {
 	uint64_t epoch;
 	struct dfs_share *shares[TEST_SHARES]; /* NULL: a hole */
+	struct dfs_share *leaving;             /* NULL: none */
+	unsigned most_refs; /* that any of shares had when one was looked up by its slot */
 };
 
 struct test_conn {

@@ -191,7 +191,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			check_reply(proc, conn.call.version);
 	}
 	/* Each input begins with nothing. */
-	nlm_stop(nlm);
+	nlm_stop(nlm, INT64_MAX);
 	nlm_free(nlm);
 	dfs_locks_drop_clients(world.one->locks, any, NULL);
 	assert(dfs_locks_held(world.one->locks) == 0);

@@ -403,7 +403,8 @@ answer_wait(const struct nlm_block *block)
 	return block->datagram ? doubled(2 * FIRST_WAIT, block->tries, TELL_WAIT) : TELL_WAIT;
 }
 
-/* What is settled must not be told: it could be taken for the grant of a new wait for the same. */
+/* What is settled must not be told: it could be taken for the grant of a new wait for the same.  Nor is there
+ * time for it at a stop. */
 static bool
 is_wanted(void *arg)
 {
@@ -411,7 +412,7 @@ is_wanted(void *arg)
 	bool wanted;
 
 	dfs_lock_acquire(&block->nlm->mu);
-	wanted = block->state == NLM_BLOCK_TELLING;
+	wanted = block->state == NLM_BLOCK_TELLING && !block->nlm->stopping;
 	dfs_lock_release(&block->nlm->mu);
 	return wanted;
 }

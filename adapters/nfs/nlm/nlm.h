@@ -69,9 +69,10 @@ struct nlm_outside {
 /* outside is copied; NULL: nobody. */
 struct nlm *nlm_new(struct dfs_runtime *runtime, struct dfs_workers *workers,
 		    const struct nlm_outside *outside);
-/* Nobody waits from here on.  The main thread; before nfs_caller_stop.  May come again. */
-void nlm_stop(struct nlm *nlm);
-/* No request and no call is under way.  NULL is allowed. */
+/* Nobody waits from here on.  The main thread; before nfs_caller_stop; may come again.  False: what runs in
+ * the background has not ended by deadline (monotonic ns), and nlm cannot be freed. */
+bool nlm_stop(struct nlm *nlm, int64_t deadline);
+/* No request and no call is under way.  The main thread.  NULL is allowed. */
 void nlm_free(struct nlm *nlm);
 /* Once a second: call-backs that are due, and tidying.  Never blocks. */
 void nlm_tick(struct nlm *nlm);

@@ -37,20 +37,28 @@ nlm_new(struct dfs_runtime *runtime, struct dfs_workers *workers, const struct n
 	return nlm;
 }
 
-/* The shares as they are now, with references: what is done to them may take time. */
 static void
 collect(void *arg, struct dfs_share *share)
 {
-	g_ptr_array_add(arg, dfs_share_ref(share));
+	g_array_append_val(arg, share->slot);
 }
 
-static GPtrArray *
-shares_of(struct nlm *nlm)
+/* Visit the shares as they are now, with a reference of one at a time: what is done to one may take long,
+ * for ever if its store hangs, and must not keep the others from being closed. */
+static void
+each_share(struct nlm *nlm, void (*fn)(struct dfs_share *share, void *arg), void *arg)
 {
-	GPtrArray *shares = g_ptr_array_new_with_free_func((GDestroyNotify)dfs_share_unref);
+	g_autoptr(GArray) slots = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 
-	dfs_runtime_each_share(nlm->runtime, collect, shares);
-	return shares;
+	dfs_runtime_each_share(nlm->runtime, collect, slots);
+	for (guint i = 0; i < slots->len; i++) {
+		struct dfs_share *share =
+			dfs_runtime_share_by_slot(nlm->runtime, g_array_index(slots, uint32_t, i));
+
+		if (share)
+			fn(share, arg);
+		dfs_share_unref(share);
+	}
 }
 
 bool
@@ -71,30 +79,37 @@ submit(struct nlm *nlm, struct dfs_task *task)
 }
 
 static void
-cancel_waits(struct nlm *nlm)
+cancel_waits_of(struct dfs_share *share, void *nlm)
 {
-	g_autoptr(GPtrArray) shares = shares_of(nlm);
-
-	for (guint i = 0; i < shares->len; i++) {
-		struct dfs_share *share = g_ptr_array_index(shares, i);
-
-		dfs_locks_cancel_session(share->locks, nlm);
-	}
+	dfs_locks_cancel_session(share->locks, nlm);
 }
 
-void
-nlm_stop(struct nlm *nlm)
+static void
+cancel_waits_of_leaving(void *nlm, struct dfs_share *share)
 {
-	bool before;
+	cancel_waits_of(share, nlm);
+}
+
+/* A wait holds no reference of its share, which may have been taken out meanwhile. */
+static void
+cancel_waits(struct nlm *nlm)
+{
+	each_share(nlm, cancel_waits_of, nlm);
+	dfs_runtime_each_leaving(nlm->runtime, cancel_waits_of_leaving, nlm);
+}
+
+bool
+nlm_stop(struct nlm *nlm, int64_t deadline)
+{
+	bool ended;
 
 	dfs_lock_acquire(&nlm->mu);
-	before = nlm->stopping;
 	nlm->stopping = true;
 	dfs_lock_release(&nlm->mu);
-	/* Nothing is submitted any more; what runs may still call out. */
-	if (!before)
-		dfs_lane_free(nlm->lane);
+	/* Nothing is submitted any more; what runs may still call out, or wait for a store. */
+	ended = dfs_lane_wait(nlm->lane, deadline);
 	cancel_waits(nlm);
+	return ended;
 }
 
 void
@@ -102,23 +117,26 @@ nlm_free(struct nlm *nlm)
 {
 	if (!nlm)
 		return;
-	nlm_stop(nlm); /* once more: a LOCK that ran on when that gave up may have queued a wait */
+	nlm_stop(nlm, INT64_MAX); /* once more: a LOCK that ran on when that gave up may have queued a wait */
+	dfs_lane_free(nlm->lane);
 	nlm_grants_drop(nlm, NULL);
 	nlm_peers_free(nlm);
 	free(nlm);
 }
 
 static void
+tidy_one(struct dfs_share *share, void *arg)
+{
+	(void)arg;
+	dfs_locks_tidy(share->locks);
+}
+
+static void
 tidy(struct dfs_task *task)
 {
 	struct nlm *nlm = DFS_CONTAINER_OF(task, struct nlm, tidy_task);
-	g_autoptr(GPtrArray) shares = shares_of(nlm);
 
-	for (guint i = 0; i < shares->len; i++) {
-		struct dfs_share *share = g_ptr_array_index(shares, i);
-
-		dfs_locks_tidy(share->locks);
-	}
+	each_share(nlm, tidy_one, NULL);
 	nlm_peers_tidy(nlm);
 	atomic_store(&nlm->tidying, false);
 }
@@ -141,21 +159,22 @@ is_client(void *arg, const void *client, uint32_t len)
 	return len == want->len && memcmp(client, want->bytes, len) == 0;
 }
 
+static void
+drop_client_of(struct dfs_share *share, void *client)
+{
+	dfs_locks_drop_clients(share->locks, is_client, client);
+}
+
 void
 nlm_peer_restarted(void *arg, const union nfs_address *peer, const char *name)
 {
 	struct nlm *nlm = arg;
-	g_autoptr(GPtrArray) shares = shares_of(nlm);
 	size_t len = strlen(name);
 	struct nlm_client client;
 
 	if (len > NLM_STRING_MAX)
 		return;
 	nlm_client_of(&client, peer, name, (uint32_t)len);
-	for (guint i = 0; i < shares->len; i++) {
-		struct dfs_share *share = g_ptr_array_index(shares, i);
-
-		dfs_locks_drop_clients(share->locks, is_client, &client);
-	}
+	each_share(nlm, drop_client_of, &client);
 	nlm_grants_drop(nlm, &client);
 }

@@ -5,6 +5,7 @@
  */
 #include <glib.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 
 #define xdr_opaque tirpc_xdr_opaque
@@ -872,7 +873,7 @@ static void
 test_a_wait_that_comes_after_the_stop_ends(void)
 {
 	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, 0);
-	nlm_stop(nlm);
+	nlm_stop(nlm, INT64_MAX);
 	g_assert_cmpuint(take(host_b, 2, 0, 0, true), ==, NLM_BLOCKED);
 	nlm_free(nlm);
 	nlm = NULL;
@@ -883,7 +884,7 @@ test_a_wait_that_comes_after_the_stop_ends(void)
 static void
 test_a_stop_may_come_twice(void)
 {
-	nlm_stop(nlm);
+	g_assert_true(nlm_stop(nlm, INT64_MAX));
 }
 
 /* The client may have it: it is not unlocked, so that its record is there to be reclaimed from. */
@@ -892,13 +893,82 @@ test_a_stop_keeps_what_is_being_told(void)
 {
 	out.hold = true;
 	block_and_grant();
-	nlm_stop(nlm);
+	g_assert_true(nlm_stop(nlm, INT64_MAX));
 	end_call(DFS_SHUTDOWN);
 	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
 	g_assert_cmpuint(dfs_locks_held(world.one->locks), ==, 1);
 	nlm_free(nlm);
 	nlm = NULL;
 	dfs_locks_drop_clients(world.one->locks, any, NULL);
+}
+
+static void
+test_a_wait_in_a_share_that_was_taken_out_ends(void)
+{
+	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, 0);
+	g_assert_cmpuint(take(host_b, 2, 0, 0, true), ==, NLM_BLOCKED);
+	conn.runtime.shares[0] = NULL;
+	conn.runtime.leaving = world.one;
+	g_assert_true(nlm_stop(nlm, INT64_MAX));
+	g_assert_cmpuint(nlm->n_blocks, ==, 0);
+}
+
+struct hung {
+	struct dfs_task task;
+	sem_t *started, *go;
+};
+
+static void
+hang(struct dfs_task *task)
+{
+	struct hung *hung = (struct hung *)task;
+
+	sem_post(hung->started);
+	sem_wait(hung->go);
+}
+
+/* As what waits for a store that does not answer; what was granted meanwhile has had no turn yet. */
+static void
+test_a_stop_ends_although_the_background_does_not(void)
+{
+	struct hung hung[2]; /* as many as run at once */
+	sem_t started, go;
+
+	sem_init(&started, 0, 0);
+	sem_init(&go, 0, 0);
+	for (unsigned i = 0; i < G_N_ELEMENTS(hung); i++) {
+		hung[i] = (struct hung){{.run = hang}, &started, &go};
+		g_assert_true(dfs_lane_submit(nlm->lane, &hung[i].task));
+		sem_wait(&started);
+	}
+	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, 0);
+	g_assert_cmpuint(take(host_b, 2, 0, 0, true), ==, NLM_BLOCKED);
+	g_assert_cmpuint(give(host_a, 1, 0, 0), ==, 0);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 1);
+	g_assert_false(nlm_stop(nlm, 0));
+	sem_post(&go);
+	sem_post(&go);
+	g_assert_true(nlm_stop(nlm, INT64_MAX));
+	/* Nobody is told any more. */
+	g_assert_cmpuint(out.n, ==, 0);
+	g_assert_cmpuint(nlm_grants(nlm), ==, 0);
+	g_assert_true(is_free());
+}
+
+static void
+test_tidying_keeps_one_share_at_a_time(void)
+{
+	g_assert_cmpuint(take(host_a, 1, 0, 0, false), ==, 0);
+	g_assert_cmpuint(give(host_a, 1, 0, 0), ==, 0);
+	nfs_access_clear(&conn.access);
+	conn.runtime.shares[1] = world.two;
+	conn.runtime.most_refs = 0;
+	for (unsigned i = 0; i < 30; i++)
+		nlm_tick(nlm);
+	g_assert_true(dfs_lane_wait(nlm->lane, INT64_MAX));
+	g_assert_cmpuint(watch.forgotten, ==, 1);
+	/* Neither had more than ours when the next one's turn came. */
+	g_assert_cmpuint(conn.runtime.most_refs, ==, 1);
 }
 
 static void
@@ -980,7 +1050,7 @@ static void
 tear_down(void)
 {
 	if (nlm) {
-		nlm_stop(nlm);
+		nlm_stop(nlm, INT64_MAX);
 		g_assert_cmpuint(nlm->n_blocks, ==, nlm->n_grants);
 		nlm_free(nlm);
 	}
@@ -1069,6 +1139,11 @@ main(int argc, char **argv)
 	    test_a_wait_that_comes_after_the_stop_ends);
 	add("/nlm/a-stop-may-come-twice", test_a_stop_may_come_twice);
 	add("/nlm/a-stop-keeps-what-is-being-told", test_a_stop_keeps_what_is_being_told);
+	add("/nlm/a-wait-in-a-share-that-was-taken-out-ends",
+	    test_a_wait_in_a_share_that_was_taken_out_ends);
+	add("/nlm/a-stop-ends-although-the-background-does-not",
+	    test_a_stop_ends_although_the_background_does_not);
+	add("/nlm/tidying-keeps-one-share-at-a-time", test_tidying_keeps_one_share_at_a_time);
 	add("/nlm/a-restarted-peer-is-not-told", test_a_restarted_peer_is_not_told);
 	add("/nlm/monitor-comes-first", test_monitor_comes_first);
 	add("/nlm/message-is-answered-by-a-call", test_message_is_answered_by_a_call);
