@@ -8,11 +8,17 @@ requires nfs-cp nfs-cat nfs-ls openssl
 start_postgres "wal_writer_delay = 5s"
 port=$(free_port)
 cat >"$work/dfs.conf" <<CONF
-server = { state_dir = "$work/state"; drain = "2s"; wal = { size = "128M"; segment_size = "8M"; }; };
-metadata_stores = { m = { type = "postgres"; host = "$pg_host"; port = "$pg_port"; user = "dittofs"; dbname = "dittofs"; }; };
-block_stores = { b = { type = "filesystem"; path = "blocks"; }; };
-shares = { export = { path = "/export"; metadata = "m"; blocks = "b";
-    clients = ( { match = "127.0.0.0/8"; access = "rw"; squash = "none"; } ); }; };
+server = { state_dir = "$work/state"; drain = "2s"; write_out = "1s"; wal = { size = "128M"; segment_size = "8M"; }; };
+metadata_stores = { m = { type = "postgres"; host = "$pg_host"; port = "$pg_port"; user = "dittofs"; dbname = "dittofs"; };
+    l = { type = "leveldb"; path = "names"; }; };
+block_stores = { b = { type = "filesystem"; path = "blocks"; }; c = { type = "filesystem"; path = "apart"; }; };
+shares = {
+    export = { path = "/export"; metadata = "m"; blocks = "b";
+        clients = ( { match = "127.0.0.0/8"; access = "rw"; squash = "none"; } ); };
+    beside = { path = "/beside"; metadata = "m"; blocks = "b"; durability = "none";
+        clients = ( { match = "127.0.0.0/8"; access = "rw"; squash = "none"; } ); };
+    apart = { path = "/apart"; metadata = "l"; blocks = "c"; durability = "none";
+        clients = ( { match = "127.0.0.0/8"; access = "rw"; squash = "none"; } ); }; };
 adapters = { nfs = { listen = "127.0.0.1"; port = $port; }; };
 CONF
 start_server
@@ -20,9 +26,9 @@ mkdir "$work/in"
 for i in 0 1 2 3 4 5 6 7 8 9; do openssl rand $((i * 77777 + 13)) >"$work/in/$i"; done
 openssl rand 9000000 >"$work/in/large"
 
-# in_as PREFIX: copy the files in; out_as PREFIX: and compare them.
-in_as() { for f in "$work/in"/*; do nfs cp "$f" "$(nfs_url "/export/$1-${f##*/}")" || return 1; done; }
-out_as() { for f in "$work/in"/*; do nfs cat "$(nfs_url "/export/$1-${f##*/}")" | cmp - "$f" || return 1; done; }
+# in_as PREFIX [SHARE]: copy the files in; out_as PREFIX [SHARE]: and compare them.
+in_as() { for f in "$work/in"/*; do nfs cp "$f" "$(nfs_url "/${2:-export}/$1-${f##*/}")" || return 1; done; }
+out_as() { for f in "$work/in"/*; do nfs cat "$(nfs_url "/${2:-export}/$1-${f##*/}")" | cmp - "$f" || return 1; done; }
 count() { nfs ls "$(nfs_url /export)" | grep -c -- "$1-"; }
 
 ok "files are copied in" in_as quiet
@@ -67,13 +73,16 @@ is "the database tells of as many files" "$(sql "SELECT count(*) FROM dittofs.fi
 ok "the server ends in order" stop_server
 is "the log of all that has no error" "$(grep -cE ' (error|ERROR)' "$work/server.log")" 0
 
-# Many commits are under way when the database goes, and of some nobody knows the outcome.
+# Many commits are under way when the database goes, and of some nobody knows the outcome.  One more share has
+# dirty data there and no request; another has some in stores that work.
 start_server
 "$DFS_BUILDDIR/dfs-bench" --port "$port" --seconds 60 --timeout 120 127.0.0.1:/export create >"$work/bench" 2>&1 &
 bench=$!
 at_exit "kill $bench 2>/dev/null"
 committing() { [ "$(sql "SELECT count(*) FROM dittofs.files WHERE type = 'file'")" -gt 100 ]; }
+ok "a share without requests has dirty data" in_as dirty beside
 wait_for 30 committing
+ok "and one that has nothing to do with the database" in_as dirty apart
 crash_postgres
 stop_server
 is "without its database the server ends all the same, and not as if all were well" $? 1
@@ -82,6 +91,7 @@ wait "$bench"
 run_postgres
 start_server
 ok "with the database the server serves again" out_as quiet
+ok "the share whose stores worked was written out" out_as dirty apart
 ok "with the database the server ends in order" stop_server
 
 # Tables that a restored dump has given to somebody else.
