@@ -9,7 +9,8 @@ attacks = \
 	tests/attack/packets.py \
 	tests/attack/replay.py \
 	tests/attack/signals.py \
-	tests/attack/space.py
+	tests/attack/space.py \
+	tests/attack/stop.py
 TESTS += $(attacks)
 dist_check_SCRIPTS += $(attacks)
 EXTRA_DIST += \
