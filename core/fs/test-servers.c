@@ -255,7 +255,32 @@ server_that_was_taken_over_serves_nothing_and_gives_up_what_its_log_has(void)
 	t->a.take_over = false;
 	fixture_open(&t->a);
 	g_assert_cmpuint(t->a.share->ns->lease.lsn, >=, logged);
+	g_assert_cmpuint(t->a.share->ns->lease.returned, <, logged);
 	expect_text(&t->a, other, "by Bhed");
+	fixture_close(&t->a);
+	two_free(t);
+}
+
+/* Else it would report at the next start, as lost, what its log still has of the share for another's sake. */
+static void
+who_gave_a_share_back_knows_it_whoever_had_it_since(void)
+{
+	struct two *t = two_new();
+	struct dfs_ref ref, other;
+	uint64_t logged;
+
+	fixture_open(&t->a);
+	ref = make_file(&t->a, t->a.root, "f", 0644);
+	assert_status(write_text(&t->a, ref, 0, "by A"), DFS_OK);
+	logged = dfs_wal_last(t->a.wal);
+	fixture_close(&t->a);
+	fixture_open(&t->b);
+	assert_status(look(&t->b, t->b.root, "f", &other), DFS_OK);
+	assert_status(write_text(&t->b, other, 0, "by B"), DFS_OK);
+	fixture_close(&t->b);
+	fixture_open(&t->a);
+	g_assert_cmpuint(t->a.share->ns->lease.returned, >=, logged);
+	expect_text(&t->a, other, "by B");
 	fixture_close(&t->a);
 	two_free(t);
 }
@@ -293,6 +318,8 @@ main(int argc, char **argv)
 		{"second writer is refused and told who writes",
 		 second_writer_is_refused_and_told_who_writes},
 		{"closed share is anybody's", closed_share_is_anybodys},
+		{"who gave a share back knows it whoever had it since",
+		 who_gave_a_share_back_knows_it_whoever_had_it_since},
 		{"server that died takes its share again", server_that_died_takes_its_share_again},
 		{"log goes on above that of the server before",
 		 log_goes_on_above_that_of_the_server_before},

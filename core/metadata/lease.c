@@ -14,6 +14,8 @@
 #define LSN_AHEAD (UINT64_C(1) << 46)
 
 static const char lease_key[] = "lease";
+/* Followed by a server's id: the LSN at which that server gave the lease back last. */
+static const char returned_key[] = "lease-returned/";
 
 /* The stored form; what follows what is known here is a later version's. */
 struct lease_value {
@@ -73,6 +75,46 @@ put(struct dfs_metadata_store *store, struct dfs_txn *txn, const struct dfs_shar
 				    lease, sizeof *lease);
 }
 
+struct own_key {
+	char bytes[sizeof returned_key - 1 + 16];
+};
+
+static struct own_key
+own_key(const uint8_t id[16])
+{
+	struct own_key key;
+
+	memcpy(key.bytes, returned_key, sizeof returned_key - 1);
+	memcpy(key.bytes + sizeof returned_key - 1, id, 16);
+	return key;
+}
+
+static enum dfs_status
+get_returned(struct dfs_metadata_store *store, struct dfs_txn *txn,
+	     const struct dfs_share_record *rec, const uint8_t id[16], uint64_t *lsn)
+{
+	struct own_key key = own_key(id);
+	uint8_t value[8] = {0};
+	uint32_t len = sizeof value;
+	enum dfs_status status = store->ops.get_state(store->inst, txn, rec->id, key.bytes,
+						      sizeof key.bytes, value, &len);
+
+	*lsn = get64(value);
+	return status == DFS_NOENT ? DFS_OK : status;
+}
+
+static enum dfs_status
+put_returned(struct dfs_metadata_store *store, struct dfs_txn *txn,
+	     const struct dfs_share_record *rec, const uint8_t id[16], uint64_t lsn)
+{
+	struct own_key key = own_key(id);
+	uint8_t value[8];
+
+	put64(value, lsn);
+	return store->ops.put_state(store->inst, txn, rec->id, key.bytes, sizeof key.bytes, value,
+				    sizeof value);
+}
+
 static enum dfs_status
 refuse(const struct dfs_share_record *rec, const struct lease_value *lease)
 {
@@ -97,14 +139,12 @@ dfs_lease_take(struct dfs_metadata_store *store, struct dfs_txn *txn, struct dfs
 {
 	struct lease_value had, mine = {.version = LEASE_VERSION, .held = 1};
 	enum dfs_status status = get(store, txn, rec, &had);
-	bool ours = memcmp(had.id, self->id, sizeof had.id) == 0;
 	uint64_t top;
 
 	if (status != DFS_OK)
 		return status;
 	*lease = (struct dfs_lease){
-		.same = had.held && ours,
-		.returned = had.version && !had.held && ours ? get64(had.lsn) : 0,
+		.same = had.held && memcmp(had.id, self->id, sizeof had.id) == 0,
 		.lsn = get64(had.lsn),
 	};
 	lease->held = had.held && !lease->same;
@@ -117,6 +157,9 @@ dfs_lease_take(struct dfs_metadata_store *store, struct dfs_txn *txn, struct dfs
 		dfs_log(DFS_LOG_WARN,
 			"share %s is taken over from %s: what only its log had is given up",
 			rec->name, had.text);
+	status = get_returned(store, txn, rec, self->id, &lease->returned);
+	if (status != DFS_OK)
+		return status;
 	/* What our log has from before another server had the share is void. */
 	if (lease->same)
 		lease->lsn = get64(had.begin);
@@ -146,10 +189,10 @@ dfs_lease_give_back(struct dfs_metadata_store *store, struct dfs_txn *txn,
 	if (status != DFS_OK)
 		return status;
 	lease.held = 0;
-	if (!settled)
-		memset(lease.id, 0, sizeof lease.id);
 	/* Without a log there were none, but those that were there before. */
 	if (log_last)
 		put64(lease.lsn, log_last > get64(lease.begin) ? log_last : get64(lease.begin));
-	return put(store, txn, rec, &lease);
+	if (log_last && settled)
+		status = put_returned(store, txn, rec, lease.id, log_last);
+	return status == DFS_OK ? put(store, txn, rec, &lease) : status;
 }

@@ -39,8 +39,8 @@ struct dfs_lease {
 	bool follow; /* it was not taken: another server writes to the share, or may begin to */
 	bool held;   /* another server has it, or had until now */
 	bool same;   /* it was ours before: what our log has of the share goes on */
-	/* It was ours, was given back, and nobody had it since: what our log has of the share up to this LSN is in
-	 * the stores; 0: nothing is known. */
+	/* It was ours and we gave it back: what our log has of the share up to this LSN is in the stores, whoever
+	 * had it since; 0: nothing is known. */
 	uint64_t returned;
 	/* Ours begin above: neither a record of the share that another server wrote nor a slice of ours from
 	 * before that has a higher one. */
