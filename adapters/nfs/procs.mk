@@ -171,10 +171,18 @@ adapters_nfs_nsm_test_nsm_LDADD = $(NFS_RPCGEN_LIBS)
 adapters_nfs_portmap_test_portmap_SOURCES = adapters/nfs/portmap/test-portmap.c $(NFS_RPCGEN_SOURCES)
 adapters_nfs_portmap_test_portmap_CPPFLAGS = $(NFS_RPCGEN_CPPFLAGS)
 adapters_nfs_portmap_test_portmap_LDADD = $(NFS_RPCGEN_LIBS)
-check_PROGRAMS += adapters/nfs/nlm/test-nlm
-TESTS += adapters/nfs/nlm/test-nlm
-adapters_nfs_nlm_test_nlm_SOURCES = adapters/nfs/nlm/test-nlm.c adapters/nfs/test-world.c \
-	adapters/nfs/test-world.h adapters/nfs/test-runtime.c adapters/nfs/test-runtime.h
+NFS_NLM_BED_SOURCES = adapters/nfs/nlm/test-nlm-bed.c adapters/nfs/nlm/test-nlm-bed.h \
+	adapters/nfs/test-world.c adapters/nfs/test-world.h adapters/nfs/test-runtime.c \
+	adapters/nfs/test-runtime.h
+check_PROGRAMS += adapters/nfs/nlm/test-nlm adapters/nfs/nlm/test-nlm-grants adapters/nfs/nlm/test-nlm-owner
+TESTS += adapters/nfs/nlm/test-nlm adapters/nfs/nlm/test-nlm-grants adapters/nfs/nlm/test-nlm-owner
+adapters_nfs_nlm_test_nlm_SOURCES = adapters/nfs/nlm/test-nlm.c $(NFS_NLM_BED_SOURCES)
 adapters_nfs_nlm_test_nlm_CPPFLAGS = $(NFS_RPCGEN_CPPFLAGS)
 adapters_nfs_nlm_test_nlm_LDADD = $(NFS_RPCGEN_LIBS)
+adapters_nfs_nlm_test_nlm_grants_SOURCES = adapters/nfs/nlm/test-nlm-grants.c $(NFS_NLM_BED_SOURCES)
+adapters_nfs_nlm_test_nlm_grants_CPPFLAGS = $(NFS_RPCGEN_CPPFLAGS)
+adapters_nfs_nlm_test_nlm_grants_LDADD = $(NFS_RPCGEN_LIBS)
+adapters_nfs_nlm_test_nlm_owner_SOURCES = adapters/nfs/nlm/test-nlm-owner.c $(NFS_NLM_BED_SOURCES)
+adapters_nfs_nlm_test_nlm_owner_CPPFLAGS = $(NFS_RPCGEN_CPPFLAGS)
+adapters_nfs_nlm_test_nlm_owner_LDADD = $(NFS_RPCGEN_LIBS)
 endif
