@@ -74,6 +74,11 @@ adapters_nfs_libnfsproc_la_SOURCES = \
 	adapters/nfs/nlm/run.c \
 	adapters/nfs/nlm/service.c \
 	adapters/nfs/nlm/service.h \
+	adapters/nfs/nlm/state.c \
+	adapters/nfs/nlm/state.h \
+	adapters/nfs/nlm/table.c \
+	adapters/nfs/nlm/table.h \
+	adapters/nfs/nlm/tell.c \
 	adapters/nfs/nlm/types.c \
 	adapters/nfs/nlm/types.h \
 	adapters/nfs/nsm/file.c \

@@ -5,7 +5,7 @@
  *
  * A client is the address that it calls from and its caller_name; an owner, its svid and oh.  Export
  * rules, squashing and read-only shares hold as for NFS calls.  A LOCK that blocks waits in the lock
- * manager; when its turn has come the client is called back (grant.c).
+ * manager; when its turn has come the client is called back (tell.c).
  *
  * Any thread.  Locks, outermost first: peers_mu (held over the runtime's list of shares, the lock
  * manager, and outside's monitor and forget); mu (held over the lane's queue alone).

@@ -43,7 +43,7 @@ struct nlm_request {
 	unsigned char owner[DFS_LOCK_OWNER_MAX];
 };
 
-/* What a LOCK that blocks is in; grant.c says what leads from one to another. */
+/* What a LOCK that blocks is in; state.c says what leads from one to another. */
 enum nlm_block_state {
 	NLM_BLOCK_WAITING,
 	NLM_BLOCK_RESTING,
@@ -127,7 +127,6 @@ void nlm_block_free(struct nlm_block *block); /* NULL is allowed */
 
 /* A block's wait has ended; a task tells the client. */
 void nlm_granted(struct dfs_lock_wait *wait, enum dfs_status status);
-void nlm_tell(struct dfs_task *task);
 /* CANCEL of what waits no more.  True: it was granted, and is not told any more. */
 bool nlm_grants_cancelled(struct nlm *nlm, const struct nlm_request *request);
 /* UNLOCK: what lies within is not told any more. */
@@ -149,6 +148,11 @@ void nlm_grants_answer(struct nlm *nlm, const union nfs_address *peer,
 
 /* Tell those again that are due. */
 void nlm_grants_due(struct nlm *nlm);
+
+/* --- tell.c --- */
+
+/* The task of a block. */
+void nlm_tell(struct dfs_task *task);
 
 /* --- peer.c --- */
 
