@@ -42,7 +42,8 @@ core_fs_bench_fs_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_tests = core/metadata/test-cache core/fs/test-clone core/fs/test-content \
 	core/fs/test-crash core/fs/test-crash-clone core/fs/test-locks core/fs/test-log \
 	core/fs/test-model core/fs/test-names core/fs/test-permissions core/fs/test-quota \
-	core/fs/test-quota-model core/fs/test-servers core/fs/test-threads
+	core/fs/test-quota-grace core/fs/test-quota-model core/fs/test-quota-sums \
+	core/fs/test-quota-threads core/fs/test-servers core/fs/test-threads
 check_PROGRAMS += $(core_fs_tests)
 TESTS += $(core_fs_tests)
 core_metadata_test_cache_SOURCES = core/metadata/test-cache.c $(core_fs_fixture)
@@ -66,10 +67,16 @@ core_fs_test_permissions_SOURCES = core/fs/test-permissions.c $(core_fs_fixture)
 core_fs_test_permissions_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_log_SOURCES = core/fs/test-log.c $(core_fs_fixture) $(wal_sim)
 core_fs_test_log_LDADD = core/libdittofs.la $(GLIB_LIBS)
-core_fs_test_quota_SOURCES = core/fs/test-quota.c core/fs/test-quota.h $(core_fs_fixture) $(wal_sim)
+core_fs_test_quota_SOURCES = core/fs/test-quota.c core/fs/test-quota.h $(core_fs_fixture)
 core_fs_test_quota_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_fs_test_quota_grace_SOURCES = core/fs/test-quota-grace.c core/fs/test-quota.h $(core_fs_fixture)
+core_fs_test_quota_grace_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_quota_model_SOURCES = core/fs/test-quota-model.c core/fs/test-quota.h $(core_fs_fixture)
 core_fs_test_quota_model_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_fs_test_quota_sums_SOURCES = core/fs/test-quota-sums.c core/fs/test-quota.h $(core_fs_fixture) $(wal_sim)
+core_fs_test_quota_sums_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_fs_test_quota_threads_SOURCES = core/fs/test-quota-threads.c core/fs/test-quota.h $(core_fs_fixture)
+core_fs_test_quota_threads_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_servers_SOURCES = core/fs/test-servers.c $(core_fs_fixture) $(wal_sim)
 core_fs_test_servers_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_threads_SOURCES = core/fs/test-threads.c $(core_fs_fixture)

@@ -16,6 +16,8 @@
 #define USER 1000u
 #define GROUP 100u
 
+#define QUOTA_TEST(name) g_test_add_func("/quota/" #name, name)
+
 /* Limits with one row for USER and one for GROUP; g_free. */
 static inline struct dfs_quota_rules *
 limits(void)
@@ -28,6 +30,26 @@ limits(void)
 	r->share.grace = r->default_user.grace = r->rules[0].limit.grace = r->rules[1].limit.grace =
 		7 * 86400 * DFS_SECOND;
 	return r;
+}
+
+static inline struct fixture
+share_with(const char *kind, const struct dfs_quota_rules *quotas)
+{
+	return (struct fixture){.kind = kind,
+				.durability = strcmp(kind, "test-durable") == 0
+						      ? DFS_DURABILITY_POWER
+						      : DFS_DURABILITY_NONE,
+				.quotas = quotas};
+}
+
+static inline void
+open_for_all(struct fixture *f)
+{
+	struct dfs_setattr set = {.mask = DFS_SET_MODE, .mode = 0777};
+	struct dfs_wcc wcc;
+
+	fixture_open(f);
+	assert_status(dfs_fs_setattr(&f->ctx, &f->root, &set, NULL, &wcc), DFS_OK);
 }
 
 static inline enum dfs_status
@@ -61,6 +83,15 @@ create_as(struct fixture *f, uint32_t uid, uint32_t gid, const char *name, struc
 	if (status == DFS_OK)
 		*ref = ref_of(&attr);
 	return status;
+}
+
+static inline struct dfs_ref
+user_file(struct fixture *f, const char *name)
+{
+	struct dfs_ref ref;
+
+	assert_status(create_as(f, USER, GROUP, name, &ref), DFS_OK);
+	return ref;
 }
 
 static inline enum dfs_status
