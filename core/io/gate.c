@@ -72,6 +72,46 @@ gate_put_back(struct dfs_gate *gate, struct dfs_gate_waiter *list)
 	return !stop;
 }
 
+/* Answer those that need wait no longer; the others. */
+static struct dfs_gate_waiter *
+gate_let_pass(struct dfs_gate *gate, struct dfs_gate_waiter *list)
+{
+	struct dfs_gate_waiter *rest = NULL, **tail = &rest;
+
+	while (list) {
+		struct dfs_gate_waiter *w = list;
+
+		list = w->next; /* done() may free w */
+		if (dfs_gate_passed(gate, w->seq, w->level)) {
+			w->done(w, DFS_OK);
+		} else {
+			*tail = w;
+			tail = &w->next;
+		}
+	}
+	*tail = NULL;
+	return rest;
+}
+
+/* What is out of reach for the highest level may not be for those below it. */
+static void
+gate_sync_below(struct dfs_gate *gate, const struct dfs_gate_waiter *list, uint32_t top)
+{
+	uint64_t seq = 0, durable = 0;
+	uint32_t level = 0;
+
+	for (const struct dfs_gate_waiter *w = list; w; w = w->next) {
+		if (w->level >= top || dfs_gate_passed(gate, w->seq, w->level))
+			continue;
+		if (w->seq > seq)
+			seq = w->seq;
+		if (w->level > level)
+			level = w->level;
+	}
+	if (seq && gate->sync(gate->arg, seq, level, &durable) == DFS_OK)
+		gate_advance(gate, level, durable);
+}
+
 static void
 gate_round(struct dfs_gate *gate, struct dfs_gate_waiter *list)
 {
@@ -92,9 +132,13 @@ gate_round(struct dfs_gate *gate, struct dfs_gate_waiter *list)
 	if (needed && (gate->failed == DFS_OK || gate->retry)) {
 		gate->spared = false;
 		answer = gate->sync(gate->arg, seq, level, &durable);
-		if (answer == DFS_DELAY && gate_put_back(gate, list)) {
-			usleep(GATE_PAUSE);
-			return;
+		if (answer == DFS_DELAY) {
+			gate_sync_below(gate, list, level);
+			list = gate_let_pass(gate, list);
+			if (list && gate_put_back(gate, list)) {
+				usleep(GATE_PAUSE);
+				return;
+			}
 		}
 		if (answer == DFS_OK) {
 			assert(durable >= seq);

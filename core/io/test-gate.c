@@ -18,8 +18,9 @@ struct disk {
 	_Atomic uint32_t last_level;
 	_Atomic uint64_t extra; /* the sync reaches this much further than asked */
 	_Atomic int status;
-	_Atomic unsigned away;  /* so many syncs find nobody there */
-	struct dfs_gate *spare; /* failures lose nothing */
+	_Atomic unsigned away;         /* so many syncs find nobody there */
+	_Atomic uint32_t out_of_reach; /* this level and those above; 0: none */
+	struct dfs_gate *spare;        /* failures lose nothing */
 	bool held;
 };
 
@@ -35,6 +36,8 @@ disk_sync(void *arg, uint64_t seq, uint32_t level, uint64_t *durable)
 		sem_post(&d->entered);
 		sem_wait(&d->go);
 	}
+	if (d->out_of_reach && level >= d->out_of_reach)
+		return DFS_DELAY;
 	if (d->away) {
 		d->away--;
 		return DFS_DELAY;
@@ -220,6 +223,39 @@ test_waiters_outlast_a_store_that_is_away(void)
 	g_free(d);
 }
 
+static bool
+is_done_soon(struct waiter *w)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	ts.tv_sec += 60;
+	return sem_timedwait(&w->done, &ts) == 0;
+}
+
+/* A synchronous standby that is away, for instance. */
+static void
+test_lower_level_does_not_wait_for_a_higher_one(void)
+{
+	struct disk *d = disk_new(false);
+	struct dfs_gate *gate = dfs_gate_new("t", disk_sync, d);
+	struct waiter power, process;
+
+	d->out_of_reach = DFS_SYNC_POWER;
+	waiter_queue(gate, &power, 1, DFS_SYNC_POWER);
+	while (d->rounds == 0)
+		g_usleep(100);
+	waiter_queue(gate, &process, 2, DFS_SYNC_PROCESS);
+	g_assert_true(is_done_soon(&process));
+	g_assert_cmpint(process.status, ==, DFS_OK);
+	g_assert_cmpint(sem_trywait(&power.done), ==, -1);
+	d->out_of_reach = 0;
+	g_assert_true(is_done_soon(&power));
+	g_assert_cmpint(power.status, ==, DFS_OK);
+	dfs_gate_free(gate);
+	g_free(d);
+}
+
 static void
 test_end_does_not_wait_for_a_store_that_is_away(void)
 {
@@ -342,6 +378,8 @@ main(int argc, char **argv)
 	g_test_add_func("/gate/strong-sync-covers-weak-level", test_strong_sync_covers_weak_level);
 	g_test_add_func("/gate/round-takes-highest-level", test_round_takes_highest_level);
 	g_test_add_func("/gate/failure-is-sticky", test_failure_is_sticky);
+	g_test_add_func("/gate/lower-level-does-not-wait-for-a-higher-one",
+			test_lower_level_does_not_wait_for_a_higher_one);
 	g_test_add_func("/gate/waiters-outlast-a-store-that-is-away",
 			test_waiters_outlast_a_store_that_is_away);
 	g_test_add_func("/gate/end-does-not-wait-for-a-store-that-is-away",

@@ -724,6 +724,10 @@ op_health(void *inst)
 const struct dfs_plugin_entry *
 test_store_entry(struct test_store *ts, bool is_volatile)
 {
+	/* Whoever has it open already reads it. */
+	if (ts->entry.desc.magic && ts->is_volatile == is_volatile &&
+	    !(ts->entry.desc.caps & DFS_METADATA_CAP_SHARED) == !(ts->is_shared && !is_volatile))
+		return &ts->entry;
 	ts->is_volatile = is_volatile;
 	ts->entry = (struct dfs_plugin_entry){
 		.desc =

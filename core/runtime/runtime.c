@@ -359,7 +359,9 @@ dfs_runtime_reload(struct dfs_runtime *rt, struct dfs_config *config, char **err
 	if (!dfs_stores_open(&rt->stores, config, rt->workers, error))
 		return false;
 	if (!dfs_shares_apply(&rt->shares, config, &env, left, error)) {
-		dfs_stores_close_since(&rt->stores, mark);
+		/* One that was opened in vain and cannot be closed keeps its stores. */
+		if (dfs_shares_are_closed(&rt->shares))
+			dfs_stores_close_since(&rt->stores, mark);
 		return false;
 	}
 	log_warnings(config);

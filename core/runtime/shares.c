@@ -272,6 +272,12 @@ dfs_shares_close(struct dfs_shares *shares, GPtrArray *left, int64_t idle, int64
 	return close_each(shares, left, idle, deadline, end) && shares->lost->len == 0;
 }
 
+bool
+dfs_shares_are_closed(const struct dfs_shares *shares)
+{
+	return shares->closing->len == 0 && shares->lost->len == 0;
+}
+
 void
 dfs_shares_take_all(struct dfs_shares *shares, GPtrArray *left)
 {

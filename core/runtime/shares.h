@@ -61,6 +61,8 @@ bool dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config
  * no store may be closed. */
 bool dfs_shares_close(struct dfs_shares *shares, GPtrArray *left, int64_t idle, int64_t deadline,
 		      int64_t end);
+/* Whether all that left the table, or was opened in vain, is closed. */
+bool dfs_shares_are_closed(const struct dfs_shares *shares);
 /* Take all out. */
 void dfs_shares_take_all(struct dfs_shares *shares, GPtrArray *left);
 

@@ -304,17 +304,24 @@ target(struct fixture *f, uint8_t protocol)
 }
 
 static void
-begin(struct fixture *f, struct outcome *o, const struct nfs_target *t, uint32_t procedure,
-      uint32_t arg, int64_t time)
+begin_until(struct fixture *f, struct outcome *o, const struct nfs_target *t, uint32_t procedure,
+	    uint32_t arg, int64_t deadline)
 {
 	unsigned char args[4];
 
 	put(args, arg);
 	memset(o, 0, sizeof *o);
 	sem_init(&o->done, 0, 0);
-	g_assert_cmpint(nfs_caller_send(f->caller, t, procedure, args, sizeof args,
-					dfs_clock_mono() + time, done, o),
-			==, DFS_OK);
+	g_assert_cmpint(
+		nfs_caller_send(f->caller, t, procedure, args, sizeof args, deadline, done, o), ==,
+		DFS_OK);
+}
+
+static void
+begin(struct fixture *f, struct outcome *o, const struct nfs_target *t, uint32_t procedure,
+      uint32_t arg, int64_t time)
+{
+	begin_until(f, o, t, procedure, arg, dfs_clock_mono() + time);
 }
 
 static enum dfs_status
@@ -582,10 +589,12 @@ test_silent_peer_cannot_hold_more_than_its_share(struct fixture *f, gconstpointe
 {
 	struct nfs_target t = target(f, IPPROTO_TCP);
 	unsigned busy = 0, late = 0;
+	int64_t deadline =
+		dfs_clock_mono() + 3 * DFS_SECOND; /* of all, so that none is left for a turn */
 
 	(void)data;
 	for (unsigned i = 0; i < G_N_ELEMENTS(many); i++)
-		begin(f, &many[i], &t, P_SILENT, 0, 3 * DFS_SECOND);
+		begin_until(f, &many[i], &t, P_SILENT, 0, deadline);
 	for (unsigned i = 0; i < G_N_ELEMENTS(many); i++) {
 		enum dfs_status status = end(&many[i]);
 		busy += status == DFS_BUSY;

@@ -143,6 +143,9 @@ restore(struct claim *k)
 		else if (st == DFS_OK)
 			st = apply(k, e);
 		k->lost++;
+		/* There may be so many that only what stands still is out of time. */
+		if (clock_ns() + (int64_t)s->request_timeout > k->deadline)
+			k->deadline = clock_ns() + (int64_t)s->request_timeout;
 		if (e->number > k->acked[e->slot])
 			k->acked[e->slot] = e->number;
 	}
@@ -216,51 +219,84 @@ claim(struct claim *k, uint64_t number)
 	return st;
 }
 
+/* False: another session's claim was not over by the deadline; it may wait for the database for longer than
+ * we may. */
+static bool
+begin_claiming(struct store *s, int64_t deadline)
+{
+	struct timespec until = {deadline / 1000000000, deadline % 1000000000};
+	bool begun;
+
+	pthread_mutex_lock(&s->claim_mu);
+	while (s->claiming && pthread_cond_timedwait(&s->claim_over, &s->claim_mu, &until) == 0)
+		;
+	begun = !s->claiming;
+	s->claiming = true;
+	pthread_mutex_unlock(&s->claim_mu);
+	return begun;
+}
+
+static void
+end_claiming(struct store *s)
+{
+	pthread_mutex_lock(&s->claim_mu);
+	s->claiming = false;
+	pthread_cond_signal(&s->claim_over);
+	pthread_mutex_unlock(&s->claim_mu);
+}
+
+/* Look for what is lost and make it again, as often as somebody else commits meanwhile. */
+static enum dfs_status
+claim_until(struct claim *k)
+{
+	struct store *s = k->c->s;
+	uint64_t acked, number;
+	enum dfs_status st;
+
+	do {
+		memset(k->row, 0, sizeof(k->row));
+		memset(k->acked, 0, sizeof(k->acked));
+		k->lost = 0;
+		/* What is acknowledged from here on is in the database as it is now. */
+		acked = journal_acked(&s->journal);
+		number = journal_number(&s->journal);
+		st = claim(k, number);
+	} while (st == DFS_AGAIN && k->c->pg && clock_ns() < k->deadline);
+	if (st == DFS_OK)
+		k->c->claiming = 0;
+	if (st == DFS_OK && !atomic_load(&s->failed)) {
+		journal_durable(&s->journal, acked);
+		journal_slot(&s->journal, k->c->slot, number);
+	}
+	return st;
+}
+
 static enum dfs_status
 claim_slot(struct session *c, int64_t deadline)
 {
 	struct store *s = c->s;
 	struct claim k = {.c = c, .deadline = deadline};
 	enum dfs_status st;
-	struct timespec until = {deadline / 1000000000, deadline % 1000000000};
-	uint64_t acked, number;
 
-	/* Who has it may wait for the database for longer than we may. */
-	if (pthread_mutex_clocklock(&s->claim_mu, CLOCK_MONOTONIC, &until) != 0) {
+	if (!begin_claiming(s, deadline)) {
 		session_drop(c);
 		snprintf(c->error, sizeof(c->error), "the database does not answer in time");
 		return LOST;
 	}
 	st = timeline_adopt(c);
 	/* A commit may have been answered before the crash and its thread not know it yet. */
-	if (st == DFS_OK)
-		st = journal_answered(&s->journal, journal_sent(&s->journal), deadline);
-	if (st == DFS_OK)
+	if (st == DFS_OK &&
+	    journal_answered(&s->journal, journal_sent(&s->journal), deadline) != DFS_OK) {
+		session_drop(c);
+		snprintf(c->error, sizeof(c->error), "commits under way are not answered in time");
+		st = LOST;
+	}
+	if (st == DFS_OK) {
 		journal_pin(&s->journal, true);
-	do {
-		if (st == DFS_DELAY) {
-			session_drop(c);
-			snprintf(c->error, sizeof(c->error),
-				 "commits under way are not answered in time");
-			break;
-		}
-		memset(k.row, 0, sizeof(k.row));
-		memset(k.acked, 0, sizeof(k.acked));
-		k.lost = 0;
-		/* What is acknowledged from here on is in the database as it is now. */
-		acked = journal_acked(&s->journal);
-		number = journal_number(&s->journal);
-		st = claim(&k, number);
-		if (st == DFS_OK) {
-			c->claiming = 0;
-			if (atomic_load(&s->failed))
-				break;
-			journal_durable(&s->journal, acked);
-			journal_slot(&s->journal, c->slot, number);
-		}
-	} while (st == DFS_AGAIN && c->pg && clock_ns() < deadline);
-	journal_pin(&s->journal, false);
-	pthread_mutex_unlock(&s->claim_mu);
+		st = claim_until(&k);
+		journal_pin(&s->journal, false);
+	}
+	end_claiming(s);
 	if (st == DFS_OK && k.lost)
 		s->host->log(
 			s->host->ctx, DFS_LOG_WARN,

@@ -138,7 +138,7 @@ session_connect(struct session *c, int64_t deadline)
 	struct hosts *h = &c->s->hosts;
 	unsigned first = atomic_load(&h->first), i = 0;
 	char errors[sizeof(c->error)] = "";
-	bool all_refuse = true;
+	bool all_refuse = true, is_full = false;
 	enum dfs_status st;
 	int said = 0;
 
@@ -149,6 +149,7 @@ session_connect(struct session *c, int64_t deadline)
 			return st;
 		session_drop(c);
 		all_refuse &= st == DFS_CONFIG;
+		is_full |= !strcmp(c->sqlstate, SQLSTATE_TOO_MANY_CONNECTIONS);
 		said += snprintf(errors + said, sizeof(errors) - (size_t)said, "%s%s",
 				 said ? "; " : "", c->error);
 		if (said >= (int)sizeof(errors))
@@ -157,6 +158,9 @@ session_connect(struct session *c, int64_t deadline)
 	/* Time is up at one that does not answer: the next attempt begins with the one after it. */
 	atomic_store(&h->first, (first + i) % h->n);
 	memcpy(c->error, errors, sizeof(errors));
+	/* Whatever the others said: there a connection less of ours is one more for who needs it. */
+	if (is_full)
+		snprintf(c->sqlstate, sizeof(c->sqlstate), "%s", SQLSTATE_TOO_MANY_CONNECTIONS);
 	if (st == DFS_CONFIG && (!all_refuse || i < h->n))
 		return LOST;
 	return st;

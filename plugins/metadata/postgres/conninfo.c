@@ -143,6 +143,7 @@ make_settings(struct store *s)
 			"SET search_path = %s;"
 			"SET application_name = '%s';"
 			"SET synchronous_commit = off;"
+			"SET default_transaction_isolation = 'read committed';"
 			"SET default_transaction_deferrable = off;"
 			"SET statement_timeout = 0;"
 			"SET lock_timeout = 0;"

@@ -3,21 +3,17 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "clock.h"
 
 bool
 journal_init(struct journal *j, size_t max)
 {
-	pthread_condattr_t attr;
-
 	memset(j, 0, sizeof(*j));
 	j->max = max;
 	j->owners = calloc(STRIPES, sizeof(*j->owners));
 	pthread_mutex_init(&j->mu, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&j->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init(&j->changed);
 	return j->owners != NULL;
 }
 

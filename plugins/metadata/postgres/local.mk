@@ -3,6 +3,7 @@ postgres_sources = \
 	plugins/metadata/postgres/apply.c \
 	plugins/metadata/postgres/array.h \
 	plugins/metadata/postgres/claim.c \
+	plugins/metadata/postgres/clock.h \
 	plugins/metadata/postgres/connect.c \
 	plugins/metadata/postgres/conninfo.c \
 	plugins/metadata/postgres/dirent.c \

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "sqlstate.h"
 #include "store.h"
@@ -18,15 +17,10 @@
 bool
 pool_init(struct pool *p, struct store *s, unsigned n)
 {
-	pthread_condattr_t attr;
-
 	assert(n <= SESSIONS_MAX);
 	memset(p, 0, sizeof(*p));
 	pthread_mutex_init(&p->mu, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init(&p->changed);
 	p->chance = (uint64_t)clock_ns() | 1;
 	p->sessions = calloc(n, sizeof(*p->sessions));
 	if (!p->sessions)
@@ -204,10 +198,15 @@ close_idle_locked(struct pool *p)
 void
 pool_give(struct pool *p, struct session *c)
 {
+	bool everybody;
+
 	pthread_mutex_lock(&p->mu);
-	if (c->fresh && c->proven)
+	/* Whoever waits to open one has his turn then, too. */
+	everybody = p->failures > 0;
+	if (c->fresh && c->proven) {
 		served_locked(p, c);
-	c->fresh = false;
+		c->fresh = false;
+	}
 	if (c->pg) {
 		/* It may still refuse further ones. */
 		p->away_since = 0;
@@ -222,7 +221,10 @@ pool_give(struct pool *p, struct session *c)
 		c->next = p->unmade;
 		p->unmade = c;
 	}
-	pthread_cond_signal(&p->changed);
+	if (everybody)
+		pthread_cond_broadcast(&p->changed);
+	else
+		pthread_cond_signal(&p->changed);
 	pthread_mutex_unlock(&p->mu);
 }
 
@@ -238,10 +240,9 @@ pool_reopen(struct pool *p, struct session *c)
 		if (my_turn_locked(p)) {
 			if (open_locked(p, c, now + REOPEN_TURN) == DFS_OK)
 				break;
-			if (!starved && !strcmp(c->sqlstate, SQLSTATE_TOO_MANY_CONNECTIONS)) {
-				starved = true;
-				p->starved++;
-			}
+			p->starved -= starved;
+			starved = !strcmp(c->sqlstate, SQLSTATE_TOO_MANY_CONNECTIONS);
+			p->starved += starved;
 			if (starved)
 				close_idle_locked(p);
 			continue;

@@ -132,6 +132,7 @@ store_free(struct store *s)
 	journal_free(&s->journal);
 	statements_free(&s->statements);
 	conninfo_free(s);
+	pthread_cond_destroy(&s->claim_over);
 	pthread_mutex_destroy(&s->claim_mu);
 	pthread_mutex_destroy(&s->timeline.mu);
 	pthread_mutex_destroy(&s->fences.mu);
@@ -210,6 +211,7 @@ store_create(const struct dfs_host *host, const void *values, void **inst, struc
 	s->connect_timeout = cfg->connect_timeout;
 	s->request_timeout = cfg->request_timeout;
 	pthread_mutex_init(&s->claim_mu, NULL);
+	cond_init(&s->claim_over);
 	pthread_mutex_init(&s->timeline.mu, NULL);
 	pthread_mutex_init(&s->fences.mu, NULL);
 	st = make_instance(s) && conninfo_make(s, cfg) && statements_make(&s->statements) &&

@@ -18,6 +18,7 @@
 
 #include <dittofs/metadata_store.h>
 
+#include "clock.h"
 #include "param.h"
 #include "statement.h"
 
@@ -47,14 +48,12 @@ struct session {
 	unsigned skip;     /* batches before it whose answers nobody wants */
 	uint64_t claimed;  /* what its slot's row held when this session took it over */
 	uint64_t claiming; /* the first claim since then, which may be in the row; 0: none */
-	bool fresh;        /* it was opened, and has not come back to the pool since */
+	bool fresh;        /* it was opened, and the pool has not seen it serve since */
 	bool proven;       /* it has served a request since it was opened */
 	char error[400];   /* the last failure, one line */
 	char sqlstate[6];
 	struct session *next; /* in the pool's list */
 };
-
-int64_t clock_ns(void);
 
 /* connect.c: connects to one of the hosts and makes the session's settings; DFS_CONFIG: all refuse, and
  * will go on to. */

@@ -63,7 +63,9 @@ struct store {
 	struct journal journal;
 	struct pool pool;
 	struct fences fences;
-	pthread_mutex_t claim_mu;  /* one session at a time takes over its slot */
+	pthread_mutex_t claim_mu;
+	pthread_cond_t claim_over; /* on the monotonic clock */
+	bool claiming;             /* guarded by claim_mu: a session takes over its slot, one at a time */
 	_Atomic bool failed;       /* nothing is written any more: see store_fail */
 	_Atomic unsigned piece;    /* rows that the last scan that was stopped had looked at */
 	_Atomic bool listing;      /* readers of folders have wanted the inodes, too */

@@ -47,8 +47,10 @@ timeline_read(struct session *c, int64_t deadline)
 		"SELECT system_identifier || ' ' ||"
 		" left(pg_walfile_name(pg_current_wal_lsn()), 8) FROM pg_control_system()",
 		deadline, text, sizeof(text));
-	if (st != DFS_OK && !c->pg)
-		return st;
+	if (st != DFS_OK && st != REFUSED && st != DFS_IO) {
+		session_drop(c);
+		return LOST;
+	}
 	if (st != DFS_OK || sscanf(text, "%llu %x", &system, &line) != 2)
 		system = line = 0;
 	c->system = system;
