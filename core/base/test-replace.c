@@ -158,7 +158,7 @@ in_a_folder(gconstpointer fn)
 	const char *name;
 	GDir *dir;
 
-	path = g_dir_make_tmp("replace-XXXXXX", NULL);
+	path = g_dir_make_tmp("dfs-replace-XXXXXX", NULL);
 	folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	g_assert_cmpint(folder, >=, 0);
 	steps = g_string_new(NULL);

@@ -112,8 +112,8 @@ replay_content(void *arg, const struct dfs_recovered_slice *slices, uint32_t n)
 }
 
 struct given_up {
-	uint64_t
-		returned; /* up to there all is in the stores, though a segment that others hold has it, too */
+	/* Up to there all is in the stores, though a segment that others hold has it, too. */
+	uint64_t returned;
 	uint64_t n;
 };
 
@@ -137,10 +137,8 @@ give_up(struct dfs_share *share, struct dfs_recovered *recovered)
 	if (g.n)
 		dfs_log(DFS_LOG_ERROR,
 			"share %s: %llu slices that only this log had are given up: another server "
-			"has "
-			"taken the share over since, or its metadata store was put back to an "
-			"earlier "
-			"state",
+			"has taken the share over since, or its metadata store was put back to an "
+			"earlier state",
 			share->name, (unsigned long long)g.n);
 	share->ns->log_settled = status == DFS_OK;
 	return status;

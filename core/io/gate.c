@@ -93,43 +93,48 @@ gate_let_pass(struct dfs_gate *gate, struct dfs_gate_waiter *list)
 	return rest;
 }
 
+/* What those at levels below `top` wait for, taken together.  False: for nothing. */
+static bool
+gate_wanted(const struct dfs_gate *gate, const struct dfs_gate_waiter *list, uint64_t top,
+	    uint64_t *seq, uint32_t *level)
+{
+	bool wanted = false;
+
+	*seq = 0;
+	*level = 0;
+	for (const struct dfs_gate_waiter *w = list; w; w = w->next) {
+		if (w->level >= top || dfs_gate_passed(gate, w->seq, w->level))
+			continue;
+		wanted = true;
+		if (w->seq > *seq)
+			*seq = w->seq;
+		if (w->level > *level)
+			*level = w->level;
+	}
+	return wanted;
+}
+
 /* What is out of reach for the highest level may not be for those below it. */
 static void
 gate_sync_below(struct dfs_gate *gate, const struct dfs_gate_waiter *list, uint32_t top)
 {
-	uint64_t seq = 0, durable = 0;
-	uint32_t level = 0;
+	uint64_t seq, durable = 0;
+	uint32_t level;
 
-	for (const struct dfs_gate_waiter *w = list; w; w = w->next) {
-		if (w->level >= top || dfs_gate_passed(gate, w->seq, w->level))
-			continue;
-		if (w->seq > seq)
-			seq = w->seq;
-		if (w->level > level)
-			level = w->level;
-	}
-	if (seq && gate->sync(gate->arg, seq, level, &durable) == DFS_OK)
+	if (gate_wanted(gate, list, top, &seq, &level) &&
+	    gate->sync(gate->arg, seq, level, &durable) == DFS_OK)
 		gate_advance(gate, level, durable);
 }
 
 static void
 gate_round(struct dfs_gate *gate, struct dfs_gate_waiter *list)
 {
-	uint64_t seq = 0, durable = 0;
 	enum dfs_status answer = gate->failed;
-	uint32_t level = 0;
-	bool needed = false;
+	uint64_t seq, durable = 0;
+	uint32_t level;
 
-	for (struct dfs_gate_waiter *w = list; w; w = w->next) {
-		if (dfs_gate_passed(gate, w->seq, w->level))
-			continue;
-		needed = true;
-		if (w->seq > seq)
-			seq = w->seq;
-		if (w->level > level)
-			level = w->level;
-	}
-	if (needed && (gate->failed == DFS_OK || gate->retry)) {
+	if (gate_wanted(gate, list, UINT64_MAX, &seq, &level) &&
+	    (gate->failed == DFS_OK || gate->retry)) {
 		gate->spared = false;
 		answer = gate->sync(gate->arg, seq, level, &durable);
 		if (answer == DFS_DELAY) {
@@ -153,10 +158,12 @@ gate_round(struct dfs_gate *gate, struct dfs_gate_waiter *list)
 			gate->failed = answer;
 		}
 	}
+	list = gate_let_pass(gate, list);
 	while (list) {
 		struct dfs_gate_waiter *w = list;
+
 		list = w->next; /* done() may free w */
-		w->done(w, dfs_gate_passed(gate, w->seq, w->level) ? DFS_OK : answer);
+		w->done(w, answer);
 	}
 }
 

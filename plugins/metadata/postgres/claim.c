@@ -129,6 +129,7 @@ restore(struct claim *k)
 	enum dfs_status st = DFS_OK;
 
 	for (struct entry *e = NULL; st == DFS_OK && (e = journal_next_acked(&s->journal, e));) {
+		int64_t later;
 		bool barred;
 
 		if (!is_lost(k, e))
@@ -144,8 +145,9 @@ restore(struct claim *k)
 			st = apply(k, e);
 		k->lost++;
 		/* There may be so many that only what stands still is out of time. */
-		if (clock_ns() + (int64_t)s->request_timeout > k->deadline)
-			k->deadline = clock_ns() + (int64_t)s->request_timeout;
+		later = clock_ns() + (int64_t)s->request_timeout;
+		if (later > k->deadline)
+			k->deadline = later;
 		if (e->number > k->acked[e->slot])
 			k->acked[e->slot] = e->number;
 	}
@@ -224,11 +226,10 @@ claim(struct claim *k, uint64_t number)
 static bool
 begin_claiming(struct store *s, int64_t deadline)
 {
-	struct timespec until = {deadline / 1000000000, deadline % 1000000000};
 	bool begun;
 
 	pthread_mutex_lock(&s->claim_mu);
-	while (s->claiming && pthread_cond_timedwait(&s->claim_over, &s->claim_mu, &until) == 0)
+	while (s->claiming && cond_until(&s->claim_over, &s->claim_mu, deadline))
 		;
 	begun = !s->claiming;
 	s->claiming = true;
@@ -278,19 +279,13 @@ claim_slot(struct session *c, int64_t deadline)
 	struct claim k = {.c = c, .deadline = deadline};
 	enum dfs_status st;
 
-	if (!begin_claiming(s, deadline)) {
-		session_drop(c);
-		snprintf(c->error, sizeof(c->error), "the database does not answer in time");
-		return LOST;
-	}
+	if (!begin_claiming(s, deadline))
+		return session_abandon(c, "the database does not answer in time");
 	st = timeline_adopt(c);
 	/* A commit may have been answered before the crash and its thread not know it yet. */
 	if (st == DFS_OK &&
-	    journal_answered(&s->journal, journal_sent(&s->journal), deadline) != DFS_OK) {
-		session_drop(c);
-		snprintf(c->error, sizeof(c->error), "commits under way are not answered in time");
-		st = LOST;
-	}
+	    journal_answered(&s->journal, journal_sent(&s->journal), deadline) != DFS_OK)
+		st = session_abandon(c, "commits under way are not answered in time");
 	if (st == DFS_OK) {
 		journal_pin(&s->journal, true);
 		st = claim_until(&k);

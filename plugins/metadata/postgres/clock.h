@@ -6,6 +6,7 @@
 #define POSTGRES_CLOCK_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -28,6 +29,15 @@ cond_init(pthread_cond_t *cond)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(cond, &attr);
 	pthread_condattr_destroy(&attr);
+}
+
+/* False: the deadline. */
+static inline bool
+cond_until(pthread_cond_t *cond, pthread_mutex_t *mu, int64_t deadline)
+{
+	struct timespec ts = {deadline / 1000000000, deadline % 1000000000};
+
+	return pthread_cond_timedwait(cond, mu, &ts) == 0;
 }
 
 #endif

@@ -42,13 +42,12 @@ journal_free(struct journal *j)
 static bool
 wait_locked(struct journal *j, int64_t deadline)
 {
-	struct timespec ts = {deadline / 1000000000, deadline % 1000000000};
-	int rc;
+	bool in_time;
 
 	j->waiting++;
-	rc = pthread_cond_timedwait(&j->changed, &j->mu, &ts);
+	in_time = cond_until(&j->changed, &j->mu, deadline);
 	j->waiting--;
-	return rc == 0;
+	return in_time;
 }
 
 static void

@@ -45,12 +45,13 @@ pool_free(struct pool *p)
 	pthread_mutex_destroy(&p->mu);
 }
 
+/* The slot of one without a connection, or whose connection ends here. */
 static void
-wait_locked(struct pool *p, int64_t until)
+unmake_locked(struct pool *p, struct session *c)
 {
-	struct timespec ts = {until / 1000000000, until % 1000000000};
-
-	pthread_cond_timedwait(&p->changed, &p->mu, &ts);
+	session_drop(c);
+	c->next = p->unmade;
+	p->unmade = c;
 }
 
 /* The next attempt is between half of the interval and all of it away. */
@@ -89,9 +90,7 @@ drop_past_locked(struct pool *p)
 			continue;
 		}
 		*at = c->next;
-		session_drop(c);
-		c->next = p->unmade;
-		p->unmade = c;
+		unmake_locked(p, c);
 	}
 }
 
@@ -142,8 +141,7 @@ pool_take(struct pool *p, int64_t deadline, struct session **out)
 			p->idle = c->next;
 			if (session_alive(c))
 				break;
-			c->next = p->unmade;
-			p->unmade = c;
+			unmake_locked(p, c);
 			continue;
 		}
 		if (now >= deadline || (p->away_since && !my_turn_locked(p) &&
@@ -158,13 +156,12 @@ pool_take(struct pool *p, int64_t deadline, struct session **out)
 			p->unmade = c->next;
 			if (open_locked(p, c, deadline) == DFS_OK)
 				break;
-			c->next = p->unmade;
-			p->unmade = c;
+			unmake_locked(p, c);
 			continue;
 		}
 		if (p->failures && p->unmade && !p->starved && !p->trying && p->next_try < until)
 			until = p->next_try;
-		wait_locked(p, until);
+		cond_until(&p->changed, &p->mu, until);
 	}
 	pthread_mutex_unlock(&p->mu);
 	*out = c;
@@ -190,9 +187,7 @@ close_idle_locked(struct pool *p)
 	if (!c)
 		return;
 	p->idle = c->next;
-	session_drop(c);
-	c->next = p->unmade;
-	p->unmade = c;
+	unmake_locked(p, c);
 }
 
 void
@@ -218,8 +213,7 @@ pool_give(struct pool *p, struct session *c)
 		/* One that went before it served is no better than one that did not come to be. */
 		if (!c->proven)
 			failed_locked(p, c, false);
-		c->next = p->unmade;
-		p->unmade = c;
+		unmake_locked(p, c);
 	}
 	if (everybody)
 		pthread_cond_broadcast(&p->changed);
@@ -247,7 +241,7 @@ pool_reopen(struct pool *p, struct session *c)
 				close_idle_locked(p);
 			continue;
 		}
-		wait_locked(p, p->trying ? now + BACKOFF_MAX : p->next_try);
+		cond_until(&p->changed, &p->mu, p->trying ? now + BACKOFF_MAX : p->next_try);
 	}
 	p->starved -= starved;
 	pthread_cond_broadcast(&p->changed);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,6 +44,18 @@ session_drop(struct session *c)
 	c->asked = c->skip = 0;
 }
 
+enum dfs_status
+session_abandon(struct session *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	session_drop(c);
+	va_start(ap, fmt);
+	vsnprintf(c->error, sizeof(c->error), fmt, ap);
+	va_end(ap);
+	return LOST;
+}
+
 /* ---- waiting ---- */
 
 enum dfs_status
@@ -56,12 +69,8 @@ session_wait(struct session *c, short events, int64_t deadline)
 		int64_t left = deadline - clock_ns();
 		int n;
 
-		if (left <= 0) {
-			session_drop(c);
-			snprintf(c->error, sizeof(c->error),
-				 "the database does not answer in time");
-			return LOST;
-		}
+		if (left <= 0)
+			return session_abandon(c, "the database does not answer in time");
 		n = poll(&fd, 1, left > INT64_C(60000000000) ? 60000 : (int)(left / 1000000) + 1);
 		if (n > 0)
 			return DFS_OK;
@@ -256,11 +265,8 @@ session_finish(struct session *c, int64_t deadline)
 		return session_lost(c);
 	}
 	PQclear(res);
-	if (timeline_is_past(c)) {
-		session_drop(c);
-		snprintf(c->error, sizeof(c->error), "another database has taken over");
-		return LOST;
-	}
+	if (timeline_is_past(c))
+		return session_abandon(c, "another database has taken over");
 	c->proven = true;
 	return first;
 }

@@ -67,6 +67,9 @@ bool session_alive(struct session *c);
 void session_note(struct session *c, const char *message);
 /* Drops c, whose connection has failed, and notes why; answers LOST. */
 enum dfs_status session_lost(struct session *c);
+/* The connection is of no use any more, though it may still be there, for this reason.  LOST. */
+enum dfs_status session_abandon(struct session *c, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* Until the socket is ready for one of the events of poll(); LOST: the deadline has passed. */
 enum dfs_status session_wait(struct session *c, short events, int64_t deadline);
 

@@ -23,12 +23,10 @@ is_older(const struct timeline *t, const struct session *c)
 static enum dfs_status
 older(struct session *c)
 {
-	session_drop(c);
-	snprintf(c->error, sizeof(c->error),
-		 "the database is on timeline %u, and another one that was promoted later has been "
-		 "met",
-		 c->line);
-	return LOST;
+	return session_abandon(c,
+			       "the database is on timeline %u, and another one that was promoted "
+			       "later has been met",
+			       c->line);
 }
 
 enum dfs_status
