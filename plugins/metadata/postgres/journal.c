@@ -318,7 +318,7 @@ journal_settled(struct journal *j, uint64_t number, const struct reads *reads, i
 	pthread_mutex_lock(&j->mu);
 	while (st == DFS_OK && in_doubt_locked(j, number, reads))
 		if (!wait_locked(j, deadline))
-			st = DFS_AGAIN;
+			st = DFS_DELAY;
 	pthread_mutex_unlock(&j->mu);
 	return st;
 }

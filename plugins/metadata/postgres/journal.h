@@ -95,7 +95,7 @@ uint64_t journal_sent(struct journal *j);
 uint64_t journal_acked(struct journal *j);
 /* A number for a session that takes over a slot. */
 uint64_t journal_number(struct journal *j);
-/* Until no commit up to this number that writes what was read is in doubt.  DFS_AGAIN: the deadline. */
+/* Until no commit up to this number that writes what was read is in doubt.  DFS_DELAY: the deadline. */
 enum dfs_status journal_settled(struct journal *j, uint64_t number, const struct reads *reads,
 				int64_t deadline);
 

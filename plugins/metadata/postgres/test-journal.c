@@ -95,15 +95,15 @@ test_doubt(void)
 	journal_send(&j, b, false);
 	g_assert_cmpuint(b->number, >, a->number);
 	g_assert_cmpint(journal_settled(&j, a->number - 1, &all, in_ms(1)), ==, DFS_OK);
-	g_assert_cmpint(journal_settled(&j, a->number, &all, in_ms(1)), ==, DFS_AGAIN);
-	g_assert_cmpint(journal_settled(&j, a->number, &same, in_ms(1)), ==, DFS_AGAIN);
+	g_assert_cmpint(journal_settled(&j, a->number, &all, in_ms(1)), ==, DFS_DELAY);
+	g_assert_cmpint(journal_settled(&j, a->number, &same, in_ms(1)), ==, DFS_DELAY);
 	g_assert_cmpint(journal_settled(&j, a->number, &other, in_ms(1)), ==, DFS_OK);
 	/* Acknowledged in another order than sent. */
 	g_assert_cmpuint(journal_ack(&j, b), ==, 1);
 	g_assert_cmpint(journal_answered(&j, b->number, in_ms(1)), ==, DFS_DELAY);
 	journal_lose(&j, a);
 	g_assert_cmpint(journal_answered(&j, b->number, in_ms(1)), ==, DFS_OK);
-	g_assert_cmpint(journal_settled(&j, b->number, &all, in_ms(1)), ==, DFS_AGAIN);
+	g_assert_cmpint(journal_settled(&j, b->number, &all, in_ms(1)), ==, DFS_DELAY);
 	g_assert_true(journal_next_acked(&j, NULL) == b);
 	g_assert_null(journal_next_acked(&j, b));
 	journal_void(&j, a);
