@@ -239,7 +239,8 @@ dfs_file_lock(struct dfs_file *file)
 	dfs_lock_acquire(&file->mu);
 }
 
-/* Settles the cache's accounts. */
+/* Settles the cache's accounts: before the release, for whoever waits for the lock may free the file, and
+ * the payload then. */
 static inline void
 dfs_file_unlock(struct dfs_file *file)
 {
@@ -247,12 +248,12 @@ dfs_file_unlock(struct dfs_file *file)
 	int32_t resident = file->d_resident, dirty = file->d_dirty;
 
 	file->d_resident = file->d_dirty = 0;
-	dfs_lock_release(&file->mu);
 	if (resident)
 		atomic_fetch_add_explicit(&payload->cache->resident, resident,
 					  memory_order_relaxed);
 	if (dirty)
 		dfs_flusher_account(payload, dirty);
+	dfs_lock_release(&file->mu);
 }
 
 /* file.c: waiting; called with mu, which is released and taken again.  False: deadline. */

@@ -3,12 +3,13 @@
 #
 #   hammer SETTING...        starts it: $hammer its process, $schema; what it says in $work/hammer
 #   figure N, more N COUNT [SECONDS]   commits (0), delays (1), syncs (2): how many; until there are COUNT more
+#   told_at_most N PATTERN   in each half minute since its start, which is what the store waits between two such lines
 #   ends_well                ends it; fails when something was lost, done twice, or answered by an error
 #   lock_table TABLE, unlock_table     somebody else has it
 runs=0
 
 hammer() {
-	runs=$((runs + 1)) schema=run$runs
+	runs=$((runs + 1)) schema=run$runs hammer_began=$SECONDS
 	rm -f "$work/status" "$work/stop"
 	mapfile -t options < <(pg_options | grep =)
 	"$DFS_BUILDDIR/tests/postgres/hammer" --status "$work/status" --stop "$work/stop" "${options[@]}" \
@@ -23,6 +24,7 @@ more() {
 	wait_for 60 test -s "$work/status" || return 1
 	wait_for "${3:-60}" above "$1" "$(($(figure "$1") + $2))"
 }
+told_at_most() { [ "$(grep -c "$2" "$work/hammer")" -le $(($1 * (1 + (SECONDS - hammer_began) / 30))) ]; }
 ends_well() {
 	touch "$work/stop"
 	wait "$hammer"

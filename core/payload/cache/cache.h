@@ -78,7 +78,8 @@ void dfs_flusher_hurry(struct dfs_cache *cache, struct dfs_file *file);
 void dfs_flusher_done(struct dfs_cache *cache, struct dfs_file *file);
 /* Take the file off the list and wait for background flushes of it. */
 void dfs_flusher_forget(struct dfs_cache *cache, struct dfs_file *file);
-/* Add to the share's dirty bytes; wakes the flusher or writers when a mark is passed. */
+/* Add to the share's dirty bytes; wakes the flusher or writers when a mark is passed.  Called with a file's
+ * mu. */
 void dfs_flusher_account(struct dfs_payload *payload, int64_t delta);
 /* Whether writers of the share shall wait. */
 bool dfs_flusher_full(const struct dfs_payload *payload);
