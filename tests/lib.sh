@@ -56,9 +56,9 @@ ok() {
 	if "$@" >"$work/out.$n_tests" 2>&1; then
 		echo "ok $n_tests - $name"
 	else
+		ok_status=$?
 		echo "not ok $n_tests - $name"
-		echo "# status $? of: $*"
-		tail -n 30 "$work/out.$n_tests" | sed 's/^/# /'
+		{ echo "status $ok_status of: $*"; tail -n 30 "$work/out.$n_tests"; } | sed 's/^/# /'
 		return 1
 	fi
 }

@@ -23,7 +23,8 @@ dist_check_SCRIPTS += \
 	tests/protocol/statd.py \
 	tests/server/lifecycle.sh \
 	tests/structure/dist.sh \
-	tests/structure/includes.sh
+	tests/structure/includes.sh \
+	tests/structure/layout.sh
 long_tests = \
 	tests/kernel/locks.sh \
 	tests/kernel/workload-mixed.sh \
@@ -32,6 +33,7 @@ long_tests = \
 TESTS += \
 	tests/structure/dist.sh \
 	tests/structure/includes.sh \
+	tests/structure/layout.sh \
 	tests/server/lifecycle.sh \
 	tests/protocol/libnfs.sh \
 	tests/protocol/quota.py \

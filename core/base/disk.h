@@ -30,8 +30,8 @@ struct dfs_disk_ops {
 	int (*unlink)(void *ctx, int folder, const char *name);
 	int64_t (*size)(void *ctx, int fd);
 	/* Names of the folder that begin with prefix; fn answers 0 to stop. */
-	int (*list)(void *ctx, int folder, const char *prefix, int (*fn)(void *arg, const char *name),
-		    void *arg);
+	int (*list)(void *ctx, int folder, const char *prefix,
+		    int (*fn)(void *arg, const char *name), void *arg);
 	/* An exclusive lock on the whole file that ends with the process; -EAGAIN: somebody has it. */
 	int (*lock)(void *ctx, int fd);
 	/* The first length bytes, allocated before, shared with the file; sync_map makes changes of

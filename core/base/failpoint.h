@@ -22,10 +22,10 @@ _Noreturn void dfs_failpoint_die(void);
 #define DFS_FAILPOINT_DIE() ((void)0)
 #endif
 
-#define DFS_FAILPOINT(name)                  \
-	do {                                 \
-		if (DFS_FAILPOINT_DUE(name)) \
-			DFS_FAILPOINT_DIE(); \
+#define DFS_FAILPOINT(name)                                                                        \
+	do {                                                                                       \
+		if (DFS_FAILPOINT_DUE(name))                                                       \
+			DFS_FAILPOINT_DIE();                                                       \
 	} while (0)
 
 #endif

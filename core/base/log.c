@@ -110,7 +110,7 @@ dfs_status_name(enum dfs_status status)
 		"DQUOT",     "FBIG",     "ROFS",     "MLINK",    "XDEV",        "STALE",
 		"BADHANDLE", "IO",       "NOTSUP",   "TOOSMALL", "BADCOOKIE",   "NOTSYNC",
 		"BADTYPE",   "DELAY",    "TIMEDOUT", "CORRUPT",  "TOOBIG",      "BUSY",
-		"NOMEM",     "SHUTDOWN", "CONFIG",   "VERSION",     "FENCED",      "DEADLOCK",
+		"NOMEM",     "SHUTDOWN", "CONFIG",   "VERSION",  "FENCED",      "DEADLOCK",
 		"GRACE",
 	};
 	return (unsigned)status < sizeof names / sizeof *names ? names[status] : "UNKNOWN";

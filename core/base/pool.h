@@ -22,7 +22,10 @@ struct dfs_pool {
 };
 
 /* Initialises a static pool. */
-#define DFS_POOL(type) {.size = (sizeof(type) + 15) / 16 * 16}
+#define DFS_POOL(type)                                                                             \
+	{                                                                                          \
+		.size = (sizeof(type) + 15) / 16 * 16                                              \
+	}
 
 /* Zeroed, aligned to 16; NULL: no memory. */
 void *dfs_pool_get(struct dfs_pool *pool);

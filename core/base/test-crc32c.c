@@ -28,8 +28,8 @@ known_values_match(void)
 static void
 instruction_and_tables_agree(void)
 {
-	static const size_t lens[] = {0,   1,    7,     8,     9,     63,    255,   256,   767,
-				      768, 769,  4096,  24575, 24576, 24577, 65536, 70001, 100000};
+	static const size_t lens[] = {0,   1,   7,    8,     9,     63,    255,   256,   767,
+				      768, 769, 4096, 24575, 24576, 24577, 65536, 70001, 100000};
 	unsigned char *b = g_malloc(100016);
 
 	for (unsigned i = 0; i < 100016; i++)

@@ -31,13 +31,13 @@ struct dfs_config_server {
 	uint64_t write_out;    /* ns that it writes thereafter */
 	uint64_t lock_grace;   /* ns after a start in which locks are only reclaimed */
 	int64_t max_locks, max_client_locks;
-	uint32_t log_level;    /* enum dfs_log_level */
-	uint32_t log_format;   /* enum dfs_log_format */
+	uint32_t log_level;  /* enum dfs_log_level */
+	uint32_t log_format; /* enum dfs_log_format */
 };
 
 /* server.wal = { ... }: the write-ahead log */
 struct dfs_config_wal {
-	const char *path; /* absolute */
+	const char *path;            /* absolute */
 	uint64_t size, segment_size; /* bytes */
 	uint32_t persister;          /* enum dfs_wal_persister */
 };
@@ -62,13 +62,13 @@ struct dfs_config_share {
 	uint64_t log_quota; /* bytes, 0: the default */
 	enum dfs_stuck_write stuck_write;
 	bool dedup;
-	uint64_t gc_grace;  /* ns, 0: as the block store wants it */
-	uint32_t gc_reconcile; /* enum dfs_gc_reconcile of payload/payload.h */
+	uint64_t gc_grace;              /* ns, 0: as the block store wants it */
+	uint32_t gc_reconcile;          /* enum dfs_gc_reconcile of payload/payload.h */
 	uint64_t gc_reconcile_interval; /* ns */
 	struct dfs_flush_options flush;
-	struct dfs_share_rules *rules; /* copy it to keep it */
+	struct dfs_share_rules *rules;  /* copy it to keep it */
 	struct dfs_quota_rules *quotas; /* the same; NULL: none */
-	struct dfs_options options;    /* owns path and the texts in flush */
+	struct dfs_options options;     /* owns path and the texts in flush */
 	char *where;
 };
 
@@ -91,7 +91,8 @@ struct dfs_config {
 	struct dfs_config_adapter *adapters;
 	unsigned n_adapters;
 	char **warnings; /* NULL-terminated sentences to log at start; never NULL */
-	struct dfs_options server_options, log_options, wal_options; /* own the strings of `server`, `wal` */
+	/* Own the strings of `server`, `wal`. */
+	struct dfs_options server_options, log_options, wal_options;
 };
 
 /* Read and check a file.  False: *error (g_free) is a sentence that begins with FILE:LINE, and

@@ -66,7 +66,8 @@ read_server(struct dfs_config_reader *r)
 	if (config->wal.size / config->wal.segment_size > 64)
 		return dfs_reader_refuse(
 			r, wal,
-			"server.wal.size: more than 64 segments; want a segment_size of %llu M or more",
+			"server.wal.size: more than 64 segments; want a segment_size of %llu M or "
+			"more",
 			(unsigned long long)((config->wal.size / 64 + (1 << 20) - 1) >> 20));
 	values = config->log_options.values;
 	config->server.log_level = values->log_level;

@@ -18,9 +18,10 @@ enum dfs_durability {
 
 /* What a write is told when the share's block store takes nothing and its part of the log is full. */
 enum dfs_stuck_write {
-	DFS_STUCK_DELAY = 0,    /* to come again later (default) */
-	DFS_STUCK_ENOSPC = 1,   /* that there is no space */
-	DFS_STUCK_READONLY = 2, /* that the share is read-only, until the store has served for a while */
+	DFS_STUCK_DELAY = 0,  /* to come again later (default) */
+	DFS_STUCK_ENOSPC = 1, /* that there is no space */
+	/* ... that the share is read-only, until the store has served for a while */
+	DFS_STUCK_READONLY = 2,
 };
 
 /* How a flush brings an object to its final key (payload/flush/strategy.h). */

@@ -152,7 +152,8 @@ read_share(const struct dfs_config_reader *r, const config_setting_t *group,
 	if (share->log_quota &&
 	    (share->log_quota < LOG_QUOTA_MIN || share->log_quota > r->config->wal.size))
 		return dfs_reader_refuse(r, member(group, "log_quota"),
-					 "%s.log_quota: want 0, or from 8M to server.wal.size", path);
+					 "%s.log_quota: want 0, or from 8M to server.wal.size",
+					 path);
 	if (!check_path(r, group, path, share) ||
 	    !check_temp_prefix(r, group, path, values->temp_prefix))
 		return false;

@@ -15,8 +15,8 @@ struct share_values {
 	uint32_t durability; /* enum dfs_durability */
 	uint8_t read_only;
 	uint64_t log_quota;
-	uint32_t stuck_write; /* enum dfs_stuck_write */
-	uint32_t dedup; /* 0 off, 1 on */
+	uint32_t stuck_write;                     /* enum dfs_stuck_write */
+	uint32_t dedup;                           /* 0 off, 1 on */
 	uint64_t gc_grace, gc_reconcile_interval; /* ns */
 	uint32_t gc_reconcile;                    /* enum dfs_gc_reconcile */
 	uint32_t flush_strategy;                  /* enum dfs_flush_strategy */

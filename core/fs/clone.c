@@ -22,7 +22,7 @@ check(const struct dfs_ctx *ctx, const struct dfs_attr *src, const struct dfs_at
 {
 	if (src->type != DFS_TYPE_REG || dst->type != DFS_TYPE_REG)
 		return src->type == DFS_TYPE_DIR || dst->type == DFS_TYPE_DIR ? DFS_ISDIR
-									     : DFS_INVAL;
+									      : DFS_INVAL;
 	if (!dfs_may_read_content(&ctx->id, src) || !dfs_may_write_content(&ctx->id, dst))
 		return DFS_ACCESS;
 	if (r->src_offset > src->length)
@@ -36,8 +36,8 @@ check(const struct dfs_ctx *ctx, const struct dfs_attr *src, const struct dfs_at
 	if (r->src_offset % DFS_CLONE_UNIT || r->dst_offset % DFS_CLONE_UNIT)
 		return DFS_INVAL;
 	/* A source's last, partial unit may not end up in the middle of another file. */
-	if (r->length % DFS_CLONE_UNIT && (r->src_offset + r->length != src->length ||
-					   r->dst_offset + r->length < dst->length))
+	if (r->length % DFS_CLONE_UNIT &&
+	    (r->src_offset + r->length != src->length || r->dst_offset + r->length < dst->length))
 		return DFS_INVAL;
 	if (same && r->src_offset < r->dst_offset + r->length &&
 	    r->dst_offset < r->src_offset + r->length)

@@ -83,8 +83,8 @@ struct dfs_share_options {
 	uint32_t gc_reconcile;
 	int64_t gc_reconcile_interval;
 	struct dfs_flush_options flush;
-	struct dfs_hash_key secret;          /* the server's, for handle keys */
-	const struct dfs_share_rules *rules; /* NULL: the default */
+	struct dfs_hash_key secret;           /* the server's, for handle keys */
+	const struct dfs_share_rules *rules;  /* NULL: the default */
 	const struct dfs_quota_rules *quotas; /* NULL: what is used is not kept */
 	/* Of a root directory that is made now; mode 0: 0755. */
 	uint32_t root_mode, root_uid, root_gid;

@@ -37,7 +37,8 @@ close_fixture(struct fixture *f)
 }
 
 static void
-write_at(struct fixture *f, struct dfs_ref ref, uint64_t offset, const unsigned char *from, uint32_t len)
+write_at(struct fixture *f, struct dfs_ref ref, uint64_t offset, const unsigned char *from,
+	 uint32_t len)
 {
 	while (len > 0) {
 		uint32_t n = MIN(len, MIB);
@@ -63,9 +64,9 @@ assert_bytes(struct fixture *f, struct dfs_ref ref, uint64_t offset, const void 
 		struct dfs_attr attr;
 		struct dfs_read r;
 
-		assert_status(dfs_fs_read(&f->ctx, &ref, offset + done, MIN(len - done, MIB), &r,
-					  &attr),
-			      DFS_OK);
+		assert_status(
+			dfs_fs_read(&f->ctx, &ref, offset + done, MIN(len - done, MIB), &r, &attr),
+			DFS_OK);
 		g_assert_cmpuint(r.len, >, 0);
 		for (uint32_t i = 0; i < r.n; i++) {
 			memcpy(got + done, r.spans[i].data, r.spans[i].len);

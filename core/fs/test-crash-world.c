@@ -228,7 +228,7 @@ crash_truncate(struct world *w, struct file *file, bool ack)
 	if (set.length > LENGTH_MAX)
 		set.length = LENGTH_MAX;
 	crash_note(file, "truncate %u to %u%s\n", file->length, (uint32_t)set.length,
-	     ack ? "" : " unacknowledged");
+		   ack ? "" : " unacknowledged");
 	assert_status(dfs_fs_setattr(&ctx, &file->ref, &set, NULL, &wcc), DFS_OK);
 	if (set.length < file->length)
 		memset(file->now + set.length, 0, file->length - set.length);
@@ -269,8 +269,7 @@ step_read(struct world *w, struct file *file)
 				w->seed, w->cycle, offset + done);
 		done += r.spans[i].len;
 	}
-	g_assert_cmpuint(done, ==,
-			 offset >= file->length ? 0 : MIN(len, file->length - offset));
+	g_assert_cmpuint(done, ==, offset >= file->length ? 0 : MIN(len, file->length - offset));
 	dfs_read_release(&r);
 }
 

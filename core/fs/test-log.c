@@ -97,7 +97,7 @@ islands_of_a_page(void)
 	assert_status(dfs_inode_get(&f.ctx, f.share->ns, ref.fileid, &inode), DFS_OK);
 	file = atomic_load(&inode->file);
 	g_assert_cmpuint(dfs_file_spill(file, UINT64_MAX), ==, 0); /* logs it in one piece */
-	assert_status(wait_for_log(&f), DFS_OK); /* a spill waits for that */
+	assert_status(wait_for_log(&f), DFS_OK);                   /* a spill waits for that */
 	g_assert_cmpuint(dfs_file_spill(file, UINT64_MAX), >, 0);
 	assert_status(dfs_file_flush(&ctx, file, DFS_FLUSH_ALL), DFS_OK);
 	dfs_cache_reclaim(f.pages, 64u << 20);

@@ -46,12 +46,12 @@ struct dfs_conn_ops {
 };
 
 struct dfs_conn_limits {
-	uint32_t requests;  /* under way at once; beyond, nothing is read */
+	uint32_t requests; /* under way at once; beyond, nothing is read */
 	/* Queued; beyond, nothing is read until it is below 3/4.  Less when little is left of the
 	 * loop's bound, so that peers who take nothing leave buffers to the others; who has nothing
 	 * queued may always go on. */
 	uint32_t out_bytes;
-	int64_t idle;       /* ns without a request until the server closes; 0: never */
+	int64_t idle;  /* ns without a request until the server closes; 0: never */
 	int64_t stall; /* ns that a peer may take no reply bytes, or leave a record incomplete */
 };
 
@@ -180,8 +180,7 @@ static inline uint64_t
 dfs_conn_out_bound(const struct dfs_conn *conn)
 {
 	const struct dfs_loop *loop = conn->loop;
-	uint64_t left =
-		loop->out_bytes < loop->out_limit ? loop->out_limit - loop->out_bytes : 0;
+	uint64_t left = loop->out_bytes < loop->out_limit ? loop->out_limit - loop->out_bytes : 0;
 
 	return left < conn->limits->out_bytes ? left : conn->limits->out_bytes;
 }

@@ -78,7 +78,8 @@ struct dfs_loop {
 
 	_Alignas(64) _Atomic(struct dfs_post *) posts;
 	_Atomic int sleeping; /* posts need a wake-up */
-	_Atomic unsigned senders; /* are in dfs_loop_post: the loop is not freed before they are out */
+	/* Threads in dfs_loop_post: the loop is not freed before they are out. */
+	_Atomic unsigned senders;
 	_Atomic int stop;
 	_Atomic int64_t
 		busy_since; /* monotonic ns of the turn under way, 0: waiting; for watchdogs */

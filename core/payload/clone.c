@@ -46,7 +46,8 @@ share_source(struct dfs_file *src, struct dfs_txn *txn, uint64_t block, uint32_t
 		if (!in_range(seg, from, to) || !dfs_segment_in_object(seg) ||
 		    (seg->flags & DFS_SEGMENT_SHARED))
 			continue;
-		st = dfs_object_share(src->payload, txn, &src->content, block, row->segs, row->n, i);
+		st = dfs_object_share(src->payload, txn, &src->content, block, row->segs, row->n,
+				      i);
 		changed = true;
 	}
 	return st == DFS_OK && changed ? put_row(src, txn, block, row) : st;
@@ -230,7 +231,8 @@ dfs_file_clone_rows(struct dfs_clone *c, struct dfs_txn *txn)
 static void
 forget(struct dfs_file *file, uint64_t offset, uint64_t length, bool pages)
 {
-	for (uint64_t i = offset / DFS_BLOCK_SIZE; i <= (offset + length - 1) / DFS_BLOCK_SIZE; i++) {
+	for (uint64_t i = offset / DFS_BLOCK_SIZE; i <= (offset + length - 1) / DFS_BLOCK_SIZE;
+	     i++) {
 		struct dfs_block *block = dfs_block_find(file, i);
 
 		if (!block)

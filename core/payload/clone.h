@@ -9,7 +9,8 @@
 #include "payload/gc/gc.h"
 #include "payload/payload.h"
 
-#define DFS_CLONE_UNIT 4096u /* offsets are multiples of it; so is the length, but at the source's end */
+/* Offsets are multiples of it; so is the length, but at the source's end. */
+#define DFS_CLONE_UNIT 4096u
 #define DFS_CLONE_MAX (1024ull * DFS_BLOCK_SIZE) /* bytes of one transaction */
 
 struct dfs_clone {

@@ -63,9 +63,9 @@ struct dfs_block {
 	uint8_t shard;
 	uint8_t fetch_first, fetch_last; /* pages on their way while fetching and row_known */
 	bool row_known : 1, on_dirty : 1, fetching : 1;
-	bool counted : 1; /* n_units and n_fill are part of file->used */
-	bool whole : 1;   /* all of it is dirty: it will hardly get better */
-	bool log_cut : 1; /* a truncation took dirty pages, which it alone makes void */
+	bool counted : 1;  /* n_units and n_fill are part of file->used */
+	bool whole : 1;    /* all of it is dirty: it will hardly get better */
+	bool log_cut : 1;  /* a truncation took dirty pages, which it alone makes void */
 	bool overlaid : 1; /* segs hide some of the stored row behind what is in the log */
 	_Atomic bool referenced;
 };
@@ -80,7 +80,7 @@ struct dfs_payload {
 	bool dedup;          /* blocks of equal content are one object */
 	bool fills; /* what a flush may fill counts from the write on: limits are to hold */
 	_Atomic bool replaying; /* nothing leaves: a slice that is newer may still come */
-	bool logging;        /* writes go into it; else a commit writes through */
+	bool logging;           /* writes go into it; else a commit writes through */
 	struct {
 		struct dfs_lock mu;
 		uint32_t blocks[DFS_WAL_SEGMENTS_MAX]; /* that pin the segment; guarded by mu */
@@ -88,7 +88,7 @@ struct dfs_payload {
 		_Atomic uint64_t used;                 /* sum of bytes; changed under mu */
 		uint64_t quota;                        /* writers wait above */
 	} log;
-	uint8_t uuid[16];    /* the share's, in records of the log */
+	uint8_t uuid[16]; /* the share's, in records of the log */
 	uint32_t share_id;
 	enum dfs_durability durability;
 	bool lazy; /* a commit could make nothing stable: data goes out in the background */
@@ -97,11 +97,12 @@ struct dfs_payload {
 	_Atomic uint32_t flush_tasks;  /* under way */
 	enum dfs_stuck_write stuck_write;
 	struct {
-		_Atomic int64_t owed;       /* ns of holding that were too short to sleep */
-		_Atomic int64_t good_since; /* the store takes what it is given; monotonic ns, 0: no */
-		_Atomic bool readonly;      /* until it has for some time */
+		_Atomic int64_t owed; /* ns of holding that were too short to sleep */
+		/* The store takes what it is given; monotonic ns, 0: no. */
+		_Atomic int64_t good_since;
+		_Atomic bool readonly; /* until it has for some time */
 	} throttle;
-	_Atomic int64_t dirty;         /* bytes; part of the cache's */
+	_Atomic int64_t dirty; /* bytes; part of the cache's */
 
 	/* Guarded by cache->mu: files with dirty data, and the place among shares that have some. */
 	struct dfs_file *oldest, *newest;
@@ -137,7 +138,7 @@ struct dfs_file {
 	_Atomic uint32_t busy; /* on_dirty blocks, flushes, background tasks: not to be freed */
 	struct dfs_payload *payload;
 	struct dfs_content_id content;
-	uint64_t fileid; /* in records of the log */
+	uint64_t fileid;                      /* in records of the log */
 	const struct dfs_file_owner_ops *ops; /* NULL: none */
 	void *owner;
 	uint64_t extent; /* no row reaches beyond */

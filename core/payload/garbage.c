@@ -123,8 +123,7 @@ give_back(struct dfs_payload *payload, struct dfs_garbage *all)
 static void
 reap(struct dfs_task *task)
 {
-	struct dfs_payload *payload =
-		DFS_CONTAINER_OF(task, struct dfs_payload, reap_task);
+	struct dfs_payload *payload = DFS_CONTAINER_OF(task, struct dfs_payload, reap_task);
 	struct dfs_gate *gate = payload->metadata->gate;
 
 	pthread_mutex_lock(&payload->garbage_mu);

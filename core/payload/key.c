@@ -127,9 +127,8 @@ dfs_block_key_parse(const char *key, const char *prefix, struct dfs_content_id *
 	}
 	if (fan != content->bytes[0] || !take_text(&key, "/chunk-") ||
 	    !take_decimal(&key, UINT64_MAX / BLOCKS_PER_CHUNK, &chunk) ||
-	    !take_text(&key, "/block-") ||
-	    !take_decimal(&key, BLOCKS_PER_CHUNK - 1, &in_chunk) || !take_text(&key, ".") ||
-	    !take_hex(&key, 16, version) || *key != '\0')
+	    !take_text(&key, "/block-") || !take_decimal(&key, BLOCKS_PER_CHUNK - 1, &in_chunk) ||
+	    !take_text(&key, ".") || !take_hex(&key, 16, version) || *key != '\0')
 		return false;
 	*block = chunk * BLOCKS_PER_CHUNK + in_chunk;
 	return true;

@@ -79,8 +79,8 @@ dfs_log_has(const struct dfs_payload *payload, uint64_t lsn)
 bool
 dfs_log_pressed(const struct dfs_payload *payload)
 {
-	return payload->logging &&
-	       (2 * payload->log.used > payload->log.quota || dfs_wal_pressed(payload->wal, LOG_HIGH));
+	return payload->logging && (2 * payload->log.used > payload->log.quota ||
+				    dfs_wal_pressed(payload->wal, LOG_HIGH));
 }
 
 uint64_t

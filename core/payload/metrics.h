@@ -12,9 +12,11 @@
 struct dfs_cache;
 
 struct dfs_payload_metrics {
-	struct dfs_counter *spilled_bytes, *relogged_bytes; /* left memory for the log; logged for it */
-	struct dfs_counter *throttled, *throttle_us;        /* writes that were slowed down */
-	struct dfs_counter *stuck_delay, *stuck_enospc, *stuck_readonly; /* that were put off, refused */
+	/* Bytes that left memory for the log; that were logged for it. */
+	struct dfs_counter *spilled_bytes, *relogged_bytes;
+	struct dfs_counter *throttled, *throttle_us; /* writes that were slowed down */
+	/* Writes that were put off, refused. */
+	struct dfs_counter *stuck_delay, *stuck_enospc, *stuck_readonly;
 	struct dfs_counter *replay_bytes, *replay_orphans;
 	struct dfs_counter *verf_rerolls;
 	struct dfs_histogram publish_seconds; /* the transaction that makes objects current */

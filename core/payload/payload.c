@@ -44,8 +44,8 @@ dfs_payload_new(const struct dfs_payload_options *o)
 	payload->stuck_write = o->stuck_write;
 	volatile_metadata = o->metadata->caps & DFS_METADATA_CAP_VOLATILE;
 	volatile_blocks = o->blocks->caps & DFS_BLOCK_CAP_VOLATILE;
-	payload->lazy = o->durability == DFS_DURABILITY_NONE ||
-			(volatile_metadata && volatile_blocks);
+	payload->lazy =
+		o->durability == DFS_DURABILITY_NONE || (volatile_metadata && volatile_blocks);
 	/* Slices of inodes, or over blocks, that do not outlive the process are of no use. */
 	if (!volatile_metadata && !volatile_blocks)
 		payload->wal = o->wal;
@@ -62,7 +62,7 @@ dfs_payload_new(const struct dfs_payload_options *o)
 	payload->dedup = o->dedup;
 	payload->fills = o->quotas;
 	payload->gc.records = !volatile_metadata;
-	payload->gc.grace = o->gc_grace                                ? o->gc_grace
+	payload->gc.grace = o->gc_grace                                   ? o->gc_grace
 			    : o->blocks->caps & DFS_BLOCK_CAP_DURABLE_PUT ? DFS_GC_GRACE_REMOTE
 									  : 0;
 	payload->gc.reconcile = o->gc_reconcile;

@@ -26,7 +26,7 @@ find_locked(struct dfs_recovered *r, const uint8_t uuid[16])
 {
 	struct share **link = &r->shares;
 
-	while (*link && memcmp((*link)->uuid, uuid, sizeof (*link)->uuid) != 0)
+	while (*link && memcmp((*link)->uuid, uuid, sizeof(*link)->uuid) != 0)
 		link = &(*link)->next;
 	return link;
 }
@@ -151,12 +151,12 @@ dfs_recovered_take(struct dfs_recovered *r, const uint8_t uuid[16], dfs_recovere
 		return DFS_OK;
 	if (s->left)
 		return dfs_fail(DFS_BUSY, "the log has data of it that was not in the block store "
-				"when it was closed: restart the server");
+					  "when it was closed: restart the server");
 	qsort(s->slices, s->n, sizeof s->slices[0], by_content);
 	for (uint32_t i = 0, end; i < s->n && st == DFS_OK; i = end) {
-		for (end = i + 1; end < s->n && memcmp(&s->slices[end].content,
-						       &s->slices[i].content,
-						       sizeof s->slices[i].content) == 0;
+		for (end = i + 1;
+		     end < s->n && memcmp(&s->slices[end].content, &s->slices[i].content,
+					  sizeof s->slices[i].content) == 0;
 		     end++)
 			;
 		st = fn(arg, &s->slices[i], end - i);

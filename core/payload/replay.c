@@ -14,9 +14,9 @@ into_page(struct dfs_file *file, struct dfs_block *block, uint32_t p, uint32_t l
 	struct dfs_page *page = &block->pages[p];
 	uint32_t need = page->valid > hi ? page->valid : hi;
 	struct dfs_buf *bytes = dfs_buf_alloc(hi - lo), *spare = dfs_buf_alloc(need);
-	enum dfs_status st = bytes && spare ? dfs_wal_read(file->payload->wal, at, bytes->data,
-							   hi - lo)
-					    : DFS_NOMEM;
+	enum dfs_status st = bytes && spare
+				     ? dfs_wal_read(file->payload->wal, at, bytes->data, hi - lo)
+				     : DFS_NOMEM;
 
 	if (st == DFS_OK)
 		dfs_page_put_bytes(block, page, lo, hi, bytes->data, &spare);
@@ -53,8 +53,7 @@ static enum dfs_status
 replay_block(struct dfs_ctx *ctx, struct dfs_file *file, uint64_t index, uint64_t lsn,
 	     uint32_t from, uint32_t to, dfs_wal_at at, bool damaged)
 {
-	struct dfs_block *block =
-		dfs_block_get_slots(file, index, (to - 1) / DFS_PAGE_SIZE);
+	struct dfs_block *block = dfs_block_get_slots(file, index, (to - 1) / DFS_PAGE_SIZE);
 	enum dfs_status st;
 	uint32_t len;
 

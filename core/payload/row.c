@@ -65,7 +65,8 @@ replace(struct dfs_row *row, const struct dfs_segment *seg, bool hole)
 		uint32_t end = s->at + s->length;
 
 		if (s->at < from)
-			ok = ok && append(&out, dfs_segment_part(s, s->at, end < from ? end : from));
+			ok = ok &&
+			     append(&out, dfs_segment_part(s, s->at, end < from ? end : from));
 		if (!put && end > from) {
 			ok = ok && append(&out, *seg);
 			put = true;

@@ -19,7 +19,7 @@
 #include "plugin/registry.h"
 
 #define QUEUE_MAX 4096
-#define FAR_THREADS 24 /* of a far store, made as they are needed */
+#define FAR_THREADS 24                   /* of a far store, made as they are needed */
 #define CLOSE_DEADLINE (90 * DFS_SECOND) /* the longest call and a half */
 
 struct call {

@@ -25,8 +25,9 @@ struct dfs_block_store {
 	uint64_t caps;
 	_Atomic uint32_t thread_model; /* enum dfs_thread_model */
 	struct dfs_gate *gate;         /* NULL when VOLATILE or DURABLE_PUT */
-	struct dfs_workers *own; /* of a store that is far; NULL: the lane's threads are the server's */
-	struct dfs_lane *lane;   /* flushes and garbage collection of its shares */
+	/* Of a store that is far; NULL: the lane's threads are the server's. */
+	struct dfs_workers *own;
+	struct dfs_lane *lane;       /* flushes and garbage collection of its shares */
 	struct dfs_offload *offload; /* NULL: at memory speed, or no workers */
 	_Atomic uint64_t last_seq;   /* counts puts and erases; the gate's sequence */
 	struct dfs_lock serial;      /* SERIAL: held for each call */
@@ -62,8 +63,8 @@ enum dfs_status dfs_block_copy_direct(struct dfs_block_store *store, const struc
 /* Blocking; n objects, up to 1000.  Not DFS_OK: some of them may be there still. */
 enum dfs_status dfs_block_erase_many(struct dfs_block_store *store, const char *const *keys,
 				     uint32_t n);
-enum dfs_status dfs_block_list(struct dfs_block_store *store, const char *prefix,
-			       const char *after, dfs_object_fn fn, void *arg);
+enum dfs_status dfs_block_list(struct dfs_block_store *store, const char *prefix, const char *after,
+			       dfs_object_fn fn, void *arg);
 enum dfs_status dfs_block_head(struct dfs_block_store *store, const char *key, uint64_t *length);
 enum dfs_status dfs_block_erase_prefix(struct dfs_block_store *store, const char *prefix);
 enum dfs_status dfs_block_stats(struct dfs_block_store *store, struct dfs_block_stats *stats);

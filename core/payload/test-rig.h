@@ -18,7 +18,7 @@ struct rig {
 	struct dfs_cache *cache;
 	struct dfs_payload_options options;
 	struct dfs_payload *payload;
-	char *dir;     /* removed at the end; NULL: none */
+	char *dir;             /* removed at the end; NULL: none */
 	_Atomic uint64_t used; /* what the map rows have, by what flushes told */
 	_Atomic unsigned settled;
 	_Atomic unsigned published;
@@ -29,9 +29,9 @@ struct rig {
  * what happens while a put runs.  The last rig's. */
 struct rig_double {
 	_Atomic enum dfs_status put, get, erase, commit; /* DFS_OK: as the real one */
-	_Atomic int failures;          /* > 0: so many puts and gets fail, then no more */
-	_Atomic int64_t latency;       /* ns of a put and a get */
-	_Atomic bool hang;             /* puts, gets and erases do not return while it is set */
+	_Atomic int failures;    /* > 0: so many puts and gets fail, then no more */
+	_Atomic int64_t latency; /* ns of a put and a get */
+	_Atomic bool hang;       /* puts, gets and erases do not return while it is set */
 	_Atomic(void (*)(void *arg)) during_put; /* once */
 	void *arg;
 	_Atomic unsigned puts, gets;       /* puts that went through, gets that were asked for */

@@ -15,11 +15,13 @@ static unsigned char zeros[MIB], data[MIB], got[MIB];
 static void
 write_ok(struct dfs_file *file, uint64_t length, uint64_t offset, const void *from, uint32_t len)
 {
-	g_assert_cmpint(rig_write(file, length, offset, from, len, len > DFS_PAGE_SIZE), ==, DFS_OK);
+	g_assert_cmpint(rig_write(file, length, offset, from, len, len > DFS_PAGE_SIZE), ==,
+			DFS_OK);
 }
 
 static void
-assert_reads(struct dfs_file *file, uint64_t length, uint64_t offset, const void *want, uint32_t len)
+assert_reads(struct dfs_file *file, uint64_t length, uint64_t offset, const void *want,
+	     uint32_t len)
 {
 	g_assert_cmpint(rig_read(file, length, offset, got, len), ==, DFS_OK);
 	g_assert_cmpmem(got, len, want, len);

@@ -14,11 +14,11 @@
 #include "payload/file.h"
 #include "payload/metrics.h"
 
-#define FULL_FROM 60                       /* percent of the log: from here on writes are held */
-#define HOLD_MIB (DFS_SECOND / 1000)       /* how long a MiB is at half of the way to full */
+#define FULL_FROM 60                 /* percent of the log: from here on writes are held */
+#define HOLD_MIB (DFS_SECOND / 1000) /* how long a MiB is at half of the way to full */
 #define HOLD_MAX (DFS_SECOND / 2)
-#define HOLD_MIN (DFS_SECOND / 5000)       /* shorter ones are gathered */
-#define RECOVERED (120 * DFS_SECOND)       /* a store that was stuck serves again for so long */
+#define HOLD_MIN (DFS_SECOND / 5000) /* shorter ones are gathered */
+#define RECOVERED (120 * DFS_SECOND) /* a store that was stuck serves again for so long */
 
 /* How long a write of len bytes is held. */
 static int64_t
@@ -72,13 +72,16 @@ refuse(struct dfs_payload *payload, enum dfs_status store)
 				payload->prefix);
 	if (store != DFS_OK && payload->stuck_write == DFS_STUCK_ENOSPC) {
 		dfs_counter_add(m->stuck_enospc, 1);
-		return dfs_fail(DFS_NOSPC, "share %s: its block store takes nothing and its part of "
-				"the log is full", payload->prefix);
+		return dfs_fail(DFS_NOSPC,
+				"share %s: its block store takes nothing and its part of "
+				"the log is full",
+				payload->prefix);
 	}
 	if (store != DFS_OK && payload->stuck_write == DFS_STUCK_READONLY) {
 		if (!atomic_exchange(&payload->throttle.readonly, true))
 			dfs_log(DFS_LOG_ERROR,
-				"share %s: its block store takes nothing and its part of the log is "
+				"share %s: its block store takes nothing and its part of the log "
+				"is "
 				"full: it is read-only until the store has served for %d s",
 				payload->prefix, (int)(RECOVERED / DFS_SECOND));
 		dfs_counter_add(m->stuck_readonly, 1);

@@ -86,7 +86,7 @@ make_sound(void)
 	struct dfs_wal_recovery found;
 	struct dfs_wal *wal;
 
-	dfs_log_setup((enum dfs_log_level)-1, DFS_LOG_TEXT);
+	dfs_log_setup((enum dfs_log_level) - 1, DFS_LOG_TEXT);
 	must(dfs_wal_open(&c, &wal) == DFS_OK);
 	must(dfs_wal_recover(wal, see, wal, &found) == DFS_OK);
 	for (unsigned i = 0; i < G_N_ELEMENTS(lens); i++) {
@@ -121,9 +121,9 @@ make_right(unsigned file, unsigned char *bytes, const uint8_t key[16])
 		memcpy(&d, bytes + at, sizeof d);
 		if (le32toh(d.magic) != WAL_BATCH_MAGIC)
 			continue;
-		h = (struct wal_header){le64toh(d.epoch),   wal_nonce(key, le64toh(d.epoch)),
-					le64toh(d.first),   le64toh(d.durable),
-					le32toh(d.total),   le16toh(d.n)};
+		h = (struct wal_header){le64toh(d.epoch), wal_nonce(key, le64toh(d.epoch)),
+					le64toh(d.first), le64toh(d.durable),
+					le32toh(d.total), le16toh(d.n)};
 		if (h.n <= WAL_BATCH_RECORDS)
 			wal_header_put(bytes + at, &h);
 	}

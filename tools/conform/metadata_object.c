@@ -168,8 +168,9 @@ test_object_scan(struct conform *c)
 	}
 	EXPECT(c, m.ops->del_object(m.inst, txn, SHARE, 5 * 256), DFS_OK);
 	EXPECT(c, m.ops->scan_objects(m.inst, txn, SHARE, 3 * 256, see_object, &seen), DFS_OK);
-	CHECK(c, seen.n == 7 && seen.version[0] == 768 && seen.version[1] == 1024 &&
-			 seen.version[2] == 1536 && seen.version[6] == 2560,
+	CHECK(c,
+	      seen.n == 7 && seen.version[0] == 768 && seen.version[1] == 1024 &&
+		      seen.version[2] == 1536 && seen.version[6] == 2560,
 	      "%u objects", seen.n);
 	end(&m, txn);
 }
@@ -211,9 +212,12 @@ static void
 test_dead(struct conform *c)
 {
 	const struct dfs_dead_record want[] = {
-		make_dead(1, 0xff, UINT64_MAX, UINT64_MAX), make_dead(256, 1, 2, 3),
-		make_dead(256, 1, 2, 256),                  make_dead(256, 1, 256, 0),
-		make_dead(256, 0x80, 0, 0),                 make_dead(UINT64_MAX, 0, 0, 0),
+		make_dead(1, 0xff, UINT64_MAX, UINT64_MAX),
+		make_dead(256, 1, 2, 3),
+		make_dead(256, 1, 2, 256),
+		make_dead(256, 1, 256, 0),
+		make_dead(256, 0x80, 0, 0),
+		make_dead(UINT64_MAX, 0, 0, 0),
 	};
 	const unsigned n = G_N_ELEMENTS(want);
 	struct dead seen = {.n = 0};
@@ -236,8 +240,8 @@ test_dead(struct conform *c)
 	seen.n = 0;
 	EXPECT(c, m.ops->del_dead(m.inst, txn, SHARE, &want[3]), DFS_OK);
 	EXPECT(c, m.ops->scan_dead(m.inst, txn, SHARE, &want[2], see_dead, &seen), DFS_OK);
-	CHECK(c, seen.n == 3 && same_dead(&seen.rec[0], &want[2]) &&
-			 same_dead(&seen.rec[1], &want[4]),
+	CHECK(c,
+	      seen.n == 3 && same_dead(&seen.rec[0], &want[2]) && same_dead(&seen.rec[1], &want[4]),
 	      "%u dead objects from the third on", seen.n);
 	end(&m, txn);
 }
@@ -285,8 +289,9 @@ test_rows(struct conform *c)
 		for (uint64_t b = 0; b < 2; b++) {
 			struct dfs_segment seg = {.version = ids[i] * 2u + b, .length = 1};
 
-			EXPECT(c, m.ops->put_map(m.inst, txn, SHARE, &content, b * 256, b + 1, &seg,
-						 1),
+			EXPECT(c,
+			       m.ops->put_map(m.inst, txn, SHARE, &content, b * 256, b + 1, &seg,
+					      1),
 			       DFS_OK);
 			EXPECT(c, m.ops->put_map(m.inst, txn, SHARE + 1, &content, b, b, &seg, 1),
 			       DFS_OK);
@@ -296,9 +301,10 @@ test_rows(struct conform *c)
 	EXPECT(c, m.ops->scan_rows(m.inst, txn, SHARE, &content, 0, see_row, &seen), DFS_OK);
 	CHECK(c, seen.n == 10, "%u rows", seen.n);
 	for (unsigned i = 0; i < 10 && seen.n == 10; i++)
-		CHECK(c, seen.row[i].content.bytes[0] == ids[i / 2] &&
-				 seen.row[i].block == i % 2 * 256 && seen.row[i].lsn == i % 2 + 1 &&
-				 seen.row[i].first.version == ids[i / 2] * 2u + i % 2,
+		CHECK(c,
+		      seen.row[i].content.bytes[0] == ids[i / 2] &&
+			      seen.row[i].block == i % 2 * 256 && seen.row[i].lsn == i % 2 + 1 &&
+			      seen.row[i].first.version == ids[i / 2] * 2u + i % 2,
 		      "row %u is out of order", i);
 	seen.n = 0;
 	memset(content.bytes, 0x7f, sizeof(content.bytes));

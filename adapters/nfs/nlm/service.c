@@ -117,7 +117,8 @@ nlm_free(struct nlm *nlm)
 {
 	if (!nlm)
 		return;
-	nlm_stop(nlm, INT64_MAX); /* once more: a LOCK that ran on when that gave up may have queued a wait */
+	/* Once more: a LOCK that ran on when that gave up may have queued a wait. */
+	nlm_stop(nlm, INT64_MAX);
 	dfs_lane_free(nlm->lane);
 	nlm_grants_drop(nlm, NULL);
 	nlm_peers_free(nlm);

@@ -51,7 +51,8 @@ enum dfs_status {
 	DFS_VERSION = 33,     /* stored data has a newer or unknown format */
 	DFS_FENCED = 34,      /* another server has taken the share over */
 	DFS_DEADLOCK = 35,    /* waiting for the lock would never end */
-	DFS_GRACE = 36,       /* after a restart: only locks that were held before are granted now */
+	/* After a restart: only locks that were held before are granted now. */
+	DFS_GRACE = 36,
 };
 
 #ifdef __cplusplus

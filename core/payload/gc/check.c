@@ -15,8 +15,9 @@
 /* An object that a row names, or several references summed up. */
 struct named {
 	uint64_t version, block, refs;
-	struct dfs_content_id content; /* the row's; of a shared one the record's, once it is known */
-	uint32_t length;               /* bytes that are needed */
+	/* The row's; of a shared one the record's, once it is known. */
+	struct dfs_content_id content;
+	uint32_t length; /* bytes that are needed */
 	bool shared, recorded;
 };
 
@@ -145,7 +146,8 @@ see_dead(void *arg, const struct dfs_dead_record *rec)
 	const struct named *o = find(c, rec->version);
 
 	c->report->dead++;
-	if (o && o->block == rec->block && memcmp(&o->content, &rec->content, sizeof rec->content) == 0) {
+	if (o && o->block == rec->block &&
+	    memcmp(&o->content, &rec->content, sizeof rec->content) == 0) {
 		dfs_log(DFS_LOG_ERROR, "share %s: the object %016llx is dead, and a row names it",
 			c->payload->prefix, (unsigned long long)rec->version);
 		c->report->live_dead++;

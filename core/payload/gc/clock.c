@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "payload/file.h"
 
-#define GATHER DFS_SECOND       /* dead objects are erased together with what follows so soon */
+#define GATHER DFS_SECOND /* dead objects are erased together with what follows so soon */
 #define LEASE_STEP (300 * DFS_SECOND)
 #define RETRY (30 * DFS_SECOND)
 

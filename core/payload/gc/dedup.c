@@ -48,8 +48,8 @@ dfs_dedup_ref(struct dfs_payload *payload, struct dfs_txn *txn, uint64_t version
 {
 	struct dfs_metadata_store *metadata = payload->metadata;
 	struct dfs_object_record rec = {.size = sizeof rec};
-	enum dfs_status st = metadata->ops.get_object(metadata->inst, txn, payload->share_id,
-						      version, &rec);
+	enum dfs_status st =
+		metadata->ops.get_object(metadata->inst, txn, payload->share_id, version, &rec);
 
 	if (st != DFS_OK)
 		return st;

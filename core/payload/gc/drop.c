@@ -102,8 +102,8 @@ dfs_drops_apply(struct dfs_payload *payload, struct dfs_txn *txn, const struct d
 			st = dfs_object_put_dead(payload, txn, now, &rec.content, rec.block,
 						 drop->version);
 		else if (st == DFS_OK && last)
-			*garbage = dfs_garbage_add(*garbage, &rec.content, rec.block,
-						   drop->version);
+			*garbage =
+				dfs_garbage_add(*garbage, &rec.content, rec.block, drop->version);
 		if (st != DFS_OK)
 			return st;
 	}

@@ -202,7 +202,8 @@ dfs_orphans_of_last_run(struct dfs_payload *payload)
 	}
 	if (st != DFS_OK)
 		dfs_log(DFS_LOG_WARN,
-			"share %s: what the last run has put in vain is not looked for yet (%s): %s",
+			"share %s: what the last run has put in vain is not looked for yet (%s): "
+			"%s",
 			payload->prefix, dfs_status_name(st), dfs_fail_text());
 	free(p);
 	return st;

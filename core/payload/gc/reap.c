@@ -21,8 +21,8 @@
 
 struct batch {
 	struct dfs_payload *payload;
-	int64_t upto; /* dead since then at least, ns since 1970 */
-	int64_t later;  /* when the first of the others is, DFS_GC_NEVER: there is none */
+	int64_t upto;  /* dead since then at least, ns since 1970 */
+	int64_t later; /* when the first of the others is, DFS_GC_NEVER: there is none */
 	uint32_t n;
 	struct dfs_dead_record dead[BATCH];
 	char keys[BATCH][DFS_BLOCK_KEY_MAX];

@@ -141,8 +141,7 @@ compare(struct run *run, struct dfs_txn *txn)
 		struct object *o = &run->objects[i];
 		bool named;
 
-		st = dfs_object_named(run->payload, txn, &o->content, o->block, o->version,
-				      &named);
+		st = dfs_object_named(run->payload, txn, &o->content, o->block, o->version, &named);
 		o->orphan = !named;
 		orphans += !named;
 	}

@@ -403,7 +403,7 @@ an_orphan_is_reported_first_and_erased_by_the_next_run(void)
 	put_orphan(rig, 9, old_version());
 	put_orphan(rig, 9, (uint64_t)dfs_clock_real());
 	g_assert_cmpint(dfs_block_put_direct(rig->blocks, NULL, "share/README",
-				      &(struct dfs_span){"text", 4, NULL}, 1, NULL),
+					     &(struct dfs_span){"text", 4, NULL}, 1, NULL),
 			==, DFS_OK);
 	r = reconcile(rig);
 	g_assert_cmpuint(r.objects, ==, 5);

@@ -45,9 +45,8 @@ dfs_version_next(struct dfs_payload *payload)
 	do {
 		/* A lease that was not renewed in time still has one number for each nanosecond. */
 		version = now > last && now < limit ? now : last + 1;
-	} while (!atomic_compare_exchange_weak_explicit(&gc->version, &last, version,
-							memory_order_relaxed,
-							memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(
+		&gc->version, &last, version, memory_order_relaxed, memory_order_relaxed));
 	return version;
 }
 

@@ -21,7 +21,7 @@ struct dfs_put;
 struct dfs_upload {
 	struct dfs_offload *offload;
 	struct dfs_content_id content;
-	int64_t deadline; /* monotonic ns, of all of them and their tries */
+	int64_t deadline;  /* monotonic ns, of all of them and their tries */
 	unsigned per_file; /* at once for the file; 0: DFS_QUEUE_PER_FILE */
 	uint32_t n;
 	struct dfs_put *puts[DFS_UPLOAD_MAX]; /* NULL: waited for */

@@ -194,7 +194,7 @@ main(int argc, char **argv)
 	static const struct {
 		uint32_t size;
 		unsigned depth;
-	} rows[] = {{4096, 1},  {4096, 16},  {4096, 64},  {32768, 1},
+	} rows[] = {{4096, 1},   {4096, 16},    {4096, 64},    {32768, 1},
 		    {32768, 32}, {1u << 20, 1}, {1u << 20, 4}, {1u << 20, 16}};
 	const char *folder = argc > 1 ? argv[1] : ".";
 	uint64_t bytes = (argc > 2 ? strtoull(argv[2], NULL, 10) : 1024) * MIB;

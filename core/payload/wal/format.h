@@ -81,8 +81,7 @@ struct wal_header_disk {
 };
 _Static_assert(sizeof(struct wal_header_disk) == 64, "batch header");
 _Static_assert(offsetof(struct wal_header_disk, crc) == 48, "batch header");
-_Static_assert(sizeof(struct wal_header_disk) +
-			       WAL_BATCH_RECORDS * sizeof(struct wal_desc_disk) ==
+_Static_assert(sizeof(struct wal_header_disk) + WAL_BATCH_RECORDS * sizeof(struct wal_desc_disk) ==
 		       WAL_PAGE,
 	       "a batch's page is full to the byte");
 

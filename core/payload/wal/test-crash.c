@@ -64,13 +64,13 @@ chance(struct world *w, uint64_t n)
 	return sim_chance(w->sim, n);
 }
 
-#define CHECK(w, what, ...) \
-	do { \
-		if (!(what)) { \
-			g_autofree char *text = g_strdup_printf(__VA_ARGS__); \
-			g_error("DFS_WAL_SEED=%" G_GUINT64_FORMAT " crash %u: %s", (w)->seed, \
-				(w)->crash, text); \
-		} \
+#define CHECK(w, what, ...)                                                                        \
+	do {                                                                                       \
+		if (!(what)) {                                                                     \
+			g_autofree char *text = g_strdup_printf(__VA_ARGS__);                      \
+			g_error("DFS_WAL_SEED=%" G_GUINT64_FORMAT " crash %u: %s", (w)->seed,      \
+				(w)->crash, text);                                                 \
+		}                                                                                  \
 	} while (0)
 
 static struct model *
@@ -101,8 +101,7 @@ release(struct world *w, struct model *m)
 	m->pinned = false;
 	if (--w->pins[m->segment] == 0)
 		for (unsigned i = 0; i < w->records->len; i++)
-			if (record_at(w, i)->segment == m->segment &&
-			    record_at(w, i)->fate == MUST)
+			if (record_at(w, i)->segment == m->segment && record_at(w, i)->fate == MUST)
 				record_at(w, i)->fate = MAY;
 	dfs_wal_unpin(w->wal, UINT64_C(1) << m->segment);
 }
@@ -140,7 +139,8 @@ cut(struct world *w, unsigned char *bytes, uint32_t len, struct dfs_span spans[3
 	unsigned n = 0;
 
 	for (uint32_t at = 0; at < len; n++) {
-		uint32_t part = n == 2 || chance(w, 2) ? len - at : 1 + (uint32_t)chance(w, len - at);
+		uint32_t part =
+			n == 2 || chance(w, 2) ? len - at : 1 + (uint32_t)chance(w, len - at);
 
 		spans[n] = (struct dfs_span){bytes + at, part, NULL};
 		if (chance(w, 2)) {
@@ -240,8 +240,9 @@ found_one(void *arg, uint64_t lsn, const struct dfs_wal_record *record, dfs_wal_
 	CHECK(w, !damaged, "record %llu is damaged", (unsigned long long)lsn);
 	CHECK(w, m, "record %llu was never appended", (unsigned long long)lsn);
 	CHECK(w, m->fate != NEVER, "record %llu was void and comes back", (unsigned long long)lsn);
-	CHECK(w, m->fileid == record->fileid && m->len == record->len && m->type == record->type &&
-			 record->length == m->fileid * 3,
+	CHECK(w,
+	      m->fileid == record->fileid && m->len == record->len && m->type == record->type &&
+		      record->length == m->fileid * 3,
 	      "record %llu is another than was appended", (unsigned long long)lsn);
 	CHECK(w,
 	      !w->found->len || g_array_index(w->found, struct found, w->found->len - 1).lsn < lsn,
@@ -276,7 +277,8 @@ check_found(struct world *w, bool all)
 			CHECK(w, false, "record %llu comes back, %llu before it does not",
 			      (unsigned long long)m->lsn, (unsigned long long)missing);
 		if (!found && m->fate == MUST) {
-			CHECK(w, !m->durable && !all, "record %llu is lost", (unsigned long long)m->lsn);
+			CHECK(w, !m->durable && !all, "record %llu is lost",
+			      (unsigned long long)m->lsn);
 			missing = MIN(missing, m->lsn);
 		}
 		if (!found)
@@ -286,8 +288,9 @@ check_found(struct world *w, bool all)
 		if (found)
 			m->fate = w->pins[m->segment] ? MUST : MAY;
 	}
-	CHECK(w, missing == UINT64_MAX || !w->found->len ||
-			 g_array_index(w->found, struct found, w->found->len - 1).lsn < missing,
+	CHECK(w,
+	      missing == UINT64_MAX || !w->found->len ||
+		      g_array_index(w->found, struct found, w->found->len - 1).lsn < missing,
 	      "something comes back behind the first gap");
 	/* Old void records: enough have been kept to notice their return. */
 	for (unsigned i = 0; i < w->records->len && w->records->len > 600;)
@@ -432,7 +435,7 @@ main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	/* Thousands of logs fail here, as they should. */
-	dfs_log_setup((enum dfs_log_level)-1, DFS_LOG_TEXT);
+	dfs_log_setup((enum dfs_log_level) - 1, DFS_LOG_TEXT);
 	g_test_add_func("/wal/acknowledged-records-survive-and-void-ones-stay-void",
 			acknowledged_records_survive_and_void_ones_stay_void);
 	return g_test_run();

@@ -231,8 +231,7 @@ sim_fail(struct sim *sim, enum sim_op op, const char *prefix, unsigned skip, int
 {
 	pthread_mutex_lock(&sim->mu);
 	g_assert_cmpuint(sim->n_faults, <, N_FAULTS);
-	sim->faults[sim->n_faults++] =
-		(struct fault){op, g_strdup(prefix), skip, times, error};
+	sim->faults[sim->n_faults++] = (struct fault){op, g_strdup(prefix), skip, times, error};
 	pthread_mutex_unlock(&sim->mu);
 }
 

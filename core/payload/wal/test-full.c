@@ -326,7 +326,7 @@ main(int argc, char **argv)
 	};
 
 	g_test_init(&argc, &argv, NULL);
-	dfs_log_setup((enum dfs_log_level)-1, DFS_LOG_TEXT);
+	dfs_log_setup((enum dfs_log_level) - 1, DFS_LOG_TEXT);
 	for (unsigned i = 0; i < G_N_ELEMENTS(tests); i++) {
 		g_autofree char *path = g_strconcat("/wal/full/", tests[i].name, NULL);
 		g_test_add_func(path, tests[i].fn);

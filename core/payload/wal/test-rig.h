@@ -31,8 +31,8 @@ struct rig {
 
 /* disk NULL: the real one, in a new temporary folder. */
 void rig_init(struct rig *rig, const struct dfs_disk_ops *disk);
-enum dfs_status rig_open(struct rig *rig);   /* without recovery */
-enum dfs_status rig_start(struct rig *rig);  /* open and recover */
+enum dfs_status rig_open(struct rig *rig);  /* without recovery */
+enum dfs_status rig_start(struct rig *rig); /* open and recover */
 void rig_close(struct rig *rig);
 void rig_free(struct rig *rig); /* closed already */
 /* One WRITE of len bytes, which follow from fileid; asserts that it is taken.  Its LSN. */

@@ -38,8 +38,8 @@ new_log_is_empty_and_clean(void)
 static void
 records_come_back_in_order_bit_for_bit(void)
 {
-	static const uint32_t lens[] = {1,    100,  4095,  4096,  4097, 8192, 65536, 70000,
-					512u, 3u,   40960, 12345, 7,    0,    1,     262144};
+	static const uint32_t lens[] = {1,    100, 4095,  4096,  4097, 8192, 65536, 70000,
+					512u, 3u,  40960, 12345, 7,    0,    1,     262144};
 	uint64_t lsn[G_N_ELEMENTS(lens) * 8], n = 0;
 	struct rig rig;
 
@@ -132,9 +132,8 @@ static void
 referenced_buffers_are_kept_until_written(void)
 {
 	struct dfs_buf *page = dfs_buf_alloc(DFS_PAGE_SIZE), *odd = dfs_buf_alloc(10000);
-	struct dfs_span spans[3] = {{page->data, DFS_PAGE_SIZE, page},
-				    {odd->data + 1, 4999, odd},
-				    {"tail", 4, NULL}};
+	struct dfs_span spans[3] = {
+		{page->data, DFS_PAGE_SIZE, page}, {odd->data + 1, 4999, odd}, {"tail", 4, NULL}};
 	struct dfs_wal_record record = {.type = DFS_WAL_WRITE, .len = DFS_PAGE_SIZE + 5003};
 	g_autofree unsigned char *out = g_malloc(record.len);
 	struct rig rig;

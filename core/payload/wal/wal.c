@@ -49,7 +49,7 @@ first_segments(struct dfs_wal *wal)
 		if (r == -ENOSPC && i > 0)
 			break;
 		if (r != 0)
-			return dfs_fail(r == -ENOSPC  ? DFS_NOSPC
+			return dfs_fail(r == -ENOSPC    ? DFS_NOSPC
 					: r == -ENOTSUP ? DFS_NOTSUP
 							: DFS_IO,
 					"cannot make a segment of %llu bytes in %s: %s",

@@ -28,8 +28,7 @@ check_spans(struct check *c, const struct dfs_span *spans, uint32_t n, uint64_t 
 			uint64_t room = CHECK_PART - at % CHECK_PART;
 			uint64_t len = left < room ? left : room;
 
-			c->part[at / CHECK_PART] =
-				crc32c(c->part[at / CHECK_PART], data, len);
+			c->part[at / CHECK_PART] = crc32c(c->part[at / CHECK_PART], data, len);
 			data += len;
 			at += len;
 			left -= len;
@@ -39,8 +38,7 @@ check_spans(struct check *c, const struct dfs_span *spans, uint32_t n, uint64_t 
 	for (uint32_t i = 0; i < c->n_parts; i++) {
 		uint64_t rest = length - (uint64_t)i * CHECK_PART;
 
-		c->crc = crc32c_join(c->crc, c->part[i],
-					    rest < CHECK_PART ? rest : CHECK_PART);
+		c->crc = crc32c_join(c->crc, c->part[i], rest < CHECK_PART ? rest : CHECK_PART);
 	}
 }
 

@@ -201,8 +201,7 @@ test_crc32c(void)
 	g_assert_cmphex(cut, ==, whole);
 	for (unsigned at = 0; at <= 100000; at += 12500)
 		g_assert_cmphex(crc32c_join(crc32c(0, large, at),
-						   crc32c(0, large + at, 100000 - at),
-						   100000 - at),
+					    crc32c(0, large + at, 100000 - at), 100000 - at),
 				==, whole);
 }
 

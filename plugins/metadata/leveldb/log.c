@@ -31,7 +31,7 @@
 
 #define BLOCK 32768u
 #define HEAD 7u
-#define SECTOR 512u /* what a disk writes whole */
+#define SECTOR 512u            /* what a disk writes whole */
 #define MASK_DELTA 0xa282ead8u /* util/crc32c.h: how LevelDB stores a CRC of bytes that hold CRCs */
 
 #define STEP (1u << 20) /* bytes of zeros at a time; more, when a quarter is left */
@@ -339,11 +339,11 @@ log_follow(struct store *s)
 	err = advance(log);
 	/* Who does not know where the records end cannot take zeros back from behind them. */
 	if (err && log->zeros)
-		return s->okv.host->fail(s->okv.host->ctx, DFS_IO,
-					 "%s: cannot follow the log: %s", s->path, strerror(err));
+		return s->okv.host->fail(s->okv.host->ctx, DFS_IO, "%s: cannot follow the log: %s",
+					 s->path, strerror(err));
 	/* What is there beyond the records must be ours. */
-	if (err || (log->zeros == 0 &&
-		    (fstat(log->fd, &st) < 0 || (uint64_t)st.st_size > log->end)))
+	if (err ||
+	    (log->zeros == 0 && (fstat(log->fd, &st) < 0 || (uint64_t)st.st_size > log->end)))
 		leave(log);
 	return DFS_OK;
 }

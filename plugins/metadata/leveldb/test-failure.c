@@ -494,7 +494,8 @@ main(int argc, char **argv)
 			test_older_bytes);
 	g_test_add_func("/leveldb/the overlay is bounded when nobody syncs", test_bounded);
 	g_test_add_func("/leveldb/a full overlay answers AGAIN with nonblock", test_full_nonblock);
-	g_test_add_func("/leveldb/what a loss of power leaves of a batch is cut off", test_torn_batch);
+	g_test_add_func("/leveldb/what a loss of power leaves of a batch is cut off",
+			test_torn_batch);
 	g_test_add_func("/leveldb/a record in a value is no batch", test_record_in_a_value);
 	g_test_add_func("/leveldb/a torn batch of many blocks is cut off", test_torn_large_batch);
 	g_test_add_func("/leveldb/a log that cannot be read is told", test_unreadable_log);

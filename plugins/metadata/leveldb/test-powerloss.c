@@ -34,16 +34,11 @@ static char *conform, *plugin, *shim, *top;
 static pid_t
 start_child(const char *role, const char *buffer, const char *journal, int fd)
 {
-	char *argv[] = {conform,
-			(char *)"--plugin",
-			plugin,
-			(char *)"--set",
-			(char *)buffer,
-			(char *)"--seed",
-			NULL,
-			(char *)"--child",
-			(char *)role,
-			NULL};
+	char *argv[] = {conform,        (char *)"--plugin",
+			plugin,         (char *)"--set",
+			(char *)buffer, (char *)"--seed",
+			NULL,           (char *)"--child",
+			(char *)role,   NULL};
 	g_autofree char *seed = g_strdup_printf("%d", g_test_rand_int_range(1, G_MAXINT));
 	pid_t pid;
 
@@ -78,8 +73,8 @@ static struct report
 write_and_kill(const char *dir, const char *buffer, unsigned level, const char *journal,
 	       unsigned reports)
 {
-	g_autofree char *role =
-		g_strdup_printf("writer\n%s\n0 0 %d %u\n3", dir, g_test_rand_int_range(1, 30), level);
+	g_autofree char *role = g_strdup_printf("writer\n%s\n0 0 %d %u\n3", dir,
+						g_test_rand_int_range(1, 30), level);
 	struct report report = {0}, r;
 	int ends[2], status;
 	pid_t pid;
@@ -150,8 +145,8 @@ torn(const char *synced, gsize n_synced, const char *now, gsize n_now, bool more
 }
 
 static void
-copy_cut(const char *from, const char *to, const char *journal, const char *name,
-	 GHashTable *sizes, GHashTable *names, bool more)
+copy_cut(const char *from, const char *to, const char *journal, const char *name, GHashTable *sizes,
+	 GHashTable *names, bool more)
 {
 	g_autofree char *a = g_build_filename(from, name, NULL),
 			*b = g_build_filename(to, name, NULL);
@@ -171,8 +166,7 @@ copy_cut(const char *from, const char *to, const char *journal, const char *name
 		keep = strtoull(size, NULL, 10);
 	g_assert_true(g_file_get_contents(a, &text, &len, NULL));
 	kept = g_strdup_printf("%s.%s", journal, name);
-	if (g_str_has_suffix(name, ".log") &&
-	    g_file_get_contents(kept, &synced, &n_synced, NULL)) {
+	if (g_str_has_suffix(name, ".log") && g_file_get_contents(kept, &synced, &n_synced, NULL)) {
 		g_autofree char *left = torn(synced, n_synced, text, len, more, &len);
 
 		g_assert_true(g_file_set_contents(b, left, (gssize)len, NULL));

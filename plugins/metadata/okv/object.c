@@ -101,8 +101,7 @@ named(struct dfs_okv *kv, struct dfs_txn *txn, uint32_t share, const uint8_t has
 {
 	struct object_ask ask = {.ask = {kv, DFS_OK, share}};
 	unsigned char key[OKV_HASH_KEY];
-	enum dfs_status st =
-		okv_get(kv, txn, key, hash_key(key, share, hash), got_hash, &ask.ask);
+	enum dfs_status st = okv_get(kv, txn, key, hash_key(key, share, hash), got_hash, &ask.ask);
 
 	*version = ask.version;
 	return st;
@@ -173,7 +172,8 @@ each_object(void *arg, const void *key, uint32_t key_len, const void *value, uin
 	struct object_ask *ask = arg;
 	struct dfs_object_record rec;
 	uint64_t version = key_len == 13 ? okv_get_be64((const unsigned char *)key + 5) : 0;
-	enum dfs_status st = key_len == 13 ? okv_decode_object(value, value_len, &rec) : DFS_CORRUPT;
+	enum dfs_status st =
+		key_len == 13 ? okv_decode_object(value, value_len, &rec) : DFS_CORRUPT;
 
 	if (st != DFS_OK)
 		return okv_bad(&ask->ask, st, "record of object", version);
@@ -193,8 +193,7 @@ dfs_okv_scan_objects(void *inst, struct dfs_txn *txn, uint32_t share, uint64_t f
 }
 
 enum dfs_status
-dfs_okv_put_dead(void *inst, struct dfs_txn *txn, uint32_t share,
-		 const struct dfs_dead_record *rec)
+dfs_okv_put_dead(void *inst, struct dfs_txn *txn, uint32_t share, const struct dfs_dead_record *rec)
 {
 	struct dfs_okv *kv = inst;
 	unsigned char key[OKV_DEAD_KEY], value[1] = {OKV_VERSION};
@@ -205,8 +204,7 @@ dfs_okv_put_dead(void *inst, struct dfs_txn *txn, uint32_t share,
 }
 
 enum dfs_status
-dfs_okv_del_dead(void *inst, struct dfs_txn *txn, uint32_t share,
-		 const struct dfs_dead_record *rec)
+dfs_okv_del_dead(void *inst, struct dfs_txn *txn, uint32_t share, const struct dfs_dead_record *rec)
 {
 	struct dfs_okv *kv = inst;
 	unsigned char key[OKV_DEAD_KEY];

@@ -10,7 +10,8 @@
 
 #define BIASED(column) "(" column " # (-9223372036854775807-1))"
 
-/* clang-format off: it takes long literals apart */
+/* Long literals would be taken apart. */
+/* clang-format off */
 static const char version_1[] =
 	"CREATE TABLE shares ( id bigint PRIMARY KEY, uuid uuid NOT NULL, root bigint NOT "
 	"NULL, name bytea NOT NULL, epoch bigint NOT NULL DEFAULT 0);"

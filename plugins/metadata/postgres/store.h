@@ -65,7 +65,8 @@ struct store {
 	struct fences fences;
 	pthread_mutex_t claim_mu;
 	pthread_cond_t claim_over; /* on the monotonic clock */
-	bool claiming;             /* guarded by claim_mu: a session takes over its slot, one at a time */
+	/* Guarded by claim_mu: a session takes over its slot, one at a time. */
+	bool claiming;
 	_Atomic bool failed;       /* nothing is written any more: see store_fail */
 	_Atomic unsigned piece;    /* rows that the last scan that was stopped had looked at */
 	_Atomic bool listing;      /* readers of folders have wanted the inodes, too */
