@@ -87,10 +87,10 @@ wait_for() {
 	done
 }
 
-# A TCP port that nobody listens on now.
-free_port() {
-	perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1) or die; print $s->sockport'
-}
+# install_build DESTDIR: one at a time, for it links in the build tree.
+install_build() { flock "$DFS_BUILDDIR/.install-lock" make -s -C "$DFS_BUILDDIR" install DESTDIR="$1"; }
+
+free_port() { "$DFS_SRCDIR/tests/free-port"; }
 
 # make_config FILE METADATA BLOCKS [EXTRA SHARE SETTINGS]: one share /export on these store types.
 make_config() {

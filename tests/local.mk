@@ -47,6 +47,7 @@ EXTRA_DIST += \
 	tests/kernel/locker \
 	tests/kernel/workload \
 	tests/kernel/xsave-pad.c \
+	tests/free-port \
 	tests/lib.sh \
 	tests/protocol/side.py \
 	tests/lsan.supp \

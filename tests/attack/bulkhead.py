@@ -14,15 +14,18 @@ server = Server([good, share("memory")] + [share(s, "leveldb", "filesystem") for
                 env=shim_env("*stuck*-data*"))
 
 
-def timed(name, limit, work):
+LIMIT = 60  # s; what waits for a disk that hangs waits for ever
+
+
+def timed(name, work):
     start = time.monotonic()
     result = work()
     took = time.monotonic() - start
     note("%s: %.2f s" % (name, took))
-    check(name, result and took < limit, result, "%.2f s" % took)
+    check(name, result and took < LIMIT, result, "%.2f s" % took)
 
 
-c = Conn(server.port, timeout=30)
+c = Conn(server.port, timeout=90)
 roots = {s: c.mount(b"/" + s.encode()) for s in ["good", "memory"] + stuck}
 cold = c.create(roots["good"], b"cold")[1]
 assert c.write(cold, 0, b"cold" * 1000, rpc.FILE_SYNC)[0] == 0
@@ -53,12 +56,12 @@ for s in stuck:
     note("%s took %d MiB" % (s, i))
 note("%d requests wait for disks that hang" % len(waiting))
 
-timed("a share with a good disk: GETATTR", 2, lambda: c.getattr(cold)[0] == 0)
-timed("200 files made", 5, lambda: all(c.create(roots["good"], b"g%d" % i)[0] == 0 for i in range(200)))
+timed("a share with a good disk: GETATTR", lambda: c.getattr(cold)[0] == 0)
+timed("200 files made", lambda: all(c.create(roots["good"], b"g%d" % i)[0] == 0 for i in range(200)))
 fhs = [c.lookup(roots["good"], b"g%d" % i)[1] for i in range(200)]
-timed("written and committed", 10, lambda: all(
+timed("written and committed", lambda: all(
     c.write(fh, 0, bytes(10000))[0] == 0 and c.commit(fh)[0] == 0 for fh in fhs))
-timed("written with FILE_SYNC", 5, lambda: c.write(fhs[0], 0, bytes(1 << 20), rpc.FILE_SYNC)[0] == 0)
+timed("written with FILE_SYNC", lambda: c.write(fhs[0], 0, bytes(1 << 20), rpc.FILE_SYNC)[0] == 0)
 
 
 def stream():
@@ -74,14 +77,14 @@ def stream():
     return c.commit(fh)[0] == 0 and c.read(fh, 5 << 20, 10)[1] == bytes([5]) * 10
 
 
-timed("160 MiB written to it and committed", 30, stream)
-timed("a memory share, too", 5, lambda: c.write(c.create(roots["memory"], b"m")[1], 0, bytes(1 << 20))[0] == 0)
-timed("what a hung share has in memory is served", 5, lambda: c.read(files["stuck1"][5], 0, 10)[1] == b"5 5 5 5 5 ")
-timed("a new connection is", 5, lambda: Conn(server.port).mount(b"/good") == roots["good"])
+timed("160 MiB written to it and committed", stream)
+timed("a memory share, too", lambda: c.write(c.create(roots["memory"], b"m")[1], 0, bytes(1 << 20))[0] == 0)
+timed("what a hung share has in memory is served", lambda: c.read(files["stuck1"][5], 0, 10)[1] == b"5 5 5 5 5 ")
+timed("a new connection is", lambda: Conn(server.port).mount(b"/good") == roots["good"])
 
 hang(False)
-timed("the disks are back: all that waited is answered", 30,
+timed("the disks are back: all that waited is answered",
       lambda: all(k.receive() for k in waiting))
-timed("what they had taken is there", 30, lambda: all(c.commit(fh)[0] == 0 and c.read_all(fh) == d for fh, d in kept))
+timed("what they had taken is there", lambda: all(c.commit(fh)[0] == 0 and c.read_all(fh) == d for fh, d in kept))
 check("it stops in order", server.stop(seconds=60) == 0, server.text()[-3000:])
 done()

@@ -7,7 +7,7 @@ from rpc import Conn, message, opaque, record, u32, u64
 from world import Server, check, done, note, sanitized
 
 server = Server(server='cache_size = "128M"')
-c = Conn(server.port)
+c = Conn(server.port, timeout=120)
 root = c.mount()
 names = [b"n%04d" % i + b"x" * 200 for i in range(1000)]
 check("a folder of long names", all(c.create(root, n)[0] == 0 for n in names))

@@ -11,7 +11,7 @@ from world import BUILD, Server, can_mount, check, done, folder, note, share, wa
 
 def served(s):
     try:
-        c = Conn(s.port, timeout=5)
+        c = Conn(s.port, timeout=30)
         c.null()
         c.close()
         return True

@@ -9,7 +9,7 @@ from world import Server, check, done, hang, share, shim_env
 NONE = 'durability = "none";'
 server = Server([share(s, "leveldb", "filesystem", NONE) for s in ("good", "stuck1")]
                 + [share("stuck2", "leveldb", "filesystem")],
-                server='drain = "1s"; write_out = "1s"', env=shim_env("*stuck*"))
+                server='drain = "1s"; write_out = "10s"', env=shim_env("*stuck*"))
 c = Conn(server.port)
 files = {}
 for s in "good", "stuck1", "stuck2":

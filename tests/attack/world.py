@@ -10,13 +10,12 @@ import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
-BUILD = os.environ.get("DFS_BUILDDIR")
+BUILD, SOURCE = os.environ.get("DFS_BUILDDIR"), os.environ.get("DFS_SRCDIR")
 points = failures = 0
 work = None
 
@@ -71,11 +70,7 @@ def wait_for(condition, seconds=20):
 
 
 def free_port():
-    s = socket.socket()
-    s.bind(("127.0.0.1", 0))
-    port = s.getsockname()[1]
-    s.close()
-    return port
+    return int(subprocess.check_output([os.path.join(SOURCE, "tests/free-port")]))
 
 
 def sanitized():

@@ -6,7 +6,7 @@
 requires rpcbind rpc.statd sm-notify
 guest_locks=1 guest_memory=256M guest_seconds=600
 port=12049 listen=0.0.0.0
-server_settings='lock_grace = "20s";' nfs_settings='portmap = true;'
+server_settings='lock_grace = "60s";' nfs_settings='portmap = true;'
 guest_pid=()
 
 # boot N...: these guests, at the commands of this script.
@@ -37,10 +37,10 @@ crash() {
 # tell N WORDS...: a command for guest N, which it begins with soon.
 tell() { echo "${*:2}" >>"$work/guest-$1/commands"; }
 
-# said N [SECONDS]: the answer to the last one; "nothing" after that time (20).
+# said N [SECONDS]: the answer to the last one; "nothing" after that time (90).
 said() {
 	answer=$work/guest-$1/answer-$(wc -l <"$work/guest-$1/commands")
-	if wait_for "${2:-20}" test -e "$answer"; then cat "$answer"; else echo nothing; fi
+	if wait_for "${2:-90}" test -e "$answer"; then cat "$answer"; else echo nothing; fi
 }
 
 ask() { tell "$@" && said "$1"; }
@@ -55,7 +55,7 @@ is "who asks is told" "$(ask 2 fcntl-test a 0 0)" busy
 tell 2 fcntl-wait a 0 0
 is "who waits waits" "$(said 2 2)" nothing
 ask 1 fcntl-unlock a 0 0 >/dev/null
-is "and has it, soon after it is free" "$(said 2 10)" ok
+is "and has it, soon after it is free" "$(said 2 60)" ok
 is "the first is refused now" "$(ask 1 fcntl-try a 0 0)" busy
 ask 2 close a >/dev/null
 is "a close frees it" "$(ask 1 fcntl-try a 0 0)" ok
@@ -70,7 +70,7 @@ is "flock locks for both" "$(ask 1 flock-try d) $(ask 2 flock-try d)" "ok busy"
 tell 2 flock-wait d
 is "flock waits" "$(said 2 2)" nothing
 ask 1 flock-unlock d >/dev/null
-is "flock is handed on" "$(said 2 10)" ok
+is "flock is handed on" "$(said 2 60)" ok
 
 is "before the client dies it has the lock" "$(ask 1 fcntl-try e 200 10) $(ask 2 fcntl-try a 0 0)" "ok busy"
 crash 1
@@ -84,7 +84,7 @@ stop_server KILL
 start_server
 tell 1 fcntl-try b 3000 10
 is "clients have again what they had" "$(ask 2 fcntl-test b 1000 10) $(ask 2 fcntl-test a 0 0)" "busy ok"
-is "and who asks anew in the time of grace gets it when that is over" "$(said 1 60)" ok
+is "and who asks anew in the time of grace gets it when that is over" "$(said 1 120)" ok
 is "nothing was lost" "$(ask 1 fcntl-try b 2000 10) $(ask 2 fcntl-try b 1000 10)" "busy busy"
 tell 1 quit
 tell 2 quit

@@ -8,7 +8,7 @@ sanitized && skip_all "plugins are not built outside against a sanitized tree"
 var() { sed -n "s/^$1=//p" "$work/vars"; }
 
 make -s --no-print-directory -C "$DFS_BUILDDIR" print-folders >"$work/vars" &&
-	make -s -C "$DFS_BUILDDIR" install DESTDIR="$work/dest" >"$work/install.log" 2>&1 || {
+	install_build "$work/dest" >"$work/install.log" 2>&1 || {
 	tail -n 20 "$work/install.log" | sed 's/^/# /'
 	echo "Bail out! make install fails"
 	exit 1

@@ -3,7 +3,7 @@
 # An installation has everything; under a umask that lets the group write, too.
 . "$DFS_SRCDIR/tests/lib.sh"
 umask 002
-make -s -C "$DFS_BUILDDIR" install DESTDIR="$work/dest" >"$work/install.log" 2>&1 || {
+install_build "$work/dest" >"$work/install.log" 2>&1 || {
 	tail -n 20 "$work/install.log" | sed 's/^/# /'
 	echo "Bail out! make install fails"
 	exit 1

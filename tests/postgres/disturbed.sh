@@ -18,7 +18,7 @@ conform() {
 	shift
 	"$DFS_BUILDDIR/tools/conform/dfs-conform-metadata" --repeat 100 \
 		--plugin "$DFS_BUILDDIR/.plugins/metadata_postgres.so" "${options[@]}" \
-		--set 'schema={folder}' --set request_timeout=60s "$@" >"$work/$name" 2>&1 &
+		--set 'schema={folder}' --set request_timeout=300s "$@" >"$work/$name" 2>&1 &
 	conform=$!
 	at_exit "kill $conform 2>/dev/null"
 }

@@ -49,7 +49,7 @@ hammer_on() {
 	more 0 100
 }
 
-settings=(request_timeout=30s max_conns=6)
+settings=(request_timeout=120s max_conns=6)
 hammer_on sync
 for turn in 1 2; do
 	[ $turn = 1 ] || pair sync
@@ -65,17 +65,17 @@ ok "nothing was lost or done twice" ends_well
 ok "what the standby had not got was made again" told 'had lost [0-9]* commits in a crash'
 ok "what it had been told was durable was there" eval '! told "confirmed as durable"'
 
-settings=(request_timeout=500ms)
+settings=(request_timeout=2s)
 hammer_on sync nowait -c hot_standby=off
 crash_postgres
-ok "requests are put off while the standby takes nobody" more 1 20
+ok "requests are put off while the standby takes nobody" more 1 10
 fail_over
 ok "requests go on when a standby that took nobody is promoted" more 0 100
 ok "nothing was lost or done twice: a standby that took nobody" ends_well
 
 hammer_on sync
 crash_postgres
-ok "requests are put off while the standby takes no changes" more 1 20
+ok "requests are put off while the standby takes no changes" more 1 10
 fail_over
 ok "requests go on when a standby that took no changes is promoted" more 0 100
 ok "nothing was lost or done twice: a standby that took no changes" ends_well
@@ -88,7 +88,7 @@ of_other run_postgres
 ok "syncs go on when the standby is back" more 2 10
 ok "nothing was lost or done twice: changes while the standby was away" ends_well
 
-settings=(request_timeout=1s)
+settings=(request_timeout=3s)
 hammer_on sync
 of_other stop_postgres fast
 ok "requests are put off while the standby is away" more 1 10
@@ -96,7 +96,7 @@ of_other run_postgres
 ok "requests go on when the standby is back" more 2 10
 ok "nothing was lost or done twice: syncs while the standby was away" ends_well
 
-settings=(request_timeout=2s connect_timeout=500ms)
+settings=(request_timeout=6s connect_timeout=1s)
 hammer_on sync
 hung=$(everybody)
 at_exit "kill -CONT $hung 2>/dev/null"
@@ -116,7 +116,7 @@ ok "a primary that lets nobody in any more: the promoted standby is found" more 
 ok "nothing was lost or done twice: a primary that let nobody in" ends_well
 of_other stop_postgres immediate
 
-settings=(request_timeout=1s)
+settings=(request_timeout=3s)
 hammer_on sync
 set_up default_transaction_read_only on
 ok "a primary that is told to take no changes: requests are put off" more 1 10
@@ -144,7 +144,7 @@ contents() {
 	local table
 	for table in dirents server_state usage; do sql "SELECT * FROM run$runs.$table ORDER BY 1, 2, 3"; done | sha256sum
 }
-settings=(request_timeout=1s)
+settings=(request_timeout=3s)
 hammer_on async
 of_other stop_postgres fast
 more 2 10

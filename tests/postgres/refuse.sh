@@ -87,10 +87,10 @@ ok "a schema of its own is all that a role needs" by_guest schema=given
 ok "a schema that the role may not use is refused" refused 'CONFIG.*schema one: .*the role may not use it' by_guest schema=one
 sql "GRANT USAGE ON SCHEMA one TO guest"
 ok "tables that the role may not read are refused" refused 'CONFIG.*schema one: permission denied for table' by_guest schema=one
-ok "nobody at the address is refused" refused 'IO.*(Connection refused|refused)' open_with host=127.0.0.1 port=1 request_timeout=200ms
+ok "nobody at the address is refused" refused 'IO.*(Connection refused|refused)' open_with host=127.0.0.1 port=1 request_timeout=2s
 ok "each address that was tried is told" refused '::1.*refused; .*127.0.0.1.*refused' open_with host=::1,127.0.0.1 \
-	port=1 request_timeout=200ms
-ok "a server without TLS is refused where TLS is wanted" refused 'SSL' by_tcp schema=one password=secret sslmode=require request_timeout=200ms
+	port=1 request_timeout=2s
+ok "a server without TLS is refused where TLS is wanted" refused 'SSL' by_tcp schema=one password=secret sslmode=require request_timeout=2s
 
 sql "INSERT INTO one.schema_version (version, product) VALUES (99, 'dittofs metadata')"
 ok "a newer schema is refused" refused 'VERSION.*it has version 99; this program knows versions up to' by_socket schema=one
@@ -116,7 +116,7 @@ pids=
 for i in 0 1 2 3 4 5 6 7 8 9; do
 	mkdir "$work/at-once.$i"
 	"$conform" --plugin "$plugin" --set "host=$pg_host" --set "port=$pg_port" --set dbname=dittofs --set user=dittofs \
-		--set schema=together --only 'life/an instance opens and closes' >"$work/at-once.$i/out" 2>&1 &
+		--set schema=together --set request_timeout=60s --only 'life/an instance opens and closes' >"$work/at-once.$i/out" 2>&1 &
 	pids="$pids $!"
 done
 failures=0
@@ -140,9 +140,9 @@ by_tls() { by_tcp schema=one password=secret "$@"; }
 ok "a connection is encrypted where it has to be" by_tls sslmode=require
 ok "a server is known by its certificate" by_tls sslmode=verify-full "sslrootcert=$work/server.crt"
 ok "a server whose certificate is not trusted is refused" refused 'certificate verify failed' by_tls sslmode=verify-ca "sslrootcert=$work/stranger.crt" \
-	request_timeout=200ms
+	request_timeout=2s
 ok "a server whose certificate has another name is refused" refused 'does not match host name' by_tls sslmode=verify-full host=localhost \
-	"sslrootcert=$work/server.crt" request_timeout=200ms
+	"sslrootcert=$work/server.crt" request_timeout=2s
 
 is "an orderly end leaves no slot behind" "$(sql "SELECT count(*) FROM one.commit_slots")" 0
 is "no log of the database has a password" "$(grep -cE "$passwords" "$work/postgres.log")" 0

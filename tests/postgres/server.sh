@@ -8,8 +8,9 @@ requires nfs-cp nfs-cat nfs-ls openssl
 start_postgres "wal_writer_delay = 5s"
 port=$(free_port)
 cat >"$work/dfs.conf" <<CONF
-server = { state_dir = "$work/state"; drain = "2s"; write_out = "1s"; wal = { size = "128M"; segment_size = "8M"; }; };
-metadata_stores = { m = { type = "postgres"; host = "$pg_host"; port = "$pg_port"; user = "dittofs"; dbname = "dittofs"; };
+server = { state_dir = "$work/state"; drain = "2s"; write_out = "15s"; wal = { size = "128M"; segment_size = "8M"; }; };
+metadata_stores = { m = { type = "postgres"; host = "$pg_host"; port = "$pg_port"; user = "dittofs"; dbname = "dittofs";
+        request_timeout = "60s"; };
     l = { type = "leveldb"; path = "names"; }; };
 block_stores = { b = { type = "filesystem"; path = "blocks"; }; c = { type = "filesystem"; path = "apart"; }; };
 shares = {

@@ -23,7 +23,7 @@
 #include "plugin/options.h"
 #include "plugin/registry.h"
 
-#define CONFORM_TEST_SECONDS 300 /* a test that takes longer hangs: the program bails out */
+#define CONFORM_TEST_SECONDS 900 /* a test that takes longer hangs: the program bails out */
 
 struct conform {
 	const struct dfs_plugin_entry *plugin;
