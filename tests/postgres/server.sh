@@ -101,6 +101,20 @@ status=0
 DFS_PLUGIN_PATH=$DFS_BUILDDIR/.plugins timeout 60 "$DFS_BUILDDIR/tools/dfs/dfs" -c "$work/dfs.conf" 2>"$work/revoked" || status=$?
 is "without a right on a table the server does not start" "$status" 1
 ok "the log says which table the server has no right on" grep -q 'share export cannot be opened: .*permission denied for table inodes' "$work/revoked"
+sql "GRANT ALL ON dittofs.inodes TO dittofs"
+
+# A server that waits for its database is told to stop.
+stop_postgres fast
+: >"$work/server.log"
+DFS_PLUGIN_PATH=$DFS_BUILDDIR/.plugins "$DFS_BUILDDIR/tools/dfs/dfs" -c "$work/dfs.conf" 2>>"$work/server.log" &
+server_pid=$!
+ok "a server waits for a database that is not there" wait_for 30 grep -q 'waiting for the database' "$work/server.log"
+ok "a server that waits for its database stops when it is told to" stop_server
+is "a server that is told to stop does not go on waiting" "$(grep -c 'stopped on Terminated before all was open' "$work/server.log")" 1
+run_postgres
+start_server
+ok "a start that was stopped has done no harm" out_as quiet
+ok "a server ends in order after such a start" stop_server
 sed 's/dbname/schema = "pg_x"; dbname/' "$work/dfs.conf" >"$work/bad.conf"
 is "a name that PostgreSQL keeps is a mistake of the file, with its place" \
 	"$(DFS_PLUGIN_PATH=$DFS_BUILDDIR/.plugins "$DFS_BUILDDIR/tools/dfs/dfs" -c "$work/bad.conf" --check-config 2>&1)" \

@@ -145,6 +145,42 @@ serve(struct dfs_runtime *rt, struct dfs_registry *registry, const sigset_t *sig
 	}
 }
 
+/* While stores open, which may wait for a database.  Nobody has been served, and every start is made for
+ * what a crash in the one before it leaves. */
+static void *
+wait_for_end(void *arg)
+{
+	sigset_t ending;
+	int sig;
+
+	(void)arg;
+	sigemptyset(&ending);
+	sigaddset(&ending, SIGTERM);
+	sigaddset(&ending, SIGINT);
+	do
+		sig = sigwaitinfo(&ending, NULL);
+	while (sig < 0 && errno == EINTR);
+	if (sig > 0) {
+		dfs_log(DFS_LOG_INFO, "stopped on %s before all was open", strsignal(sig));
+		_exit(EXIT_SUCCESS);
+	}
+	return NULL;
+}
+
+static bool
+open_all(struct dfs_runtime *rt, char **error)
+{
+	pthread_t waiter;
+	bool waits = pthread_create(&waiter, NULL, wait_for_end, NULL) == 0;
+	bool good = dfs_runtime_open(rt, (const char *const *)take_over, error);
+
+	if (waits) {
+		pthread_cancel(waiter);
+		pthread_join(waiter, NULL);
+	}
+	return good;
+}
+
 static int
 run(struct dfs_registry *registry, struct dfs_config *config)
 {
@@ -164,8 +200,7 @@ run(struct dfs_registry *registry, struct dfs_config *config)
 	signal(SIGPIPE, SIG_IGN);
 
 	rt = dfs_runtime_new(config);
-	good = dfs_runtime_open(rt, (const char *const *)take_over, &error) &&
-	       dfs_runtime_start(rt, &error);
+	good = open_all(rt, &error) && dfs_runtime_start(rt, &error);
 	if (good) {
 		dfs_log(DFS_LOG_INFO, "ready");
 		if (!dfs_ready_announce(ready_file, &error))
