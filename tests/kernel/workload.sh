@@ -9,7 +9,7 @@ guest_memory=768M
 # long run: DFS_KERNEL_FILES=100000 (all there are),
 # DFS_KERNEL_MEGABYTES=1024, DFS_TEST_TIMEOUT=3600.  DFS_KERNEL_STORES=leveldb/filesystem: only these.
 files=${DFS_KERNEL_FILES:-100} megabytes=${DFS_KERNEL_MEGABYTES:-16}
-guest_seconds=$((240 + files / 10 + megabytes))
+guest_seconds=$((550 + files / 10 + megabytes))
 (cd /usr/include && find . -type f -o -type l | LC_ALL=C sort | head -n "$files" |
 	tar -cf "$work/tree.tar" --verbatim-files-from -T - 2>/dev/null)
 work_on() {
