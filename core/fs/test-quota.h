@@ -55,17 +55,13 @@ open_for_all(struct fixture *f)
 static inline enum dfs_status
 write_as(struct fixture *f, uint32_t uid, const struct dfs_ref *ref, uint64_t offset, uint32_t len)
 {
-	static unsigned char data[1 << 20];
-	static gsize once;
+	g_autofree unsigned char *data = g_malloc(len);
 	struct dfs_ctx ctx = ctx_as(f, uid, GROUP);
 	enum dfs_stable committed;
 	struct dfs_wcc wcc;
 	uint64_t verifier;
 
-	if (g_once_init_enter(&once)) {
-		memset(data, 0x5a, sizeof data);
-		g_once_init_leave(&once, 1);
-	}
+	memset(data, 0x5a, len);
 	return dfs_fs_write(&ctx, ref, offset, data, len, DFS_UNSTABLE, &committed, &verifier,
 			    &wcc);
 }
