@@ -348,6 +348,7 @@ dfs_lane_free(struct dfs_lane *lane)
 	free(lane);
 }
 
+/* From the end of this hold of the lock on, the task may have run and the lane be gone. */
 static bool
 submit_locked(struct dfs_lane *lane, struct dfs_task *task)
 {
@@ -364,19 +365,19 @@ submit_locked(struct dfs_lane *lane, struct dfs_task *task)
 	if (pool->coming == 0 && *pool_next_locked(pool) &&
 	    (!pool->standby || pool_short_locked(pool, task->queued_at)))
 		pool_call_locked(pool);
-	if (pool->dead)
-		pool_reap_locked(pool);
 	return true;
 }
 
 bool
 dfs_lane_submit(struct dfs_lane *lane, struct dfs_task *task)
 {
+	struct dfs_workers *pool = lane->pool;
 	bool taken;
 
-	pthread_mutex_lock(&lane->pool->mu);
+	pthread_mutex_lock(&pool->mu);
+	pool_reap_locked(pool);
 	taken = submit_locked(lane, task);
-	pthread_mutex_unlock(&lane->pool->mu);
+	pthread_mutex_unlock(&pool->mu);
 	return taken;
 }
 
@@ -387,6 +388,7 @@ dfs_lane_submit_until(struct dfs_lane *lane, struct dfs_task *task, int64_t dead
 	bool taken;
 
 	pthread_mutex_lock(&pool->mu);
+	pool_reap_locked(pool);
 	lane->waiters++;
 	while (lane->queued >= lane->max_queued && dfs_cond_until(&lane->room, &pool->mu, deadline))
 		;
