@@ -178,26 +178,33 @@ adopt_run(struct dfs_post *post)
 }
 
 static void
-count_new(struct dfs_net *net, struct dfs_loop *loop)
+count_locked(struct dfs_net *net, struct dfs_loop *loop)
 {
-	pthread_mutex_lock(&net->mu);
 	net->alive++;
 	atomic_store(&net->open, atomic_load(&net->open) + 1);
-	pthread_mutex_unlock(&net->mu);
 	atomic_fetch_add_explicit(&loop->placed, 1, memory_order_relaxed);
 }
 
 struct dfs_conn *
 dfs_net_datagram(struct dfs_net *net, const struct sockaddr *peer)
 {
+	struct dfs_loop *loop = net->loops[0];
 	struct dfs_conn *conn;
+	bool counted;
 
-	if (atomic_load(&net->draining) ||
-	    atomic_load_explicit(&net->open, memory_order_relaxed) >= net->max_connections)
+	/* Refused or counted: who waits until all are gone looks under mu, after the flag is set. */
+	pthread_mutex_lock(&net->mu);
+	counted = !atomic_load(&net->draining) && atomic_load(&net->open) < net->max_connections;
+	if (counted)
+		count_locked(net, loop);
+	pthread_mutex_unlock(&net->mu);
+	if (!counted)
 		return NULL;
-	conn = dfs_conn_new(net->loops[0], -1, peer, net->ops, &net->limits, net);
-	if (conn)
-		count_new(net, net->loops[0]);
+	conn = dfs_conn_new(loop, -1, peer, net->ops, &net->limits, net);
+	if (!conn) {
+		dfs_net_closed(net, loop);
+		dfs_net_freed(net);
+	}
 	return conn;
 }
 
@@ -217,7 +224,9 @@ accepted(struct dfs_net *net, int fd, const struct sockaddr *peer)
 		close(fd);
 		return;
 	}
-	count_new(net, loop);
+	pthread_mutex_lock(&net->mu);
+	count_locked(net, loop);
+	pthread_mutex_unlock(&net->mu);
 	/* Counted at once, so that the next of a burst goes elsewhere; the loop counts it itself
 	 * when it opens it. */
 	atomic_fetch_add_explicit(&loop->active, 1, memory_order_relaxed);
@@ -419,6 +428,7 @@ dfs_net_wait(struct dfs_net *net, int64_t deadline)
 {
 	bool gone;
 
+	atomic_store(&net->draining, true);
 	if (net->n_listeners > 0)
 		order_all(net, close_stopping, true);
 	pthread_mutex_lock(&net->mu);
