@@ -149,6 +149,7 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 	uint32_t level = o->durability >= DFS_DURABILITY_POWER ? DFS_SYNC_POWER : DFS_SYNC_PROCESS;
 	enum dfs_status status;
 
+	*out = NULL;
 	if (!share)
 		return dfs_fail(DFS_NOMEM, "no memory for the share %s", o->name);
 	status = dfs_namespace_open(o->metadata, o->inodes, &nso, &ns);
@@ -211,10 +212,7 @@ dfs_share_open(const struct dfs_share_options *o, struct dfs_share **out)
 		status = begin(share, o);
 	if (!ns->lease.follow)
 		dfs_orphans_start(ns, share->lane, level);
-	if (status == DFS_OK)
-		*out = share;
-	else
-		dfs_share_close(share, INT64_MAX, dfs_clock_mono() + 10 * DFS_SECOND);
+	*out = share;
 	return status;
 }
 

@@ -91,7 +91,8 @@ struct dfs_share_options {
 };
 
 /* Find or create the share in its stores, with one reference (the runtime's).  Blocking; main
- * thread.  DFS_BUSY: another server writes to it.  dfs_fail_text() explains a failure. */
+ * thread.  DFS_BUSY: another server writes to it.  dfs_fail_text() explains a failure; then *share is NULL, or
+ * one that is only to be closed: what it has begun may keep its stores. */
 enum dfs_status dfs_share_open(const struct dfs_share_options *options, struct dfs_share **share);
 /* Wait until the caller's reference is the last, until the time idle (monotonic ns); then write everything
  * back until deadline, and close.  DFS_BUSY: there were other references at idle; the share stays open and

@@ -159,10 +159,8 @@ fixture_try_open(struct fixture *f)
 	f->blocks = f->server ? f->server->site->blocks
 			      : open_blocks(f->registry, f->workers, f->durable_blocks);
 	status = try_open_share(f);
-	if (status != DFS_OK) {
-		f->share = NULL;
+	if (status != DFS_OK)
 		fixture_close(f);
-	}
 	return status;
 }
 

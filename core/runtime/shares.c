@@ -66,8 +66,10 @@ tell_quotas(const struct dfs_config_share *row)
 		row->name, row->quotas->n_users, row->quotas->n_groups, text->str);
 }
 
-static struct dfs_share *
-open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env, char **error)
+/* False: *share is NULL, or is to be closed. */
+static bool
+open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env,
+	 struct dfs_share **opened, char **error)
 {
 	static const char *const promises[] = {
 		[DFS_DURABILITY_NONE] = "none: the end of the process loses what it held",
@@ -103,16 +105,15 @@ open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env, c
 		.rules = row->rules,
 		.quotas = row->quotas,
 	};
-	struct dfs_share *share = NULL;
-	enum dfs_status status = dfs_share_open(&options, &share);
+	enum dfs_status status = dfs_share_open(&options, opened);
 
 	if (status != DFS_OK) {
 		*error = g_strdup_printf(
 			"%s: the share %s cannot be opened: %s", row->where, row->name,
 			*dfs_fail_text() ? dfs_fail_text() : dfs_status_name(status));
-		return NULL;
+		return false;
 	}
-	if (dfs_share_follows(share))
+	if (dfs_share_follows(*opened))
 		dfs_log(DFS_LOG_INFO,
 			"share %s: %s on %s and %s, read-only: it follows whichever server writes",
 			row->name, row->path, row->metadata->name, row->blocks->name);
@@ -121,7 +122,7 @@ open_one(const struct dfs_config_share *row, const struct dfs_shares_env *env, c
 			row->path, row->metadata->name, row->blocks->name,
 			promises[row->durability]);
 	tell_quotas(row);
-	return share;
+	return true;
 }
 
 /* A share that is being closed. */
@@ -210,9 +211,8 @@ dfs_shares_apply(struct dfs_shares *shares, const struct dfs_config *config,
 				config->shares[i].where, config->shares[i].name);
 			good = false;
 		} else if (!share) {
-			share = open_one(&config->shares[i], env, error);
-			good = share != NULL;
-			if (good)
+			good = open_one(&config->shares[i], env, &share, error);
+			if (share)
 				g_ptr_array_add(opened, share);
 		}
 		for (guint k = 0; good && k < list->len; k++) {
