@@ -43,7 +43,8 @@ core_fs_tests = core/metadata/test-cache core/fs/test-clone core/fs/test-content
 	core/fs/test-crash core/fs/test-crash-clone core/fs/test-locks core/fs/test-log \
 	core/fs/test-model core/fs/test-names core/fs/test-permissions core/fs/test-quota \
 	core/fs/test-quota-grace core/fs/test-quota-model core/fs/test-quota-sums \
-	core/fs/test-quota-threads core/fs/test-servers core/fs/test-threads
+	core/fs/test-quota-threads core/fs/test-servers core/fs/test-threads \
+	core/fs/test-writeback
 check_PROGRAMS += $(core_fs_tests)
 TESTS += $(core_fs_tests)
 core_metadata_test_cache_SOURCES = core/metadata/test-cache.c $(core_fs_fixture)
@@ -81,3 +82,5 @@ core_fs_test_servers_SOURCES = core/fs/test-servers.c $(core_fs_fixture) $(wal_s
 core_fs_test_servers_LDADD = core/libdittofs.la $(GLIB_LIBS)
 core_fs_test_threads_SOURCES = core/fs/test-threads.c $(core_fs_fixture)
 core_fs_test_threads_LDADD = core/libdittofs.la $(GLIB_LIBS)
+core_fs_test_writeback_SOURCES = core/fs/test-writeback.c $(core_fs_fixture)
+core_fs_test_writeback_LDADD = core/libdittofs.la $(GLIB_LIBS)

@@ -82,8 +82,9 @@ let_go(struct dfs_writeback *wb, struct dfs_inode *inode)
 	struct dfs_file *file = atomic_load_explicit(&inode->file, memory_order_acquire);
 	bool submit;
 
-	/* Only one that is forgotten is freed with its last reference. */
-	if (!(atomic_load(&inode->refs) & DFS_REFS_FORGOTTEN) || !wb->store->lane || !file ||
+	/* Only one that is forgotten is freed with its last reference; and only while that is ours, it is not on
+	 * the dirty list once more, whose link is used here. */
+	if (atomic_load(&inode->refs) != (DFS_REFS_FORGOTTEN | 1) || !wb->store->lane || !file ||
 	    !inode->ns->content.busy(file)) {
 		release(inode);
 		return;
