@@ -26,6 +26,18 @@ flush_job(gpointer arg)
 	return NULL;
 }
 
+/* After a moment, in which somebody may have begun to wait. */
+static gpointer
+let_fail(gpointer arg)
+{
+	struct remote_job *job = arg;
+
+	g_usleep(10000);
+	rig_double.hang = false;
+	job->status = DFS_OK;
+	return NULL;
+}
+
 static void
 puts_of_a_flush_run_side_by_side(void)
 {
@@ -248,6 +260,31 @@ a_store_that_hangs_holds_up_its_own_shares_only(void)
 	rig_end(rig, jobs[0].file);
 }
 
+/* While its end is waited for, the flush under way fails, which lists what is dirty again. */
+static void
+a_file_that_is_forgotten_is_not_flushed_any_more(void)
+{
+	for (unsigned i = 0; i < 20; i++) {
+		struct rig *rig = remote_rig();
+		struct remote_job job = {.file = rig_file(rig, 1, 0, 0)};
+
+		rig->cache->dirty_high = 0;
+		rig_double.hang = true;
+		rig_double.put = DFS_IO;
+		remote_dirty(job.file, 1);
+		remote_wait_for(&rig_double.in_puts, 1);
+		remote_start(&job, let_fail);
+		dfs_flusher_forget(rig->cache, job.file);
+		pthread_mutex_lock(&rig->cache->mu);
+		g_assert_cmpint(job.file->dirty_since, ==, 0);
+		g_assert_cmpuint(job.file->tasks, ==, 0);
+		pthread_mutex_unlock(&rig->cache->mu);
+		remote_join(&job);
+		rig_double.put = DFS_OK;
+		rig_end(rig, job.file);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -265,6 +302,7 @@ main(int argc, char **argv)
 		TEST(a_probe_that_goes_well_ends_that),
 		TEST(a_store_that_refuses_us_is_asked_once),
 		TEST(a_store_that_hangs_holds_up_its_own_shares_only),
+		TEST(a_file_that_is_forgotten_is_not_flushed_any_more),
 	};
 
 	g_test_init(&argc, &argv, NULL);

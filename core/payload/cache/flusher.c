@@ -149,10 +149,14 @@ void
 dfs_flusher_forget(struct dfs_cache *cache, struct dfs_file *file)
 {
 	pthread_mutex_lock(&cache->mu);
-	if (file->dirty_since)
-		list_remove(cache, file);
-	while (file->tasks > 0)
+	for (;;) {
+		/* Once more after each task: a flush that fails lists it again. */
+		if (file->dirty_since)
+			list_remove(cache, file);
+		if (file->tasks == 0)
+			break;
 		pthread_cond_wait(&cache->relief, &cache->mu);
+	}
 	pthread_mutex_unlock(&cache->mu);
 }
 
