@@ -4,7 +4,8 @@
  */
 #include "fs/test-share.h"
 #include "io/gate.h"
-#include "payload/payload.h"
+#include "payload/file.h"
+#include "payload/store.h"
 #include "payload/wal/test-disk.h"
 
 struct two {
@@ -149,6 +150,45 @@ log_goes_on_above_that_of_the_server_before(void)
 	fixture_open(&t->b);
 	g_assert_cmpuint(dfs_wal_last(t->b.wal), >=, high);
 	fixture_close(&t->b);
+	two_free(t);
+}
+
+static int
+count_object(void *arg, const char *key, uint64_t length)
+{
+	++*(unsigned *)arg;
+	return 1;
+}
+
+static unsigned
+objects(struct two *t)
+{
+	unsigned n = 0;
+
+	assert_status(dfs_block_list(t->site.blocks, "", "", count_object, &n), DFS_OK);
+	return n;
+}
+
+static void
+follower_that_ends_erases_nothing(void)
+{
+	struct two *t = two_new();
+	struct dfs_ref ref;
+
+	fixture_open(&t->a);
+	t->a.share->payload->gc.grace = 3600 * DFS_SECOND;
+	ref = make_file(&t->a, t->a.root, "f", 0644);
+	assert_status(write_text(&t->a, ref, 0, "first"), DFS_OK);
+	flush(&t->a);
+	assert_status(write_text(&t->a, ref, 0, "again"), DFS_OK);
+	flush(&t->a);
+	g_assert_cmpuint(objects(t), ==, 2);
+	t->b.read_only = true;
+	fixture_open(&t->b);
+	t->b.share->payload->gc.grace = 0;
+	fixture_close(&t->b);
+	g_assert_cmpuint(objects(t), ==, 2);
+	fixture_close(&t->a);
 	two_free(t);
 }
 
@@ -323,6 +363,7 @@ main(int argc, char **argv)
 		{"server that died takes its share again", server_that_died_takes_its_share_again},
 		{"log goes on above that of the server before",
 		 log_goes_on_above_that_of_the_server_before},
+		{"follower that ends erases nothing", follower_that_ends_erases_nothing},
 		{"follower sees each change that is published",
 		 follower_sees_each_change_that_is_published},
 		{"follower writes nothing", follower_writes_nothing},

@@ -283,7 +283,8 @@ dfs_gc_drain(struct dfs_payload *payload, int64_t deadline)
 	struct dfs_lane *lane = payload->blocks->lane;
 	bool ok;
 
-	if (!gc->records)
+	/* It never began for a share that follows another server: what is dead there is the writer's to erase. */
+	if (!gc->started)
 		return true;
 	pthread_mutex_lock(&gc->mu);
 	ok = settle(gc, deadline);
