@@ -268,7 +268,9 @@ a_file_that_is_forgotten_is_not_flushed_any_more(void)
 		struct rig *rig = remote_rig();
 		struct remote_job job = {.file = rig_file(rig, 1, 0, 0)};
 
+		pthread_mutex_lock(&rig->cache->mu);
 		rig->cache->dirty_high = 0;
+		pthread_mutex_unlock(&rig->cache->mu);
 		rig_double.hang = true;
 		rig_double.put = DFS_IO;
 		remote_dirty(job.file, 1);
