@@ -35,11 +35,12 @@ open_metadata(struct fixture *f)
 	} else {
 		const struct dfs_plugin_entry *e =
 			entry_of(f->registry, DFS_KIND_METADATA, f->kind);
+		const char *place = strcmp(f->kind, "postgres") == 0 ? "conninfo" : "path";
 		struct dfs_options o;
 		char *error = NULL;
 
 		dfs_options_init(&o, e->desc.config, e->desc.config_size, f->dir ? f->dir : "/");
-		if (f->dir && !dfs_options_set(&o, "path", f->dir, &error))
+		if (f->dir && !dfs_options_set(&o, place, f->dir, &error))
 			g_error("%s", error);
 		if (!dfs_options_finish(&o, &error))
 			g_error("%s", error);

@@ -36,8 +36,8 @@ struct test_server {
 };
 
 struct fixture {
-	const char *kind; /* "test", "test-durable", "memory", "leveldb" */
-	const char *dir;  /* leveldb */
+	const char *kind; /* "test", "test-durable", "memory", "leveldb", "postgres" */
+	const char *dir;  /* leveldb; postgres: its conninfo */
 	enum dfs_durability durability;
 	uint64_t max_inodes, max_names; /* 0: 65536 */
 	struct test_store *ts;          /* the medium of "test*"; lives across reopening */

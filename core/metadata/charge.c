@@ -63,6 +63,17 @@ hold(struct dfs_inode *inode, struct dfs_txn *txn)
 }
 
 bool
+dfs_charge_is_elsewhere(struct dfs_inode *inode)
+{
+	bool elsewhere;
+
+	dfs_inode_bucket_lock(inode);
+	elsewhere = (inode->state & DFS_STATE_HELD) && !in_hand(inode);
+	dfs_inode_bucket_unlock(inode);
+	return elsewhere;
+}
+
+bool
 dfs_charge_take_locked(struct dfs_inode *inode, struct dfs_txn *txn, int64_t rows, bool exists,
 		       struct dfs_charge_change *change)
 {
@@ -71,8 +82,6 @@ dfs_charge_take_locked(struct dfs_inode *inode, struct dfs_txn *txn, int64_t row
 	*change = (struct dfs_charge_change){counted, counted, inode->stored, inode->stored};
 	if ((inode->state & DFS_STATE_HELD) && !in_hand(inode))
 		return false;
-	if (!inode->ns->quota && rows == 0)
-		return true;
 	if (!(inode->state & DFS_STATE_HELD) && !hold(inode, txn))
 		return false;
 	inode->stored.used += (uint64_t)rows;
@@ -101,7 +110,8 @@ dfs_charge_known(struct dfs_inode *inode, struct dfs_txn *txn)
 	if (status != DFS_OK && status != DFS_NOENT)
 		return status;
 	dfs_inode_bucket_lock(inode);
-	if (!(inode->state & DFS_STATE_HELD)) {
+	/* Another may have put it meanwhile, and know. */
+	if ((inode->state & (DFS_STATE_HELD | DFS_STATE_UNSURE)) == DFS_STATE_UNSURE) {
 		inode->stored = (struct dfs_inode_stored){rec.used, rec.uid, rec.gid};
 		inode->state &= ~(DFS_STATE_UNSURE | DFS_STATE_UNCOUNTED);
 		if (status == DFS_NOENT)

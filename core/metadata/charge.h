@@ -8,8 +8,9 @@
  * one inode the second is told to come again (DFS_AGAIN), and a failed one leaves the difference to the
  * next.  After a commit of which nobody knows how it ended the record itself is asked.
  *
- * Where a share has no quotas nothing of this happens but for changes of a file's map rows, whose
- * sum `used` is.  A thread has at most one write transaction open.
+ * It is so for shares without quotas, too: a store may run write transactions side by side, and commit
+ * them in another order than they were put together in; of two in flight for one inode the older state could be
+ * what stays.  A thread has at most one write transaction open.
  */
 #ifndef DFS_METADATA_CHARGE_H
 #define DFS_METADATA_CHARGE_H
@@ -26,6 +27,8 @@ struct dfs_charge_change {
  * map rows than now.  False: another transaction has it. */
 bool dfs_charge_take_locked(struct dfs_inode *inode, struct dfs_txn *txn, int64_t rows, bool exists,
 			    struct dfs_charge_change *change);
+/* Whether another transaction has it at this moment.  Without the bucket's lock. */
+bool dfs_charge_is_elsewhere(struct dfs_inode *inode);
 /* Before it, without that lock: make sure that it is known what the record says. */
 enum dfs_status dfs_charge_known(struct dfs_inode *inode, struct dfs_txn *txn);
 /* Add to the share's sums what has changed. */

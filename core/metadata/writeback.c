@@ -8,6 +8,7 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "io/worker.h"
+#include "metadata/charge.h"
 #include "metadata/ns.h"
 #include "metadata/writeback.h"
 
@@ -194,20 +195,53 @@ take(struct dfs_writeback *wb, struct dfs_inode **batch, unsigned max)
 struct batch {
 	struct dfs_inode *inodes[BATCH];
 	unsigned n;
+	unsigned left; /* of which so many, the first ones, have not been written */
+	unsigned kept; /* of those, so many were another transaction's at the last try */
 };
 
 static enum dfs_status
 write_batch(void *arg, struct dfs_txn *txn)
 {
-	const struct batch *b = arg;
+	struct batch *b = arg;
+	unsigned n = b->left, kept = 0;
 
-	for (unsigned i = 0; i < b->n; i++) {
-		enum dfs_status status = dfs_inode_put(b->inodes[i], txn);
+	for (unsigned i = 0; i < n; i++) {
+		struct dfs_inode *inode = b->inodes[i];
+		enum dfs_status status;
 
+		/* An operation's transaction has it: all others need not wait for that. */
+		if (dfs_charge_is_elsewhere(inode)) {
+			b->inodes[i] = b->inodes[kept];
+			b->inodes[kept++] = inode;
+			continue;
+		}
+		status = dfs_inode_put(inode, txn);
 		if (status != DFS_OK && status != DFS_STALE)
 			return status;
 	}
+	b->kept = kept;
 	return DFS_OK;
+}
+
+static enum dfs_status
+write_left(struct dfs_metadata_store *store, struct batch *batch, uint64_t *seq)
+{
+	enum dfs_status status = DFS_OK;
+	unsigned tries = 0;
+
+	batch->left = batch->n;
+	while (batch->left && status == DFS_OK) {
+		status = dfs_metadata_update(store, write_batch, batch, seq);
+		if (status != DFS_OK)
+			break;
+		if (batch->kept < batch->left)
+			tries = 0;
+		batch->left = batch->kept;
+		status = batch->left ? DFS_AGAIN : DFS_OK;
+		if (dfs_metadata_again(NULL, &status, &tries))
+			status = DFS_OK;
+	}
+	return status;
 }
 
 /* Take a batch and write it. */
@@ -221,7 +255,7 @@ write_some(struct dfs_metadata_store *store, struct batch *batch, unsigned max)
 	pthread_rwlock_rdlock(&wb->batches);
 	batch->n = take(wb, batch->inodes, max < BATCH ? max : BATCH);
 	if (batch->n)
-		status = dfs_metadata_update(store, write_batch, batch, &seq);
+		status = write_left(store, batch, &seq);
 	last = atomic_load_explicit(&wb->last_seq, memory_order_relaxed);
 	while (last < seq && !atomic_compare_exchange_weak(&wb->last_seq, &last, seq))
 		;

@@ -8,6 +8,7 @@ postgres_scripts = \
 	tests/postgres/faults.sh \
 	tests/postgres/hostile.sh \
 	tests/postgres/mend.sh \
+	tests/postgres/order.sh \
 	tests/postgres/plans.sh \
 	tests/postgres/quota.sh \
 	tests/postgres/refuse.sh \
@@ -20,3 +21,8 @@ TESTS += $(postgres_scripts)
 check_PROGRAMS += tests/postgres/hammer
 tests_postgres_hammer_SOURCES = tests/postgres/hammer.c
 tests_postgres_hammer_LDADD = core/libdittofs.la $(GLIB_LIBS) -lpthread
+
+# Of order.sh.
+check_PROGRAMS += tests/postgres/order
+tests_postgres_order_SOURCES = tests/postgres/order.c $(core_fs_fixture)
+tests_postgres_order_LDADD = core/libdittofs.la $(GLIB_LIBS)
