@@ -77,18 +77,15 @@ get_inodes(struct dfs_namespace *ns, struct dfs_txn *txn, const uint64_t *ids, u
 
 /* Attributes of what the cache does not have.  The records join the cache. */
 static enum dfs_status
-fill_missing(struct dfs_namespace *ns, struct dfs_txn *txn, struct slice *s,
-	     const uint16_t *missing, unsigned n)
+fill_missing(struct dfs_namespace *ns, struct dfs_txn *txn, const struct dfs_inode_epochs *epochs,
+	     struct slice *s, const uint16_t *missing, unsigned n)
 {
 	struct dfs_inode_record recs[SLICE_MAX];
 	uint64_t ids[SLICE_MAX];
-	uint32_t epochs[SLICE_MAX];
 	enum dfs_status status;
 
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < n; i++)
 		ids[i] = s->e[missing[i]].fileid;
-		epochs[i] = dfs_inode_epoch(ns, ids[i]);
-	}
 	status = get_inodes(ns, txn, ids, n, recs);
 	if (status != DFS_OK)
 		return status;
@@ -100,7 +97,7 @@ fill_missing(struct dfs_namespace *ns, struct dfs_txn *txn, struct slice *s,
 			continue;
 		s->e[k].has_attr = true;
 		/* Cached meanwhile: that one may be newer than the record. */
-		inode = dfs_inode_insert(ns, &recs[i], epochs[i]);
+		inode = dfs_inode_insert(ns, &recs[i], dfs_inode_epoch_then(epochs, ns, ids[i]));
 		if (inode)
 			dfs_inode_attr(inode, &s->attr[k]);
 		else
@@ -115,10 +112,14 @@ read_slice(struct dfs_ctx *ctx, uint64_t dir, uint64_t from, bool want_attrs, st
 {
 	struct dfs_namespace *ns = ctx->share->ns;
 	uint16_t missing[SLICE_MAX];
+	struct dfs_inode_epochs epochs;
 	unsigned n_missing = 0;
 	struct dfs_txn *txn;
-	enum dfs_status status = dfs_metadata_begin(ns->store, ctx, DFS_TXN_READ, &txn);
+	enum dfs_status status;
 
+	if (want_attrs)
+		dfs_inode_epochs_take(ns, &epochs);
+	status = dfs_metadata_begin(ns->store, ctx, DFS_TXN_READ, &txn);
 	if (status != DFS_OK)
 		return status;
 	s->n = 0;
@@ -134,7 +135,7 @@ read_slice(struct dfs_ctx *ctx, uint64_t dir, uint64_t from, bool want_attrs, st
 			missing[n_missing++] = (uint16_t)i;
 	}
 	if (n_missing)
-		status = fill_missing(ns, txn, s, missing, n_missing);
+		status = fill_missing(ns, txn, &epochs, s, missing, n_missing);
 	dfs_metadata_abort(ns->store, txn);
 	return status;
 }

@@ -36,15 +36,15 @@ dfs_inode_cache_new(uint64_t max_inodes, uint64_t max_names)
 		max_inodes = UINT32_MAX;
 	n = pow2_at_least(max_inodes);
 	cache->mask = n - 1;
-	cache->shard_shift = (unsigned)__builtin_ctzll(n / INODE_SHARDS);
-	cache->shard_limit = (uint32_t)(max_inodes / INODE_SHARDS);
+	cache->shard_shift = (unsigned)__builtin_ctzll(n / DFS_INODE_SHARDS);
+	cache->shard_limit = (uint32_t)(max_inodes / DFS_INODE_SHARDS);
 	cache->buckets = dfs_big_alloc(n * sizeof *cache->buckets);
 	/* Shards fill unevenly by less than a slab each. */
-	cache->n_inodes = ROOM * (max_inodes / SLAB_INODES + INODE_SHARDS) * SLAB_INODES;
+	cache->n_inodes = ROOM * (max_inodes / SLAB_INODES + DFS_INODE_SHARDS) * SLAB_INODES;
 	cache->slabs = dfs_big_alloc(cache->n_inodes * sizeof *cache->slabs);
 	if (!cache->buckets || !cache->slabs)
 		abort();
-	for (unsigned i = 0; i < INODE_SHARDS; i++)
+	for (unsigned i = 0; i < DFS_INODE_SHARDS; i++)
 		cache->shards[i].hand = (uint64_t)i << cache->shard_shift;
 	dfs_name_cache_setup(cache, max_names);
 	return cache;
@@ -55,7 +55,7 @@ dfs_inode_cache_free(struct dfs_inode_cache *cache)
 {
 	if (!cache)
 		return;
-	for (unsigned i = 0; i < INODE_SHARDS; i++) {
+	for (unsigned i = 0; i < DFS_INODE_SHARDS; i++) {
 		assert(cache->shards[i].used == 0);
 		for (uint32_t k = 0; k < cache->shards[i].n_extra; k++)
 			free(cache->shards[i].extra[k]);
@@ -73,7 +73,7 @@ dfs_inode_cache_usage(const struct dfs_inode_cache *cache, uint64_t *inodes, uin
 	struct dfs_inode_cache *c = (struct dfs_inode_cache *)cache;
 
 	*inodes = 0;
-	for (unsigned i = 0; i < INODE_SHARDS; i++) {
+	for (unsigned i = 0; i < DFS_INODE_SHARDS; i++) {
 		dfs_lock_acquire(&c->shards[i].lock);
 		*inodes += c->shards[i].used;
 		dfs_lock_release(&c->shards[i].lock);

@@ -11,7 +11,6 @@
 
 #include "metadata/inode.h"
 
-#define INODE_SHARDS 64
 #define SLAB_INODES 64
 
 struct inode_bucket {
@@ -68,7 +67,7 @@ struct dfs_inode_cache {
 	struct name_set *sets;
 	uint64_t set_mask;
 	_Atomic uint64_t n_names;
-	struct inode_shard shards[INODE_SHARDS];
+	struct inode_shard shards[DFS_INODE_SHARDS];
 };
 
 void dfs_name_cache_setup(struct dfs_inode_cache *cache, uint64_t max_names);

@@ -6,8 +6,8 @@
  * sets by dfs_inode_lock_set); the store's transaction; cache shard; hash bucket.  A change to
  * `attr` and `flags` needs the inode's lock and the bucket's; reading needs either.  (atime and
  * used change under the bucket's alone.)  A record in a transaction is always a snapshot of memory
- * taken inside that transaction: so whichever of two writers of one record commits last has written
- * the newest state.
+ * taken inside that transaction, and one transaction at a time has the inode in hand (metadata/charge.h):
+ * so what is committed last is the newest state, also where the store runs transactions side by side.
  */
 #ifndef DFS_METADATA_INODE_H
 #define DFS_METADATA_INODE_H
@@ -27,6 +27,8 @@
 struct dfs_file;
 struct dfs_quota_charge;
 
+#define DFS_INODE_SHARDS 64 /* of the cache */
+
 /* struct dfs_inode.state, guarded by the bucket's lock */
 #define DFS_STATE_REFERENCED (1u << 0)  /* used since the clock hand passed */
 #define DFS_STATE_DIRTY (1u << 1)       /* on the store's list, which holds a reference */
@@ -34,8 +36,8 @@ struct dfs_quota_charge;
 #define DFS_STATE_CHANGED (1u << 3)     /* differs from what the store held when it was loaded */
 #define DFS_STATE_GONE (1u << 4)        /* its record is deleted */
 #define DFS_STATE_HASHED (1u << 5)
-#define DFS_STATE_HELD (1u << 6)   /* a transaction changes what `stored` says: metadata/charge.h */
-#define DFS_STATE_UNSURE (1u << 7) /* `stored` may be wrong: the record tells */
+#define DFS_STATE_HELD (1u << 6)      /* a transaction puts or deletes it: metadata/charge.h */
+#define DFS_STATE_UNSURE (1u << 7)    /* `stored` may be wrong: the record tells */
 #define DFS_STATE_UNCOUNTED (1u << 8) /* no record is counted in the sums of usage */
 
 #define DFS_REFS_FORGOTTEN 0x80000000u /* unhashed: freed with the last reference */
@@ -92,6 +94,13 @@ void dfs_inode_unref(struct dfs_inode *inode); /* NULL is allowed */
 
 /* Position of the cache's history for fileid; take it before reading the store. */
 uint32_t dfs_inode_epoch(struct dfs_namespace *ns, uint64_t fileid);
+/* The same for ids that only the read itself will tell: all are taken before its transaction begins. */
+struct dfs_inode_epochs {
+	uint32_t of[DFS_INODE_SHARDS];
+};
+void dfs_inode_epochs_take(struct dfs_namespace *ns, struct dfs_inode_epochs *epochs);
+uint32_t dfs_inode_epoch_then(const struct dfs_inode_epochs *epochs, const struct dfs_namespace *ns,
+			      uint64_t fileid);
 /* Cache a record that was read from the store after `epoch` was taken.  Answers a reference (of
  * the cached inode if there is one already), or NULL: the record may be outdated, read again. */
 struct dfs_inode *dfs_inode_insert(struct dfs_namespace *ns, const struct dfs_inode_record *rec,

@@ -334,6 +334,21 @@ slot_fill(struct dfs_inode *inode, struct dfs_namespace *ns, const struct dfs_in
 	atomic_init(&inode->lock.word, 0);
 }
 
+void
+dfs_inode_epochs_take(struct dfs_namespace *ns, struct dfs_inode_epochs *epochs)
+{
+	for (unsigned i = 0; i < DFS_INODE_SHARDS; i++)
+		epochs->of[i] =
+			atomic_load_explicit(&ns->cache->shards[i].epoch, memory_order_acquire);
+}
+
+uint32_t
+dfs_inode_epoch_then(const struct dfs_inode_epochs *epochs, const struct dfs_namespace *ns,
+		     uint64_t fileid)
+{
+	return epochs->of[shard_of(ns, fileid) - ns->cache->shards];
+}
+
 uint32_t
 dfs_inode_epoch(struct dfs_namespace *ns, uint64_t fileid)
 {

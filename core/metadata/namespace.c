@@ -178,7 +178,7 @@ dfs_namespace_open(struct dfs_metadata_store *store, struct dfs_inode_cache *cac
 	ns->content_lo = (dfs_random_u64() >> 33) << 32;
 	ns->no_orphans = store->caps & DFS_METADATA_CAP_VOLATILE;
 	ns->uncached = ns->lease.follow;
-	dfs_writeback_limit(store, (uint32_t)(cache->shard_limit * (uint64_t)INODE_SHARDS / 4));
+	dfs_writeback_limit(store, (uint32_t)(cache->shard_limit * (uint64_t)DFS_INODE_SHARDS / 4));
 	status = dfs_inode_get(NULL, ns, rec->root, &root);
 	if (status != DFS_OK) {
 		char why[256]; /* freeing may fail, too, and say so */
