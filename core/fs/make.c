@@ -122,6 +122,8 @@ existing(struct dfs_ctx *ctx, const struct new_object *make, uint64_t fileid, st
 		struct dfs_wcc wcc = {0};
 
 		status = op_setattr(ctx, inode, &cut, NULL, &wcc);
+		if (status == DFS_STALE)
+			return DFS_AGAIN; /* the same */
 		if (status == DFS_OK && wcc.post_valid)
 			*attr = wcc.post;
 	}
