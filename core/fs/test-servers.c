@@ -4,7 +4,7 @@
  */
 #include "fs/test-share.h"
 #include "io/gate.h"
-#include "payload/file.h"
+#include "payload/payload.h"
 #include "payload/store.h"
 #include "payload/wal/test-disk.h"
 
@@ -175,8 +175,8 @@ follower_that_ends_erases_nothing(void)
 	struct two *t = two_new();
 	struct dfs_ref ref;
 
+	t->a.gc_grace = 3600 * DFS_SECOND;
 	fixture_open(&t->a);
-	t->a.share->payload->gc.grace = 3600 * DFS_SECOND;
 	ref = make_file(&t->a, t->a.root, "f", 0644);
 	assert_status(write_text(&t->a, ref, 0, "first"), DFS_OK);
 	flush(&t->a);
@@ -185,7 +185,6 @@ follower_that_ends_erases_nothing(void)
 	g_assert_cmpuint(objects(t), ==, 2);
 	t->b.read_only = true;
 	fixture_open(&t->b);
-	t->b.share->payload->gc.grace = 0;
 	fixture_close(&t->b);
 	g_assert_cmpuint(objects(t), ==, 2);
 	fixture_close(&t->a);

@@ -116,6 +116,7 @@ try_open_share(struct fixture *f)
 		.lock_domain = &f->lock_domain,
 		.durability = f->durability,
 		.dedup = f->dedup,
+		.gc_grace = f->gc_grace,
 		.self = f->server ? &f->server->self : NULL,
 		.read_only = f->read_only,
 		.take_over = f->take_over,

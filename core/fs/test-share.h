@@ -52,6 +52,7 @@ struct fixture {
 	struct dfs_wal *wal;
 	struct dfs_recovered *recovered; /* what it had, as long as the share is open */
 	bool dedup;
+	int64_t gc_grace;           /* ns, 0: none of a store in memory */
 	struct test_server *server; /* NULL: a stand-alone server; lives across reopening */
 	bool read_only, take_over;
 	const struct dfs_quota_rules *quotas; /* NULL: none; read when the share is opened */
