@@ -5,7 +5,7 @@
 #   figure N, more N COUNT [SECONDS]   commits (0), delays (1), syncs (2): how many; until there are COUNT more
 #   told_at_most N PATTERN   in each half minute since its start, which is what the store waits between two such lines
 #   ends_well                ends it; fails when something was lost, done twice, or answered by an error
-#   lock_table TABLE, unlock_table     somebody else has it
+#   lock_table TABLE, lock_rows TABLE, unlock_table     somebody else has it, or all rows of it
 runs=0
 
 hammer() {
@@ -33,14 +33,16 @@ ends_well() {
 	return $rc
 }
 
-lock_table() {
+lock_by() {
 	mkfifo "$work/locker"
 	"$pg_bin/psql" -X -q -A -t -h "$pg_host" -p "$pg_port" -U postgres -d dittofs <"$work/locker" >"$work/locked" 2>&1 &
 	locker=$!
 	exec 9>"$work/locker"
-	echo "BEGIN; LOCK TABLE $schema.$1; SELECT 'locked';" >&9
+	echo "BEGIN; $1; SELECT 'locked';" >&9
 	wait_for 60 grep -q locked "$work/locked"
 }
+lock_table() { lock_by "LOCK TABLE $schema.$1"; }
+lock_rows() { lock_by "SELECT count(*) FROM (SELECT 1 FROM $schema.$1 FOR UPDATE) AS all_rows"; }
 unlock_table() {
 	exec 9>&-
 	wait "$locker"

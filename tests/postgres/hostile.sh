@@ -42,6 +42,13 @@ unlock_table
 ok "requests go on when the table is free" more 0 50
 ok "nothing was lost or done twice: a table that was locked" ends_well
 
+hammer request_timeout=1s
+lock_rows server_state
+ok "requests are put off while rows are locked" more 1 20
+unlock_table
+ok "requests go on when the rows are free" more 0 50
+ok "nothing was lost or done twice: rows that were locked" ends_well
+
 hammer request_timeout=3s max_conns=6
 sql "ALTER ROLE dittofs CONNECTION LIMIT 2" \
 	"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'dittofs'" >/dev/null

@@ -95,7 +95,7 @@ send_begin(struct dfs_txn *txn)
 /* What to do when the database did not do what it was asked: DFS_DELAY: nothing has come of it, so ask
  * again on another session. */
 static enum dfs_status
-give_up(struct dfs_txn *txn, enum dfs_status st)
+give_up(struct dfs_txn *txn, enum dfs_status st, int64_t deadline)
 {
 	struct session *c = txn->c;
 
@@ -108,8 +108,11 @@ give_up(struct dfs_txn *txn, enum dfs_status st)
 		return DFS_DELAY;
 	if (st == REFUSED)
 		return txn->failed = DFS_DELAY;
-	/* What was read belongs to a transaction that is no more. */
-	return txn->failed = st == LOST ? DFS_AGAIN : st;
+	/* What was read belongs to a transaction that is no more.  The core makes another at once, and again: not
+	 * when this one has waited for as long as a request may. */
+	if (st == LOST || st == DFS_AGAIN)
+		st = clock_ns() < deadline ? DFS_AGAIN : DFS_DELAY;
+	return txn->failed = st;
 }
 
 static enum dfs_status
@@ -146,7 +149,7 @@ txn_ask(struct dfs_txn *txn, enum statement stmt, const struct params *p, bool f
 			return txn->failed = st;
 		st = ask_once(txn, stmt, p, flush, deadline, res);
 		if (st != DFS_OK)
-			st = give_up(txn, st);
+			st = give_up(txn, st, deadline);
 	} while (st == DFS_DELAY && clock_ns() < deadline);
 	if (st != DFS_OK)
 		return txn->failed = st;
@@ -389,7 +392,7 @@ commit_writes(struct dfs_txn *txn, uint64_t *seq)
 				      "%s: another server has taken the share over", s->schema);
 			break;
 		}
-		st = give_up(txn, st);
+		st = give_up(txn, st, deadline);
 		/* Without a read there is nothing that the core would have to look at anew. */
 		if (st == DFS_AGAIN && !txn->has_read) {
 			txn->failed = DFS_OK;

@@ -171,7 +171,7 @@ index_add(struct writeset *ws, uint32_t number)
 static bool
 grow(struct writeset *ws)
 {
-	uint32_t cap = ws->cap_records ? ws->cap_records * 2 : 8;
+	uint32_t cap = ws->cap_records ? ws->cap_records * 2 : 8, *index;
 
 	if (ws->n == ws->cap_records) {
 		struct ws_record *records = realloc(ws->records, cap * sizeof(*records));
@@ -184,10 +184,11 @@ grow(struct writeset *ws)
 	if (ws->n < LINEAR || (ws->index && ws->n < ws->index_mask / 2))
 		return true;
 	cap = ws->index ? (ws->index_mask + 1) * 2 : 64;
-	free(ws->index);
-	ws->index = calloc(cap, sizeof(*ws->index));
-	if (!ws->index)
+	index = calloc(cap, sizeof(*index));
+	if (!index)
 		return false;
+	free(ws->index);
+	ws->index = index;
 	ws->index_mask = cap - 1;
 	for (uint32_t i = 0; i < ws->n; i++)
 		index_add(ws, i);
