@@ -179,14 +179,19 @@ adapters_nfs_portmap_test_portmap_LDADD = $(NFS_RPCGEN_LIBS)
 NFS_NLM_BED_SOURCES = adapters/nfs/nlm/test-nlm-bed.c adapters/nfs/nlm/test-nlm-bed.h \
 	adapters/nfs/test-world.c adapters/nfs/test-world.h adapters/nfs/test-runtime.c \
 	adapters/nfs/test-runtime.h
-check_PROGRAMS += adapters/nfs/nlm/test-nlm adapters/nfs/nlm/test-nlm-grants adapters/nfs/nlm/test-nlm-owner
-TESTS += adapters/nfs/nlm/test-nlm adapters/nfs/nlm/test-nlm-grants adapters/nfs/nlm/test-nlm-owner
+nfs_nlm_tests = adapters/nfs/nlm/test-nlm adapters/nfs/nlm/test-nlm-grants adapters/nfs/nlm/test-nlm-held \
+	adapters/nfs/nlm/test-nlm-owner
+check_PROGRAMS += $(nfs_nlm_tests)
+TESTS += $(nfs_nlm_tests)
 adapters_nfs_nlm_test_nlm_SOURCES = adapters/nfs/nlm/test-nlm.c $(NFS_NLM_BED_SOURCES)
 adapters_nfs_nlm_test_nlm_CPPFLAGS = $(NFS_RPCGEN_CPPFLAGS)
 adapters_nfs_nlm_test_nlm_LDADD = $(NFS_RPCGEN_LIBS)
 adapters_nfs_nlm_test_nlm_grants_SOURCES = adapters/nfs/nlm/test-nlm-grants.c $(NFS_NLM_BED_SOURCES)
 adapters_nfs_nlm_test_nlm_grants_CPPFLAGS = $(NFS_RPCGEN_CPPFLAGS)
 adapters_nfs_nlm_test_nlm_grants_LDADD = $(NFS_RPCGEN_LIBS)
+adapters_nfs_nlm_test_nlm_held_SOURCES = adapters/nfs/nlm/test-nlm-held.c $(NFS_NLM_BED_SOURCES)
+adapters_nfs_nlm_test_nlm_held_CPPFLAGS = $(NFS_RPCGEN_CPPFLAGS)
+adapters_nfs_nlm_test_nlm_held_LDADD = $(NFS_RPCGEN_LIBS)
 adapters_nfs_nlm_test_nlm_owner_SOURCES = adapters/nfs/nlm/test-nlm-owner.c $(NFS_NLM_BED_SOURCES)
 adapters_nfs_nlm_test_nlm_owner_CPPFLAGS = $(NFS_RPCGEN_CPPFLAGS)
 adapters_nfs_nlm_test_nlm_owner_LDADD = $(NFS_RPCGEN_LIBS)

@@ -186,6 +186,9 @@ enum dfs_status dfs_fs_lock(struct dfs_ctx *ctx, const struct dfs_ref *ref,
 enum dfs_status dfs_fs_test_lock(struct dfs_ctx *ctx, const struct dfs_ref *ref,
 				 const struct dfs_lock_who *who, const struct dfs_lock_range *range,
 				 struct dfs_lock_conflict *conflict);
+/* As dfs_locks_held_of. */
+bool dfs_fs_held_of(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_lock_who *who,
+		    const struct dfs_lock_range *range, struct dfs_lock_range *held);
 /* These three ask for no permission and look at no file: who holds nothing changes nothing.
  * DFS_NOMEM: as of dfs_locks_unlock. */
 enum dfs_status dfs_fs_unlock(struct dfs_ctx *ctx, const struct dfs_ref *ref,

@@ -107,6 +107,22 @@ dfs_fs_test_lock(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct df
 	return status;
 }
 
+bool
+dfs_fs_held_of(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_lock_who *who,
+	       const struct dfs_lock_range *range, struct dfs_lock_range *held)
+{
+	struct dfs_locks *locks = ctx->share->locks;
+	struct dfs_lock_owner *owner;
+	bool holds;
+
+	if (!valid(who, range))
+		return false;
+	owner = dfs_lock_owner_find(locks, who);
+	holds = owner && dfs_locks_held_of(locks, owner, ref->fileid, range, held);
+	dfs_lock_owner_put(locks, owner);
+	return holds;
+}
+
 /* What takes something back from an owner; `absent` where nothing is known of it. */
 static enum dfs_status
 take_back(struct dfs_ctx *ctx, const struct dfs_ref *ref, const struct dfs_lock_who *who,

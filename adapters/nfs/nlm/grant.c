@@ -95,12 +95,22 @@ settle_locked(struct nlm *nlm, const struct nlm_span *span, bool exact)
 }
 
 bool
-nlm_grants_cancelled(struct nlm *nlm, const struct nlm_request *request)
+nlm_grants_cancelled(struct nlm *nlm, const struct nlm_request *request,
+		     struct dfs_lock_range *kept)
 {
 	struct nlm_span span = nlm_span_of_request(request);
 	bool found;
 
+	*kept = (struct dfs_lock_range){.start = UINT64_MAX, .end = 0};
 	dfs_lock_acquire(&nlm->mu);
+	for (struct nlm_block *b = nlm->grants[nlm_bucket_of(span.fileid)]; b; b = b->next) {
+		if (!b->is_known || !nlm_block_is_of(b, &span) || !is_same(&b->range, span.range))
+			continue;
+		if (b->known.start < kept->start)
+			kept->start = b->known.start;
+		if (b->known.end > kept->end)
+			kept->end = b->known.end;
+	}
 	found = settle_locked(nlm, &span, true);
 	dfs_lock_release(&nlm->mu);
 	return found;
@@ -124,6 +134,14 @@ nlm_grants_unlocked(struct nlm *nlm, const struct nlm_request *request)
 	settle_locked(nlm, &span, false);
 	unknow_in_locked(nlm->grants[bucket], &span);
 	unknow_in_locked(nlm->waits[bucket], &span);
+	dfs_lock_release(&nlm->mu);
+}
+
+void
+nlm_block_held(struct nlm *nlm, struct nlm_block *block, const struct dfs_lock_range *held)
+{
+	dfs_lock_acquire(&nlm->mu);
+	nlm_block_knows_locked(block, held->start, held->end);
 	dfs_lock_release(&nlm->mu);
 }
 

@@ -41,6 +41,7 @@ lock(struct nfs_call *call, struct nlm_request *r, uint32_t flags)
 {
 	struct nlm *nlm = nlm_of(call);
 	struct nlm_block *block = NULL;
+	struct dfs_lock_range held;
 	enum dfs_status status;
 
 	if (r->args->reclaim)
@@ -54,6 +55,9 @@ lock(struct nfs_call *call, struct nlm_request *r, uint32_t flags)
 		nlm_block_free(block);
 		return DFS_DELAY;
 	}
+	/* The grant will not tell it from what is new. */
+	if (block && dfs_fs_held_of(&call->ctx, &r->ref, &r->who, &r->range, &held))
+		nlm_block_held(nlm, block, &held);
 	status = dfs_fs_lock(&call->ctx, &r->ref, &r->who, &r->range, flags,
 			     block ? &block->wait : NULL, NULL);
 	if (status == DFS_BUSY && block) {
@@ -80,16 +84,37 @@ run_nm_lock(struct nfs_call *call, struct nlm_request *r, struct nlm_result *res
 	return lock(call, r, DFS_LOCK_PASSING);
 }
 
+/* What of the range lies before or behind `kept`. */
+static enum dfs_status
+unlock_around(struct nfs_call *call, const struct nlm_request *r, const struct dfs_lock_range *kept)
+{
+	struct dfs_lock_range before = r->range, behind = r->range;
+	enum dfs_status status = DFS_OK;
+
+	if (kept->end < kept->start)
+		return dfs_fs_unlock(&call->ctx, &r->ref, &r->who, &r->range);
+	if (kept->start > r->range.start) {
+		before.end = kept->start - 1;
+		status = dfs_fs_unlock(&call->ctx, &r->ref, &r->who, &before);
+	}
+	if (status == DFS_OK && kept->end < r->range.end) {
+		behind.start = kept->end + 1;
+		status = dfs_fs_unlock(&call->ctx, &r->ref, &r->who, &behind);
+	}
+	return status;
+}
+
 /* A request that waits, or one that was granted while this was on its way; of exactly these bytes and
- * this kind (XNFS chapter 10, NLM_CANCEL). */
+ * this kind (XNFS chapter 10, NLM_CANCEL).  What its owner held before stays, if more exclusively. */
 static enum dfs_status
 run_cancel(struct nfs_call *call, struct nlm_request *r, struct nlm_result *res)
 {
 	enum dfs_status status = dfs_fs_cancel_lock(&call->ctx, &r->ref, &r->who, &r->range);
+	struct dfs_lock_range kept;
 
 	(void)res;
-	if (status == DFS_NOENT && nlm_grants_cancelled(nlm_of(call), r))
-		status = dfs_fs_unlock(&call->ctx, &r->ref, &r->who, &r->range);
+	if (status == DFS_NOENT && nlm_grants_cancelled(nlm_of(call), r, &kept))
+		status = unlock_around(call, r, &kept);
 	return status;
 }
 

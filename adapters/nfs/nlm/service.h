@@ -65,7 +65,7 @@ struct nlm_block {
 	uint32_t stat;                  /* mu: what GRANTED_RES said, if ANSWERED */
 	bool told;                      /* mu: the last one may have arrived; no answer has come */
 	bool unsure;                    /* mu: the same of an earlier one */
-	bool is_known;                  /* mu: a part of it was granted to its owner otherwise: */
+	bool is_known;                  /* mu: a part of it is its owner's otherwise: */
 	struct dfs_lock_range known;    /* mu: that lies in here */
 	union nfs_address peer, local;
 	uint32_t version;
@@ -127,8 +127,12 @@ void nlm_block_free(struct nlm_block *block); /* NULL is allowed */
 
 /* A block's wait has ended; a task tells the client. */
 void nlm_granted(struct dfs_lock_wait *wait, enum dfs_status status);
-/* CANCEL of what waits no more.  True: it was granted, and is not told any more. */
-bool nlm_grants_cancelled(struct nlm *nlm, const struct nlm_request *request);
+/* CANCEL of what waits no more.  True: it was granted, and is not told any more; *kept: what of it is its owner's
+ * otherwise lies in there, and it is empty (its end before its start) if nothing is. */
+bool nlm_grants_cancelled(struct nlm *nlm, const struct nlm_request *request,
+			  struct dfs_lock_range *kept);
+/* What the block's owner held of it before it was asked for. */
+void nlm_block_held(struct nlm *nlm, struct nlm_block *block, const struct dfs_lock_range *held);
 /* UNLOCK: what lies within is not told any more. */
 void nlm_grants_unlocked(struct nlm *nlm, const struct nlm_request *request);
 /* Around a LOCK, during which nothing that it asks for is taken back.  block: its own, may be NULL.

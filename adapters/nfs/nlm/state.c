@@ -32,8 +32,9 @@
  * client denies a copy of what it has accepted.  A client that refuses at the first telling has given
  * up: the lock goes, and so does the rest of one of which its owner has unlocked a part before it was
  * told.  One that refuses later may have accepted a telling whose answer was lost, so the lock stays
- * its own; as it does when there is no answer at all but one telling may have arrived, and where
- * another LOCK of its owner was granted, which may be the same one come again, until that is unlocked.
+ * its own; as it does when there is no answer at all but one telling may have arrived, where another LOCK of
+ * its owner was granted, which may be the same one come again, until that is unlocked, and where its owner held
+ * some of it before it asked.
  * Such a lock ends as any other of a dead client: by its restart.
  *
  * A lock is not given up while its owner's LOCK is under way there, and no such LOCK begins while it is:

@@ -98,19 +98,21 @@ larger(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+void
+nlm_block_knows_locked(struct nlm_block *block, uint64_t start, uint64_t end)
+{
+	block->known.start = block->is_known ? smaller(block->known.start, start) : start;
+	block->known.end = block->is_known ? larger(block->known.end, end) : end;
+	block->is_known = true;
+}
+
 static void
 know_in_locked(struct nlm_block *head, const struct nlm_block *self, const struct nlm_span *span)
 {
-	for (struct nlm_block *b = head; b; b = b->next) {
-		uint64_t start = larger(b->range.start, span->range->start);
-		uint64_t end = smaller(b->range.end, span->range->end);
-
-		if (b == self || !nlm_block_meets(b, span))
-			continue;
-		b->known.start = b->is_known ? smaller(b->known.start, start) : start;
-		b->known.end = b->is_known ? larger(b->known.end, end) : end;
-		b->is_known = true;
-	}
+	for (struct nlm_block *b = head; b; b = b->next)
+		if (b != self && nlm_block_meets(b, span))
+			nlm_block_knows_locked(b, larger(b->range.start, span->range->start),
+					       smaller(b->range.end, span->range->end));
 }
 
 void

@@ -34,6 +34,8 @@ void nlm_grant_remove_locked(struct nlm_block *block);
 
 /* Whether a LOCK is under way to which the range may be granted as its owner's already. */
 bool nlm_asked_for_locked(const struct nlm_block *block);
+/* That part of the block is its owner's otherwise. */
+void nlm_block_knows_locked(struct nlm_block *block, uint64_t start, uint64_t end);
 /* Of what meets span, but is not self, that part may be known to the owner.  self: may be NULL. */
 void nlm_know_locked(struct nlm *nlm, const struct nlm_block *self, const struct nlm_span *span);
 

@@ -226,6 +226,17 @@ block_and_grant(void)
 }
 
 void
+wait_no_grants(void)
+{
+	gint64 end = g_get_monotonic_time() + 30 * G_TIME_SPAN_SECOND;
+
+	while (nlm_grants(nlm) > 0) {
+		g_assert_cmpint(g_get_monotonic_time(), <, end);
+		g_thread_yield();
+	}
+}
+
+void
 end_call(enum dfs_status status)
 {
 	struct xdr_in nothing = {.p = out.args, .end = out.args};

@@ -82,6 +82,7 @@ void tick_to(unsigned sent);
 /* host_b has waited for the whole file, and was told. */
 void block_and_grant(void);
 /* The end of the last call, which was held. */
+void wait_no_grants(void); /* until no grant is to be told */
 void end_call(enum dfs_status status);
 
 void test_nlm_init(int *argc, char ***argv);

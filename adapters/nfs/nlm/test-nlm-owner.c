@@ -32,17 +32,6 @@ test_cancel_while_it_is_told(void)
 	end_call(DFS_SHUTDOWN);
 }
 
-static void
-wait_no_grants(void)
-{
-	gint64 end = g_get_monotonic_time() + 30 * G_TIME_SPAN_SECOND;
-
-	while (nlm_grants(nlm) > 0) {
-		g_assert_cmpint(g_get_monotonic_time(), <, end);
-		g_thread_yield();
-	}
-}
-
 /* What was granted is gone, another has it, and the owner waits for it again. */
 static void
 test_what_is_not_held_is_not_told(void)

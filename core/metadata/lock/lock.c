@@ -127,6 +127,36 @@ dfs_locks_holds(struct dfs_locks *locks, const struct dfs_lock_owner *owner, uin
 	return r;
 }
 
+bool
+dfs_locks_held_of(struct dfs_locks *locks, const struct dfs_lock_owner *owner, uint64_t fileid,
+		  const struct dfs_lock_range *range, struct dfs_lock_range *held)
+{
+	struct lock_file_shard *shard = lock_file_shard(locks, fileid);
+	const struct lock_range *first, *last, *r;
+	struct lock_file *file;
+
+	dfs_lock_acquire(&shard->mu);
+	file = lock_file_find(shard, fileid);
+	first = last =
+		file ? lock_range_own(file->root, owner, range->start, range->end, NULL) : NULL;
+	/* Any of them is found: go on to both ends. */
+	while (first && first->start > range->start &&
+	       (r = lock_range_own(file->root, owner, range->start, first->start - 1, NULL)))
+		first = r;
+	while (last && last->end < range->end &&
+	       (r = lock_range_own(file->root, owner, last->end + 1, range->end, NULL)))
+		last = r;
+	if (first) {
+		*held = *range;
+		if (first->start > range->start)
+			held->start = first->start;
+		if (last->end < range->end)
+			held->end = last->end;
+	}
+	dfs_lock_release(&shard->mu);
+	return first;
+}
+
 enum dfs_status
 dfs_locks_unlock(struct dfs_locks *locks, struct dfs_lock_owner *owner, uint64_t fileid,
 		 const struct dfs_lock_range *range, struct dfs_lock_done *done)

@@ -143,6 +143,10 @@ enum dfs_status dfs_locks_test(struct dfs_locks *locks, const struct dfs_lock_ow
 /* Whether all of the range is the owner's; an exclusive one, exclusively. */
 bool dfs_locks_holds(struct dfs_locks *locks, const struct dfs_lock_owner *owner, uint64_t fileid,
 		     const struct dfs_lock_range *range);
+/* The smallest range that has all that the owner holds of `range`, of which only start and end count.  False:
+ * nothing. */
+bool dfs_locks_held_of(struct dfs_locks *locks, const struct dfs_lock_owner *owner, uint64_t fileid,
+		       const struct dfs_lock_range *range, struct dfs_lock_range *held);
 /* Of the range only start and end count.  DFS_NOMEM: splitting a lock needs memory, of which there
  * is none, or the client or the server holds twice what it may; nothing was unlocked. */
 enum dfs_status dfs_locks_unlock(struct dfs_locks *locks, struct dfs_lock_owner *owner,
