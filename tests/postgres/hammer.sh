@@ -5,7 +5,7 @@
 #   figure N, more N COUNT [SECONDS]   commits (0), delays (1), syncs (2): how many; until there are COUNT more
 #   told_at_most N PATTERN   in each half minute since its start, which is what the store waits between two such lines
 #   ends_well                ends it; fails when something was lost, done twice, or answered by an error
-#   lock_table TABLE, lock_rows TABLE, unlock_table     somebody else has it, or all rows of it
+#   lock_table TABLE, lock_rows TABLE, lock_by STATEMENT, unlock_table   somebody else has it, or all rows of it
 runs=0
 
 hammer() {

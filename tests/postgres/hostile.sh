@@ -43,6 +43,14 @@ ok "requests go on when the table is free" more 0 50
 ok "nothing was lost or done twice: a table that was locked" ends_well
 
 hammer request_timeout=1s
+lock_by "LOCK TABLE $schema.dirents IN SHARE MODE"
+ok "requests are put off while a table is locked against writing" more 1 20
+ok "syncs go on meanwhile" more 2 20
+unlock_table
+ok "requests go on when the table may be written" more 0 50
+ok "nothing was lost or done twice: a table that was locked against writing" ends_well
+
+hammer request_timeout=1s
 lock_rows server_state
 ok "requests are put off while rows are locked" more 1 20
 unlock_table

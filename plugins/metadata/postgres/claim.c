@@ -134,7 +134,9 @@ restore(struct claim *k)
 
 		if (!is_lost(k, e))
 			continue;
-		st = fenced(k, e, &barred);
+		st = session_prepare_writes(k->c, k->deadline);
+		if (st == DFS_OK)
+			st = fenced(k, e, &barred);
 		if (st == DFS_OK && barred)
 			s->host->log(
 				s->host->ctx, DFS_LOG_ERROR,

@@ -166,19 +166,38 @@ session_connect(struct session *c, int64_t deadline)
 	return st;
 }
 
-enum dfs_status
-session_prepare(struct session *c, int64_t deadline)
+static enum dfs_status
+prepare(struct session *c, bool writes, int64_t deadline)
 {
 	struct statements *t = &c->s->statements;
+	enum dfs_status st;
 
-	if (!PQenterPipelineMode(c->pg))
-		return session_lost(c);
 	for (unsigned i = 0; i < STATEMENTS; i++) {
+		if (statement_writes(i) != writes)
+			continue;
 		if (!PQsendPrepare(c->pg, t->name[i], t->text[i], 0, NULL))
 			return session_lost(c);
 		c->asked++;
 	}
-	enum dfs_status st = session_sync(c);
-
+	st = session_sync(c);
 	return st == DFS_OK ? session_finish(c, deadline) : st;
+}
+
+enum dfs_status
+session_prepare(struct session *c, int64_t deadline)
+{
+	c->writes = false;
+	return PQenterPipelineMode(c->pg) ? prepare(c, false, deadline) : session_lost(c);
+}
+
+enum dfs_status
+session_prepare_writes(struct session *c, int64_t deadline)
+{
+	enum dfs_status st = c->writes ? DFS_OK : prepare(c, true, deadline);
+
+	c->writes = st == DFS_OK;
+	/* Some of them may be: they cannot be prepared again. */
+	if (st != DFS_OK)
+		session_drop(c);
+	return st;
 }

@@ -48,6 +48,7 @@ struct session {
 	unsigned skip;     /* batches before it whose answers nobody wants */
 	uint64_t claimed;  /* what its slot's row held when this session took it over */
 	uint64_t claiming; /* the first claim since then, which may be in the row; 0: none */
+	bool writes;       /* the statements that change anything are prepared */
 	bool fresh;        /* it was opened, and the pool has not seen it serve since */
 	bool proven;       /* it has served a request since it was opened */
 	char error[400];   /* the last failure, one line */
@@ -58,8 +59,12 @@ struct session {
 /* connect.c: connects to one of the hosts and makes the session's settings; DFS_CONFIG: all refuse, and
  * will go on to. */
 enum dfs_status session_connect(struct session *c, int64_t deadline);
-/* connect.c: prepares the statements; the session is in pipeline mode from here on. */
+/* connect.c: prepares the statements that only read; the session is in pipeline mode from here on. */
 enum dfs_status session_prepare(struct session *c, int64_t deadline);
+/* connect.c: those that write, if they are not; between two batches.  For each its table must be free of whoever keeps
+ * writers out, so that a session which opens, reads and learns what became of a commit is not held up by that.
+ * Drops c if it fails. */
+enum dfs_status session_prepare_writes(struct session *c, int64_t deadline);
 void session_drop(struct session *c);
 /* Whether nothing has been heard of the connection's end while it was idle. */
 bool session_alive(struct session *c);

@@ -63,6 +63,13 @@ enum statement {
 	"SET max_parallel_workers_per_gather = 0;"                                                 \
 	"SET jit = off"
 
+static inline bool
+statement_writes(enum statement s)
+{
+	return s == S_SLOT || s == S_FENCE || s == S_DEL_RANGE || s == S_USAGE_ADD ||
+	       s == S_USAGE_CLEAR || s >= S_PUT;
+}
+
 struct statements {
 	char *text[STATEMENTS];
 	char name[STATEMENTS][8];

@@ -120,8 +120,10 @@ ask_once(struct dfs_txn *txn, enum statement stmt, const struct params *p, bool 
 	 int64_t deadline, PGresult **res)
 {
 	struct session *c = txn->c;
-	enum dfs_status st = send_begin(txn);
+	enum dfs_status st = flush ? session_prepare_writes(c, deadline) : DFS_OK;
 
+	if (st == DFS_OK)
+		st = send_begin(txn);
 	if (st == DFS_OK && flush)
 		st = apply_send(c, txn->ws, false);
 	if (st == DFS_OK)
@@ -331,8 +333,11 @@ commit_once(struct dfs_txn *txn, struct entry *e, int64_t deadline, uint64_t *se
 	struct journal *j = &txn->s->journal;
 	/* The thread that syncs commits in order to sync: its commit may as well wait for the disk. */
 	bool durable = journal_full(j) || store_is_syncing(txn->s);
-	enum dfs_status st;
+	enum dfs_status st = session_prepare_writes(txn->c, deadline);
 
+	/* Nothing has been sent. */
+	if (st != DFS_OK)
+		return st;
 	e->ws = txn->ws;
 	e->slot = txn->c->slot;
 	e->holder = txn->holder.id;
