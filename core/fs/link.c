@@ -11,7 +11,6 @@ static enum dfs_status
 link_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr, struct dfs_inode *dir,
 	    struct dfs_attr *dir_attr, struct dfs_name name)
 {
-	struct dfs_inode_image image;
 	struct dfs_dirent d;
 	enum dfs_status status;
 
@@ -33,9 +32,7 @@ link_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr, struc
 		return status;
 	op_touch(attr, op->now, false);
 	attr->nlink++;
-	dfs_inode_image(inode, &image);
-	image.attr = *attr;
-	op_stage(op, inode, &image);
+	op_stage_attr(op, inode, attr);
 	status = op_put(op, inode);
 	if (status == DFS_OK)
 		status = dfs_dirent_add(op->ns, op->txn, dir->fileid, name, &d, inode->fileid,

@@ -138,6 +138,8 @@ move_directory(struct rename *r)
 		if (!r->in[TARGET])
 			r->attr[TO_DIR].nlink++;
 		dfs_inode_image(r->in[SOURCE], &image);
+		/* A READDIR may have changed it since. */
+		r->attr[SOURCE].atime = image.attr.atime;
 		image.attr = r->attr[SOURCE];
 		image.parent = r->in[TO_DIR]->fileid;
 		op_stage(&r->op, r->in[SOURCE], &image);

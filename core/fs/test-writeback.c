@@ -20,8 +20,10 @@ static enum dfs_status
 put(void *inst, const char *key, const struct dfs_span *spans, uint32_t n, uint32_t flags)
 {
 	in_put = true;
-	while (hang)
+	/* Not for ever, so that who waits for it fails. */
+	for (unsigned i = 0; hang && i < 20000; i++)
 		g_usleep(500);
+	hang = false;
 	return store_put(inst, key, spans, n, flags);
 }
 
@@ -99,11 +101,46 @@ one_that_is_removed_takes_nobody_with_it(void)
 	fixture_close(&f);
 }
 
+/* The last reference to the removed file is the operation's own, which may run on an event loop. */
+static void
+a_remove_does_not_wait_for_a_flush(void)
+{
+	struct dfs_inode *inode;
+	struct dfs_ref ref;
+	struct dfs_ctx ctx;
+	struct dfs_wcc wcc;
+	GThread *flusher;
+
+	f = (struct fixture){.kind = "test", .durable_blocks = true};
+	in_put = false;
+	fixture_open(&f);
+	ref = make_file(&f, f.root, "removed", 0644);
+	assert_status(dfs_writeback_run(f.metadata, NULL), DFS_OK);
+	dirty(&f, ref);
+	inode = dfs_inode_find(f.share->ns, ref.fileid);
+	store_put = f.blocks->ops.put;
+	f.blocks->ops.put = put;
+	hang = true;
+	flusher = g_thread_new("flush", flush, atomic_load(&inode->file));
+	while (!in_put)
+		g_usleep(500);
+	dfs_inode_unref(inode);
+	ctx = f.ctx;
+	ctx.nonblock = true;
+	assert_status(dfs_fs_remove(&ctx, &f.root, name_of("removed"), &wcc), DFS_OK);
+	g_assert_true(hang);
+	hang = false;
+	g_thread_join(flusher);
+	fixture_close(&f);
+}
+
 int
 main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/fs/writeback/one_that_is_removed_takes_nobody_with_it",
 			one_that_is_removed_takes_nobody_with_it);
+	g_test_add_func("/fs/writeback/a_remove_does_not_wait_for_a_flush",
+			a_remove_does_not_wait_for_a_flush);
 	return g_test_run();
 }

@@ -90,7 +90,10 @@ struct dfs_inode *dfs_inode_find(struct dfs_namespace *ns, uint64_t fileid);
 /* A new reference; loads the record if need be.  DFS_NOENT: there is no such inode. */
 enum dfs_status dfs_inode_get(const struct dfs_ctx *ctx, struct dfs_namespace *ns, uint64_t fileid,
 			      struct dfs_inode **inode);
-void dfs_inode_unref(struct dfs_inode *inode); /* NULL is allowed */
+/* NULL is allowed.  Does not wait, neither for a flush of a removed file that is under way. */
+void dfs_inode_unref(struct dfs_inode *inode);
+/* The same, but for that flush; not NULL. */
+void dfs_inode_drop(struct dfs_inode *inode);
 
 /* Position of the cache's history for fileid; take it before reading the store. */
 uint32_t dfs_inode_epoch(struct dfs_namespace *ns, uint64_t fileid);

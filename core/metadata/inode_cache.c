@@ -146,10 +146,19 @@ file_free(struct dfs_inode *inode)
 void
 dfs_inode_unref(struct dfs_inode *inode)
 {
+	/* Who has the last reference to a removed one is alone with it. */
+	if (!inode ||
+	    (atomic_load_explicit(&inode->refs, memory_order_relaxed) == (DFS_REFS_FORGOTTEN | 1) &&
+	     dfs_writeback_take_leave(inode)))
+		return;
+	dfs_inode_drop(inode);
+}
+
+void
+dfs_inode_drop(struct dfs_inode *inode)
+{
 	uint32_t before;
 
-	if (!inode)
-		return;
 	before = atomic_fetch_sub_explicit(&inode->refs, 1, memory_order_acq_rel);
 	assert((before & ~DFS_REFS_FORGOTTEN) != 0);
 	if (before == (DFS_REFS_FORGOTTEN | 1)) {

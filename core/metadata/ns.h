@@ -45,8 +45,8 @@ struct dfs_namespace {
 	bool no_orphans; /* nothing survives the process: reclaim needs no record */
 	struct dfs_orphans orphans;
 
-	/* Inodes that a write-back or the cache's clock has in hand: work that no operation of this
-	 * share waits for, so that closing waits for it here. */
+	/* Inodes that a write-back or the cache's clock has in hand, or that leave on the lane: work that no
+	 * operation of this share waits for, so that closing waits for it here. */
 	_Atomic uint32_t in_hand;
 };
 

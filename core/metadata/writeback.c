@@ -29,9 +29,9 @@ struct dfs_writeback {
 	pthread_rwlock_t batches; /* held for reading while any thread writes a batch */
 	_Atomic uint64_t last_seq; /* of the batches' commits */
 	struct dfs_task task;
-	struct dfs_inode *leaving; /* guarded by lock: see let_go */
-	bool releasing;            /* guarded by lock: its task is queued or runs */
-	struct dfs_task release_task;
+	struct dfs_inode *leaving; /* guarded by lock: see dfs_writeback_take_leave */
+	bool leave_queued;         /* guarded by lock: its task is queued or runs */
+	struct dfs_task leave_task;
 };
 
 static void
@@ -55,49 +55,50 @@ release(struct dfs_inode *inode)
 }
 
 static void
-release_run(struct dfs_task *task)
+leave_run(struct dfs_task *task)
 {
-	struct dfs_writeback *wb = DFS_CONTAINER_OF(task, struct dfs_writeback, release_task);
+	struct dfs_writeback *wb = DFS_CONTAINER_OF(task, struct dfs_writeback, leave_task);
 	struct dfs_inode *list, *next;
 
 	for (;;) {
 		dfs_lock_acquire(&wb->lock);
 		list = wb->leaving;
 		wb->leaving = NULL;
-		wb->releasing = list != NULL;
+		wb->leave_queued = list != NULL;
 		dfs_lock_release(&wb->lock);
 		if (!list)
 			return;
 		for (; list; list = next) {
+			struct dfs_namespace *ns = list->ns;
+
 			next = list->dirty_next;
-			release(list);
+			dfs_inode_drop(list);
+			atomic_fetch_sub_explicit(&ns->in_hand, 1, memory_order_release);
 		}
 	}
 }
 
-/* The last reference to a removed file waits for a flush of it that is under way, and so for the block store,
- * which a sync of names must not: that is left to the lane. */
-static void
-let_go(struct dfs_writeback *wb, struct dfs_inode *inode)
+/* The flush, and so the block store, is waited for by neither an event loop nor a sync of names.  The inode
+ * is on no list while its last reference is the caller's. */
+bool
+dfs_writeback_take_leave(struct dfs_inode *inode)
 {
+	struct dfs_writeback *wb = inode->ns->store->dirty;
 	struct dfs_file *file = atomic_load_explicit(&inode->file, memory_order_acquire);
 	bool submit;
 
-	/* Only one that is forgotten is freed with its last reference; and only while that is ours, it is not on
-	 * the dirty list once more, whose link is used here. */
-	if (atomic_load(&inode->refs) != (DFS_REFS_FORGOTTEN | 1) || !wb->store->lane || !file ||
-	    !inode->ns->content.busy(file)) {
-		release(inode);
-		return;
-	}
+	if (!wb->store->lane || !file || !inode->ns->content.busy(file))
+		return false;
+	atomic_fetch_add_explicit(&inode->ns->in_hand, 1, memory_order_relaxed);
 	dfs_lock_acquire(&wb->lock);
 	inode->dirty_next = wb->leaving;
 	wb->leaving = inode;
-	submit = !wb->releasing;
-	wb->releasing = true;
+	submit = !wb->leave_queued;
+	wb->leave_queued = true;
 	dfs_lock_release(&wb->lock);
-	if (submit && !dfs_lane_submit(wb->store->lane, &wb->release_task))
-		release_run(&wb->release_task);
+	if (submit && !dfs_lane_submit(wb->store->lane, &wb->leave_task))
+		leave_run(&wb->leave_task);
+	return true;
 }
 
 static void
@@ -119,7 +120,7 @@ dfs_writeback_new(struct dfs_metadata_store *store)
 	wb->store = store;
 	wb->tail = &wb->head;
 	wb->task.run = task_run;
-	wb->release_task.run = release_run;
+	wb->leave_task.run = leave_run;
 	atomic_init(&wb->limit, DEFAULT_LIMIT);
 	pthread_rwlockattr_init(&attr);
 	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
@@ -292,7 +293,7 @@ run_once(struct dfs_metadata_store *store, unsigned max)
 	for (unsigned i = 0; i < n; i++) {
 		if (status != DFS_OK)
 			dfs_inode_mark_dirty(batch.inodes[i]);
-		let_go(store->dirty, batch.inodes[i]);
+		release(batch.inodes[i]);
 	}
 	atomic_store(&store->dirty->broken, status != DFS_OK);
 	return status;

@@ -18,6 +18,9 @@ struct dfs_writeback *dfs_writeback_new(struct dfs_metadata_store *store);
 void dfs_writeback_free(struct dfs_writeback *wb);
 /* Takes over one reference to inode. */
 void dfs_writeback_add(struct dfs_metadata_store *store, struct dfs_inode *inode);
+/* The last reference to a removed inode ends, and a flush keeps its file: true, it is taken over and ended on the store's
+ * lane. */
+bool dfs_writeback_take_leave(struct dfs_inode *inode);
 /* Write all that was on the list when called.  With seq also wait for what other threads had taken from
  * it: *seq becomes the number of the last such commit, if that is higher. */
 enum dfs_status dfs_writeback_run(struct dfs_metadata_store *store, uint64_t *seq);
