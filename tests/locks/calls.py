@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Each NLM procedure in each version, over the wire; what is refused, and how."""
+import signal
+
 import nlm
 import rpc
 from nlm import Client
 from rpc import Conn, opaque, u32
-from world import Server, check, done, same, share
+from world import Server, check, done, same, share, wait_for
 
 server = Server([share("export", "leveldb", "filesystem"), share("ro", access="ro")])
 nfs = Conn(server.port)
@@ -124,6 +126,21 @@ same("what it has it has", a.lock(fh, 7, 0, 1), "GRANTED")
 same("another client has room", [b.lock(fh, 7, 200 + 2 * i, 1) for i in range(4)], ["GRANTED"] * 3 + ["NOLOCKS"])
 a.unlock(fh, 7)
 same("and more when there is less", b.lock(fh, 7, 300, 1), "GRANTED")
+check("it stops in order", server.stop() == 0, server.text())
+
+# A client whose rule goes while it holds a lock.
+server = Server([share("export")])
+nfs = Conn(server.port)
+fh = nfs.create(nfs.mount(), b"f")[1]
+a, b = (Client(server.port, n, address=addr) for n, addr in ((b"alpha", "127.0.0.2"), (b"beta", "127.0.0.3")))
+same("a client has a lock", a.lock(fh, 7), "GRANTED")
+server.shares = [tuple(part.replace('"127.0.0.0/8"', '"127.0.0.3"') for part in server.shares[0])]
+server.write_config()
+server.send(signal.SIGHUP)
+check("its rule goes", wait_for(lambda: "reloaded" in server.text(), 30), server.text())
+same("it gets no lock any more", a.lock(fh, 8), "FAILED")
+same("what it has it can give back", a.unlock(fh, 7), "GRANTED")
+same("and others can have that", b.lock(fh, 9), "GRANTED")
 check("it stops in order", server.stop() == 0, server.text())
 server = Server([share("export")], nfs="locks = false")
 c = Conn(server.port)

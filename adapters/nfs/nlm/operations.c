@@ -168,12 +168,14 @@ const struct nlm_operation nlm_op_nm_lock = {
 };
 const struct nlm_operation nlm_op_cancel = {
 	.get = nlm_get_cancel,
+	.gives_back = true,
 	.run = run_cancel,
 	.put = nlm_put_res,
 	.message = NLM_CANCEL_RES,
 };
 const struct nlm_operation nlm_op_unlock = {
 	.get = nlm_get_unlock,
+	.gives_back = true,
 	.run = run_unlock,
 	.answer_of = released,
 	.put = nlm_put_res,
@@ -189,6 +191,7 @@ const struct nlm_operation nlm_op_share = {
 const struct nlm_operation nlm_op_unshare = {
 	.get = nlm_get_share,
 	.share = true,
+	.gives_back = true,
 	.run = run_unshare,
 	.answer_of = released,
 	.put = nlm_put_shareres,

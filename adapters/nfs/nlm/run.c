@@ -28,13 +28,14 @@ nlm_client_of(struct nlm_client *client, const union nfs_address *peer, const vo
 
 /* Which file, under the rules for the peer; DFS_BADHANDLE, DFS_STALE, DFS_ACCESS. */
 static enum dfs_status
-enter(struct nfs_call *call, const struct nlm_bytes *fh, struct nlm_request *request)
+enter(struct nfs_call *call, const struct nlm_bytes *fh, bool gives_back,
+      struct nlm_request *request)
 {
 	enum dfs_status status = nfs_handle_slot(fh->data, fh->len, &request->slot);
 
 	if (status == DFS_OK)
 		status = nfs_call_slot(call, request->slot);
-	if (status == DFS_OK)
+	if (status == DFS_OK || (status == DFS_ACCESS && gives_back && call->ctx.share))
 		status = nfs_handle_open(call->ctx.share, fh->data, &request->ref);
 	return status;
 }
@@ -42,7 +43,7 @@ enter(struct nfs_call *call, const struct nlm_bytes *fh, struct nlm_request *req
 static enum dfs_status
 begin(struct nfs_call *call, const struct nlm_operation *op, struct nlm_request *r)
 {
-	enum dfs_status status = enter(call, &r->args->fh, r);
+	enum dfs_status status = enter(call, &r->args->fh, op->gives_back, r);
 	uint32_t owner_len =
 		op->share ? nlm_share_owner(r->args, r->owner) : nlm_lock_owner(r->args, r->owner);
 	union nfs_address peer;

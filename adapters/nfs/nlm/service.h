@@ -173,6 +173,7 @@ struct nlm_operation {
 	void (*get)(struct xdr_in *in, uint32_t version, struct nlm_args *args);
 	bool share;     /* of share modes: there is no range */
 	bool monitored; /* may leave something behind: the caller is watched before */
+	bool gives_back; /* needs no right: what a client holds whose rule has gone must not stay for ever */
 	enum dfs_status (*run)(struct nfs_call *call, struct nlm_request *request,
 			       struct nlm_result *res);
 	/* What is answered to a status, also to one that comes before run; NULL: that. */
