@@ -335,6 +335,31 @@ discard(void *arg)
 }
 
 static void
+note_truncation(void *arg)
+{
+	struct dfs_file *file = arg;
+
+	dfs_file_lock(file);
+	file->trunc_gen++;
+	dfs_file_unlock(file);
+}
+
+/* It has come after the flush's transaction had begun, and before that had the inode. */
+static void
+truncation_that_commits_meanwhile_sends_the_flush_back(void)
+{
+	struct rig *rig = rig_new("filesystem", 64 * MIB, DFS_DURABILITY_POWER);
+	struct dfs_file *file = rig_file(rig, 1, 0, 0);
+
+	write_ok(file, 0, 0, MIB);
+	rig->in_publish = note_truncation;
+	rig->in_publish_arg = file;
+	rig_flush_ok(file);
+	g_assert_cmpuint(rig->published, ==, 2);
+	rig_end(rig, file);
+}
+
+static void
 discard_during_a_flush_publishes_nothing(void)
 {
 	struct rig *rig = rig_new("filesystem", 64 * MIB, DFS_DURABILITY_POWER);
@@ -643,6 +668,7 @@ static const struct {
 	TEST(failed_read_is_reported),
 	TEST(write_during_a_flush_stays_dirty),
 	TEST(truncation_during_a_flush_holds),
+	TEST(truncation_that_commits_meanwhile_sends_the_flush_back),
 	TEST(discard_during_a_flush_publishes_nothing),
 	TEST(write_during_a_flush_behind_a_truncation_takes_nothing_along),
 	TEST(truncation_given_up_changes_nothing),

@@ -174,7 +174,11 @@ static enum dfs_status
 publish(void *owner, struct dfs_txn *txn, int64_t rows)
 {
 	struct rig *rig = owner;
+	void (*in_publish)(void *arg) = rig->in_publish;
 
+	rig->in_publish = NULL;
+	if (in_publish)
+		in_publish(rig->in_publish_arg);
 	rig->published++;
 	rig->used += (uint64_t)rows;
 	return rig->publish_status;

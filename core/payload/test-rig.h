@@ -23,6 +23,8 @@ struct rig {
 	_Atomic unsigned settled;
 	_Atomic unsigned published;
 	enum dfs_status publish_status; /* what the owner answers */
+	void (*in_publish)(void *arg);  /* before it answers; once */
+	void *in_publish_arg;
 };
 
 /* A test double in the block store's place: what put, get, erase and commit answer instead, and

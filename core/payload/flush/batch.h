@@ -20,6 +20,7 @@ struct dfs_flush_part {
 	uint32_t n_old;
 	uint64_t version;  /* put; 0: nothing */
 	uint64_t segments; /* of the log: the pins that were the block's */
+	bool log_cut;      /* the block's, when it was taken */
 	bool changed;      /* the row is new */
 	bool overlaid;     /* old is not all of the stored row */
 	bool hashed;       /* the row is one object, whose hash this is */

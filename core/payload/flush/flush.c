@@ -45,6 +45,7 @@ take_dirty(struct dfs_flush_part *part)
 	part->row.lsn = block->lsn;
 	part->segments = block->log_segments;
 	block->log_segments = block->log_stale = 0;
+	part->log_cut = block->log_cut;
 	block->log_cut = block->whole = false;
 	part->n_slots = block->n_slots;
 	for (uint32_t p = 0; p < block->n_slots; p++) {
@@ -194,6 +195,7 @@ restore(struct dfs_flush_batch *batch)
 		dfs_log_unpin(batch->file->payload, part->segments & block->log_segments);
 		block->log_segments |= part->segments;
 		block->log_stale &= ~part->segments; /* newest again */
+		block->log_cut |= part->log_cut;
 		if (!dirty) {
 			garbage = dfs_garbage_add_pins(garbage, block->log_segments);
 			block->log_segments = 0;
@@ -365,10 +367,11 @@ flush_batch(struct dfs_ctx *ctx, struct dfs_file *file, enum dfs_flush what,
 		dfs_metadata_abort(payload->metadata, batch.txn);
 	if (st != DFS_OK && !batch.unsure)
 		erase_put(ctx, &batch);
-	seq = atomic_load(&payload->metadata->last_seq);
 	if (st == DFS_OK)
 		DFS_FAILPOINT("flush-committed");
 	dfs_file_lock(file);
+	/* Not before: what a truncation has made void meanwhile goes by its commit. */
+	seq = atomic_load(&payload->metadata->last_seq);
 	if (st == DFS_OK)
 		file->meta_seq = seq;
 	garbage = st == DFS_OK ? settle(&batch) : restore(&batch);

@@ -19,8 +19,13 @@
 static bool
 fenced(const struct dfs_flush_batch *batch)
 {
-	return batch->file->truncating || batch->file->discarded ||
-	       batch->trunc_gen != batch->file->trunc_gen;
+	struct dfs_file *file = batch->file;
+	bool yes;
+
+	dfs_file_lock(file);
+	yes = file->truncating || file->discarded || batch->trunc_gen != file->trunc_gen;
+	dfs_file_unlock(file);
+	return yes;
 }
 
 /* The new row's object, of which others may be found: a record of its own, or one reference more to
@@ -118,7 +123,6 @@ publish(struct dfs_ctx *ctx, struct dfs_flush_batch *batch)
 	struct dfs_txn *txn = batch->txn;
 	enum dfs_status st = DFS_OK;
 	int64_t rows = 0;
-	bool fence;
 
 	batch->txn = NULL;
 	batch->drops.n = 0;
@@ -126,10 +130,7 @@ publish(struct dfs_ctx *ctx, struct dfs_flush_batch *batch)
 	batch->garbage = NULL;
 	if (!txn && (st = dfs_metadata_begin(metadata, ctx, DFS_TXN_WRITE, &txn)) != DFS_OK)
 		return st;
-	dfs_file_lock(file);
-	fence = fenced(batch);
-	dfs_file_unlock(file);
-	if (fence)
+	if (fenced(batch))
 		st = DFS_BUSY;
 	for (uint32_t i = 0; i < batch->n && st == DFS_OK; i++) {
 		struct dfs_flush_part *part = &batch->parts[i];
@@ -146,6 +147,10 @@ publish(struct dfs_ctx *ctx, struct dfs_flush_batch *batch)
 		if (st == DFS_BUSY)
 			st = DFS_DELAY;
 	}
+	/* From here on the inode is this transaction's, and no truncation commits: one may have since the first look
+	 * where the store runs write transactions side by side, before this one has seen anything of it. */
+	if (st == DFS_OK && fenced(batch))
+		st = DFS_BUSY;
 	if (st != DFS_OK) {
 		dfs_metadata_abort(metadata, txn);
 		return st;
