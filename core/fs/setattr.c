@@ -10,6 +10,7 @@
 
 #include "base/failpoint.h"
 #include "fs/setattr.h"
+#include "metadata/charge.h"
 #include "payload/payload.h"
 
 static enum dfs_status
@@ -103,6 +104,12 @@ setattr_locked(struct op *op, struct dfs_inode *inode, struct dfs_attr *attr,
 		if (status != DFS_OK)
 			return op_commit(op, status);
 	}
+	/* The new length and its rows are written together, or not at all: nobody else puts the staged inode. */
+	status = dfs_charge_known(inode, op->txn);
+	if (status == DFS_OK && !dfs_charge_hold(inode, op->txn))
+		status = DFS_AGAIN;
+	if (status != DFS_OK)
+		return op_commit(op, status);
 	if (cut && file)
 		status = dfs_file_truncate_rows(op->ctx, file, op->txn, old_length, set->length,
 						&rows);

@@ -63,6 +63,19 @@ hold(struct dfs_inode *inode, struct dfs_txn *txn)
 }
 
 bool
+dfs_charge_hold(struct dfs_inode *inode, struct dfs_txn *txn)
+{
+	bool held;
+
+	dfs_inode_bucket_lock(inode);
+	held = (inode->state & DFS_STATE_HELD)
+		       ? in_hand(inode)
+		       : !(inode->state & DFS_STATE_UNSURE) && hold(inode, txn);
+	dfs_inode_bucket_unlock(inode);
+	return held;
+}
+
+bool
 dfs_charge_is_elsewhere(struct dfs_inode *inode)
 {
 	bool elsewhere;

@@ -27,6 +27,9 @@ struct dfs_charge_change {
  * map rows than now.  False: another transaction has it. */
 bool dfs_charge_take_locked(struct dfs_inode *inode, struct dfs_txn *txn, int64_t rows, bool exists,
 			    struct dfs_charge_change *change);
+/* The same before anything of it is staged, which then no other transaction can put.  After dfs_charge_known; without
+ * the bucket's lock.  False: come again. */
+bool dfs_charge_hold(struct dfs_inode *inode, struct dfs_txn *txn);
 /* Whether another transaction has it at this moment.  Without the bucket's lock. */
 bool dfs_charge_is_elsewhere(struct dfs_inode *inode);
 /* Before it, without that lock: make sure that it is known what the record says. */
