@@ -104,6 +104,7 @@ put_block(struct dfs_ctx *ctx, struct dfs_flush_batch *batch, struct dfs_flush_p
 	part->old = NULL;
 	part->n_slots = 0;
 	part->segments = 0;
+	part->log_cut = false;
 	part->version = part->twin = 0;
 	part->changed = part->hashed = false;
 	for (int tries = 0;; tries++) {
