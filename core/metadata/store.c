@@ -21,6 +21,8 @@
 
 #define LANE_QUEUE 4096
 #define TRIES_MAX 256
+#define REQUEST_TRIES_MAX                                                                          \
+	2048 /* some 2 s: a batch of the write-back may have the inode for that long */
 #define LOOK_EVERY (DFS_SECOND / 10)
 
 /* The transaction that this thread runs on a loop. */
@@ -112,7 +114,8 @@ dfs_metadata_again(const struct dfs_ctx *ctx, enum dfs_status *status, unsigned 
 {
 	if (*status != DFS_AGAIN || (ctx && ctx->nonblock))
 		return false;
-	if (++*tries >= TRIES_MAX || (ctx && dfs_clock_mono() > ctx->deadline)) {
+	if (++*tries >= (ctx ? REQUEST_TRIES_MAX : TRIES_MAX) ||
+	    (ctx && dfs_clock_mono() > ctx->deadline)) {
 		*status = DFS_DELAY;
 		return false;
 	}

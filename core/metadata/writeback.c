@@ -15,6 +15,7 @@
 #define BATCH 512 /* records of one transaction */
 #define DEFAULT_LIMIT 16384
 #define MAX_AGE (5 * DFS_SECOND) /* stores without sync rounds are written that often */
+#define KEPT_WAIT (30 * DFS_SECOND)
 
 struct dfs_writeback {
 	struct dfs_metadata_store *store;
@@ -224,23 +225,25 @@ write_batch(void *arg, struct dfs_txn *txn)
 	return DFS_OK;
 }
 
+/* What operations have in hand is waited for, for as long as one of them goes on. */
 static enum dfs_status
 write_left(struct dfs_metadata_store *store, struct batch *batch, uint64_t *seq)
 {
+	int64_t deadline = dfs_clock_mono() + KEPT_WAIT;
 	enum dfs_status status = DFS_OK;
-	unsigned tries = 0;
 
 	batch->left = batch->n;
-	while (batch->left && status == DFS_OK) {
+	while (batch->left) {
 		status = dfs_metadata_update(store, write_batch, batch, seq);
 		if (status != DFS_OK)
-			break;
+			return status;
 		if (batch->kept < batch->left)
-			tries = 0;
+			deadline = dfs_clock_mono() + KEPT_WAIT;
 		batch->left = batch->kept;
-		status = batch->left ? DFS_AGAIN : DFS_OK;
-		if (dfs_metadata_again(NULL, &status, &tries))
-			status = DFS_OK;
+		if (batch->left && dfs_clock_mono() > deadline)
+			return DFS_DELAY;
+		if (batch->left)
+			usleep(200);
 	}
 	return status;
 }
