@@ -122,8 +122,9 @@ existing(struct dfs_ctx *ctx, const struct new_object *make, uint64_t fileid, st
 		struct dfs_wcc wcc = {0};
 
 		status = op_setattr(ctx, inode, &cut, NULL, &wcc);
-		if (status == DFS_STALE)
-			return DFS_AGAIN; /* the same */
+		/* The same, but where nothing is written any more because another server has the share. */
+		if (status == DFS_STALE && !atomic_load(&ctx->share->ns->fenced))
+			return DFS_AGAIN;
 		if (status == DFS_OK && wcc.post_valid)
 			*attr = wcc.post;
 	}
