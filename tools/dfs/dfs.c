@@ -161,6 +161,8 @@ wait_for_end(void *arg)
 		sig = sigwaitinfo(&ending, NULL);
 	while (sig < 0 && errno == EINTR);
 	if (sig > 0) {
+		/* It has been taken, and must not be lost. */
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 		dfs_log(DFS_LOG_INFO, "stopped on %s before all was open", strsignal(sig));
 		_exit(EXIT_SUCCESS);
 	}
