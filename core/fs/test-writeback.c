@@ -51,15 +51,41 @@ flush(gpointer file)
 }
 
 static void
-dirty(struct fixture *fix, struct dfs_ref ref)
+dirty(struct dfs_ref ref)
 {
 	enum dfs_stable committed;
 	struct dfs_wcc wcc;
 	uint64_t verifier;
 
-	assert_status(dfs_fs_write(&fix->ctx, &ref, 0, "hello", 5, DFS_UNSTABLE, &committed,
-				   &verifier, &wcc),
+	assert_status(dfs_fs_write(&f.ctx, &ref, 0, "hello", 5, DFS_UNSTABLE, &committed, &verifier,
+				   &wcc),
 		      DFS_OK);
+}
+
+/* The share's puts hang from now on.  *inode: with a reference. */
+static GThread *
+flush_that_hangs(struct dfs_ref ref, struct dfs_inode **inode)
+{
+	GThread *flusher;
+
+	assert_status(dfs_writeback_run(f.metadata, NULL), DFS_OK);
+	dirty(ref);
+	*inode = dfs_inode_find(f.share->ns, ref.fileid);
+	store_put = f.blocks->ops.put;
+	f.blocks->ops.put = put;
+	in_put = false;
+	hang = true;
+	flusher = g_thread_new("flush", flush, atomic_load(&(*inode)->file));
+	while (!in_put)
+		g_usleep(500);
+	return flusher;
+}
+
+static void
+let_end(GThread *flusher)
+{
+	hang = false;
+	g_thread_join(flusher);
 }
 
 /* It is in hand and on the list again, and a flush of it keeps its file: who lets go of it must not use the list's
@@ -70,29 +96,19 @@ one_that_is_removed_takes_nobody_with_it(void)
 	struct dfs_ref refs[2];
 	GThread *flusher;
 
-	f.kind = "test";
-	f.durable_blocks = true;
+	f = (struct fixture){.kind = "test", .durable_blocks = true};
 	fixture_open(&f);
 	refs[0] = make_file(&f, f.root, "removed", 0644);
 	refs[1] = make_file(&f, f.root, "behind", 0644);
-	assert_status(dfs_writeback_run(f.metadata, NULL), DFS_OK);
-	dirty(&f, refs[0]);
-	removed = dfs_inode_find(f.share->ns, refs[0].fileid);
+	flusher = flush_that_hangs(refs[0], &removed);
 	behind = dfs_inode_find(f.share->ns, refs[1].fileid);
-	store_put = f.blocks->ops.put;
-	f.blocks->ops.put = put;
-	hang = true;
-	flusher = g_thread_new("flush", flush, atomic_load(&removed->file));
-	while (!in_put)
-		g_usleep(500);
 	dfs_inode_set_atime(removed, 1);
 	store_begin = f.metadata->ops.begin;
 	f.metadata->ops.begin = begin;
 	meanwhile = true;
 	assert_status(dfs_writeback_run(f.metadata, NULL), DFS_OK);
 	g_assert_false(meanwhile);
-	hang = false;
-	g_thread_join(flusher);
+	let_end(flusher);
 	assert_status(dfs_writeback_run(f.metadata, NULL), DFS_OK);
 	dfs_inode_bucket_lock(behind);
 	g_assert_false(behind->state & DFS_STATE_DIRTY);
@@ -112,25 +128,15 @@ a_remove_does_not_wait_for_a_flush(void)
 	GThread *flusher;
 
 	f = (struct fixture){.kind = "test", .durable_blocks = true};
-	in_put = false;
 	fixture_open(&f);
 	ref = make_file(&f, f.root, "removed", 0644);
-	assert_status(dfs_writeback_run(f.metadata, NULL), DFS_OK);
-	dirty(&f, ref);
-	inode = dfs_inode_find(f.share->ns, ref.fileid);
-	store_put = f.blocks->ops.put;
-	f.blocks->ops.put = put;
-	hang = true;
-	flusher = g_thread_new("flush", flush, atomic_load(&inode->file));
-	while (!in_put)
-		g_usleep(500);
+	flusher = flush_that_hangs(ref, &inode);
 	dfs_inode_unref(inode);
 	ctx = f.ctx;
 	ctx.nonblock = true;
 	assert_status(dfs_fs_remove(&ctx, &f.root, name_of("removed"), &wcc), DFS_OK);
 	g_assert_true(hang);
-	hang = false;
-	g_thread_join(flusher);
+	let_end(flusher);
 	fixture_close(&f);
 }
 

@@ -36,6 +36,13 @@ in_hand(const struct dfs_inode *inode)
 	return false;
 }
 
+/* The bucket's lock is held. */
+static bool
+elsewhere(const struct dfs_inode *inode)
+{
+	return (inode->state & DFS_STATE_HELD) && !in_hand(inode);
+}
+
 static bool
 hold(struct dfs_inode *inode, struct dfs_txn *txn)
 {
@@ -78,12 +85,12 @@ dfs_charge_hold(struct dfs_inode *inode, struct dfs_txn *txn)
 bool
 dfs_charge_is_elsewhere(struct dfs_inode *inode)
 {
-	bool elsewhere;
+	bool yes;
 
 	dfs_inode_bucket_lock(inode);
-	elsewhere = (inode->state & DFS_STATE_HELD) && !in_hand(inode);
+	yes = elsewhere(inode);
 	dfs_inode_bucket_unlock(inode);
-	return elsewhere;
+	return yes;
 }
 
 bool
@@ -93,7 +100,7 @@ dfs_charge_take_locked(struct dfs_inode *inode, struct dfs_txn *txn, int64_t row
 	bool counted = !(inode->state & DFS_STATE_UNCOUNTED);
 
 	*change = (struct dfs_charge_change){counted, counted, inode->stored, inode->stored};
-	if ((inode->state & DFS_STATE_HELD) && !in_hand(inode))
+	if (elsewhere(inode))
 		return false;
 	if (!(inode->state & DFS_STATE_HELD) && !hold(inode, txn))
 		return false;

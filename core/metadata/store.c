@@ -21,8 +21,8 @@
 
 #define LANE_QUEUE 4096
 #define TRIES_MAX 256
-#define REQUEST_TRIES_MAX                                                                          \
-	2048 /* some 2 s: a batch of the write-back may have the inode for that long */
+/* Of a request, some 2 s: a batch of the write-back may have the inode for that long. */
+#define REQUEST_TRIES_MAX 2048
 #define LOOK_EVERY (DFS_SECOND / 10)
 
 /* The transaction that this thread runs on a loop. */
